@@ -1,0 +1,154 @@
+/**
+ * The seams: the four interfaces that keep hosts, wires and applications apart.
+ *
+ * A *Host* is what a runtime gives (sockets, a fast latin-1 decoder, a later turn of the event loop).
+ * A *Transport* is what a wire may ask of one socket, a *Connection* what a host may tell a wire,
+ * an *Exchange* where the handler puts a response. Each host implements Host and Transport once, each wire
+ * Connection and Exchange once: hosts x wires x applications then costs hosts + wires + applications.
+ *
+ * Three rules hold for every implementation:
+ *
+ * 1. A Transport never calls its Connection from inside a Transport call. What a call causes is told later.
+ * 2. Bytes given to `receive` are lent: they are valid until it returns, then the host reuses the memory.
+ *    Bytes given to `write` are given away: the caller does not touch them again.
+ * 3. `closed` comes exactly once and last, whatever the cause.
+ *
+ * @module
+ */
+
+/** The two ends of a socket, as far as the host knows them. Unknown parts are `""`. */
+export interface Peer {
+  /** Address of the client, without brackets: `"127.0.0.1"`, `"::1"`. */
+  readonly remoteAddress: string;
+  /** Port of the client in decimal. */
+  readonly remotePort: string;
+  /** Address the client reached us at. */
+  readonly localAddress: string;
+  /** Port the client reached us at, in decimal. */
+  readonly localPort: string;
+}
+
+/** Where a server listens. Port 0 asks the system for a free port. */
+export interface Address {
+  /** Host name or address, IPv6 without brackets. */
+  readonly hostname: string;
+  /** TCP port, 0 to 65535. */
+  readonly port: number;
+}
+
+/** A listening socket. */
+export interface Listener {
+  /** The address in force: the port is the real one even when 0 was asked for. */
+  readonly address: Address;
+  /** Stops accepting and frees the port; open connections stay. Resolves once the port is free. */
+  close(): Promise<void>;
+}
+
+/** What a runtime gives. Implemented once by each adapter that has sockets. */
+export interface Host {
+  /** Name of the runtime, for messages: `"node"`, `"deno"`, `"bun"`. */
+  readonly runtime: string;
+  /**
+   * Listens, and asks `accept` for a {@linkcode Connection} for each socket.
+   *
+   * @throws {ListenError} (as a rejection) when the address cannot be had.
+   */
+  listen(address: Address, accept: (transport: Transport) => Connection): Promise<Listener>;
+  /** Decodes `bytes[start, end)` one code unit a byte. */
+  latin1(bytes: Uint8Array, start: number, end: number): string;
+  /** Runs `callback` in a later turn of the event loop, after input and output that is ready. */
+  turn(callback: () => void): void;
+  /** Appends text to standard error, without adding a line end. */
+  stderr(text: string): void;
+  /** Reads an environment variable; undefined when it is not set or may not be read. */
+  env(name: string): string | undefined;
+}
+
+/** One socket, as a wire sees it. */
+export interface Transport {
+  /** Addresses of the two ends. */
+  readonly peer: Peer;
+  /** Bytes accepted by `write` or `commit` that the system has not taken yet. */
+  readonly buffered: number;
+  /** Sends bytes and takes ownership of them. False: above the high-water mark, wait for `drained`. */
+  write(bytes: Uint8Array): boolean;
+  /** Lends at least `min` bytes of output memory, valid until the next Transport call. */
+  reserve(min: number): Uint8Array;
+  /** Sends the first `length` bytes of what `reserve` lent. False as for `write`. */
+  commit(length: number): boolean;
+  /** Stops reading, so that the peer feels backpressure. */
+  pause(): void;
+  /** Reads again. */
+  resume(): void;
+  /** Hands the socket to another connection, which first receives `leftover` in a later microtask. */
+  attach(next: Connection, leftover: Uint8Array): void;
+  /** Sends what is buffered, then FIN. The socket closes by itself once the peer has sent FIN too. */
+  end(): void;
+  /** Closes at once; what is buffered is lost. */
+  destroy(): void;
+}
+
+/** One connection of a wire protocol: bytes in through these calls, bytes out through its Transport. */
+export interface Connection {
+  /** Bytes arrived: any split, any size above 0. Lent for the call. */
+  receive(bytes: Uint8Array): void;
+  /** Output is below the high-water mark again, after `write` or `commit` said false. */
+  drained(): void;
+  /** The peer sent FIN: nothing more will be received. */
+  ended(): void;
+  /** The socket is gone, for whatever cause. The last call. */
+  closed(error?: unknown): void;
+  /** Finish what runs, then close; accept no further request. */
+  shutdown(): void;
+  /** The coarse clock: milliseconds, monotonic. Called about once a second. */
+  tick(now: number): void;
+}
+
+/**
+ * A response head that has passed validation: what {@linkcode Exchange.head} gets.
+ * Facts that every wire needs are found once, while validating.
+ */
+export interface ResponseHead {
+  /** Status code and reason phrase, latin-1: `"200 OK"`. */
+  readonly status: string;
+  /** The status code, 200 to 599. */
+  readonly code: number;
+  /** Header fields in the application's order; names are tokens, values latin-1 without controls. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** The application's own Content-Length, or null when it gave none. */
+  readonly contentLength: number | null;
+  /** Whether the application gave a Date. */
+  readonly hasDate: boolean;
+  /** Whether the application gave a Server. */
+  readonly hasServer: boolean;
+}
+
+/** Where the handler's response goes. Implemented once by each wire, and by the fetch adapter. */
+export interface Exchange {
+  /**
+   * Starts the response. Called once, before `body`.
+   *
+   * @param head The validated head.
+   * @param length Length of the whole body in bytes, or null when it is not known: the wire then frames it.
+   * @param bodyless True when no body follows whatever `length` says: HEAD, 204 and 304.
+   */
+  head(head: ResponseHead, length: number | null, bodyless: boolean): void;
+  /** Sends a non-empty block and takes ownership of it. False: wait for the invocation's `drained`. */
+  body(bytes: Uint8Array): boolean;
+  /** Ends a complete response. */
+  end(): void;
+  /** Ends an incomplete response so that the client can tell: never a clean end. */
+  abort(error: unknown): void;
+  /** Sends an interim response; ignored where the wire or the client has none. */
+  informational(status: string, headers: readonly (readonly [string, string])[]): void;
+  /** Takes the socket out of the wire's hands, or throws where that cannot be. */
+  hijack(): Hijacked;
+}
+
+/** A socket taken from its wire after an Upgrade: see `tsgi.request`. */
+export interface Hijacked {
+  /** The raw socket. Call `attach` to receive what the client sends. */
+  readonly transport: Transport;
+  /** Bytes that arrived behind the request and were not part of it. */
+  readonly leftover: Uint8Array;
+}
