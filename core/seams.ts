@@ -76,11 +76,11 @@ export interface Transport {
   reserve(min: number): Uint8Array;
   /** Sends the first `length` bytes of what `reserve` lent. False as for `write`. */
   commit(length: number): boolean;
-  /** Stops reading, so that the peer feels backpressure. */
+  /** Stops reading, so that the peer feels backpressure: no `receive` or `ended` until `resume` or `attach`. */
   pause(): void;
   /** Reads again. */
   resume(): void;
-  /** Hands the socket to another connection, which first receives `leftover` in a later microtask. */
+  /** Hands the socket to another connection, which first receives `leftover`, later. Reads again. */
   attach(next: Connection, leftover: Uint8Array): void;
   /** Sends what is buffered, then FIN. The socket closes by itself once the peer has sent FIN too. */
   end(): void;
@@ -135,10 +135,12 @@ export interface Exchange {
   head(head: ResponseHead, length: number | null, bodyless: boolean): void;
   /** Sends a non-empty block and takes ownership of it. False: wait for the invocation's `drained`. */
   body(bytes: Uint8Array): boolean;
-  /** Ends a complete response. */
+  /** Ends a complete response. The wire begins no other exchange before the caller has returned. */
   end(): void;
   /** Ends an incomplete response so that the client can tell: never a clean end. */
   abort(error: unknown): void;
+  /** Answers in the wire's own words before any head was sent, an error for the client, and closes. */
+  refuse(status: string): void;
   /** Sends an interim response; ignored where the wire or the client has none. */
   informational(status: string, headers: readonly (readonly [string, string])[]): void;
   /** Takes the socket out of the wire's hands, or throws where that cannot be. */

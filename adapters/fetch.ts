@@ -1,0 +1,256 @@
+/**
+ * Fetch hosts: `Deno.serve`, `Bun.serve`, `export default { fetch }`.
+ *
+ * Here the host parses the request and frames the response, so what is strict about the HTTP/1.1 wire of tsgi, and what
+ * it does for `PATH_INFO`, is the host's affair. The handler is the same: it needs no socket.
+ *
+ * @module
+ */
+
+import {
+  connectionTemplate,
+  environKey,
+  type EnvironTemplate,
+  requestEnviron,
+  serverTemplate,
+} from "../core/gateway/environ.ts";
+import { ErrorStream } from "../core/gateway/errors.ts";
+import { type Gateway, Invocation } from "../core/gateway/invocation.ts";
+import { type BodySource, BodyTooLargeError, InputClosedError, RequestBody } from "../core/gateway/request_body.ts";
+import { RequestError } from "../core/gateway/request.ts";
+import type { Application, Environ } from "../core/gateway/types.ts";
+import { DIGITS, percentDecode } from "../core/grammar.ts";
+import { type ServeOptions, type Settings, settings } from "../core/options.ts";
+import type { Exchange, Hijacked, ResponseHead } from "../core/seams.ts";
+import { createGateway } from "../core/server.ts";
+
+/** The options that make sense where the host has the socket. */
+export type FetchOptions = Omit<
+  ServeOptions,
+  "hostname" | "port" | "onListen" | "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize"
+>;
+
+/** What hosts pass beside the request: Deno an info object, Bun its server. Everything in it is optional. */
+export interface FetchInfo {
+  /** The client's address (Deno). */
+  readonly remoteAddr?: { readonly hostname?: string; readonly port?: number };
+  /** Settles when the response is complete, rejects when the client left before (Deno). */
+  readonly completed?: Promise<void>;
+  /** Finds the client's address (Bun). */
+  requestIP?(request: Request): { readonly address: string; readonly port: number } | null;
+}
+
+/** A fetch handler. */
+export type FetchHandler = (request: Request, info?: FetchInfo) => Promise<Response>;
+
+const MARK = 65536; // bytes a response stream holds before the application waits
+
+/**
+ * Makes a fetch handler of an application.
+ *
+ * @throws {ApplicationError} when `app` is no application.
+ * @throws {OptionError} for an option with a value it cannot have.
+ *
+ * @example
+ * ```ts
+ * import { toFetch } from "./fetch.ts";
+ * const handler = toFetch((_environ, startResponse) => {
+ *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+ *   return ["hello"];
+ * });
+ * const response = await handler(new Request("http://localhost/"));
+ * console.assert(response.status === 200 && await response.text() === "hello");
+ * ```
+ */
+export function toFetch(app: Application, options: FetchOptions = {}): FetchHandler {
+  const all = settings(options, { port: undefined, errorLog: (text) => console.error(text.trimEnd()) });
+  const errors = new ErrorStream(all.errorLog);
+  const gateway = createGateway(app, errors, all, { turn: (callback) => void setTimeout(callback, 0) });
+  const template = serverTemplate({
+    serverName: "",
+    serverPort: "",
+    scheme: all.urlScheme,
+    multiprocess: all.multiprocess,
+    runOnce: false,
+    errors,
+  });
+  return (request, info) => new FetchExchange(gateway, all).answer(request, info, template);
+}
+
+/** One request and its response. */
+class FetchExchange implements Exchange, BodySource {
+  readonly #gateway: Gateway;
+  readonly #settings: Settings;
+  #invocation: Invocation | undefined;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #body: RequestBody = RequestBody.empty();
+  #reading = false;
+  #received = 0;
+  #head: ResponseHead | undefined;
+  #length: number | null = null;
+  #whole: Uint8Array | undefined; // a body that came in one block
+  #stream: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #resolve: (response: Response) => void = () => {};
+
+  constructor(gateway: Gateway, all: Settings) {
+    this.#gateway = gateway;
+    this.#settings = all;
+  }
+
+  answer(request: Request, info: FetchInfo | undefined, template: EnvironTemplate): Promise<Response> {
+    const response = new Promise<Response>((resolve) => this.#resolve = resolve);
+    const environ = requestToEnviron(request, info, template, this.#settings);
+    if (Number(environ.CONTENT_LENGTH ?? 0) > this.#settings.limitRequestBody) {
+      this.refuse("413 Content Too Large");
+      return response;
+    }
+    if (request.body !== null) {
+      this.#reader = request.body.getReader();
+      this.#body = new RequestBody(this);
+    }
+    this.#invocation = new Invocation(this.#gateway, this, environ, this.#body);
+    const departed = (): void => this.#departed();
+    // Deno fires request.signal after success too, and warns; its `completed` says what happened.
+    if (info?.completed !== undefined) info.completed.catch(departed);
+    else request.signal.addEventListener("abort", departed, { once: true });
+    this.#invocation.run();
+    return response;
+  }
+
+  // The request body.
+
+  wanted(): void {
+    if (this.#reading || this.#reader === undefined) return;
+    this.#reading = true;
+    this.#reader.read().then(({ done, value }) => {
+      this.#reading = false;
+      if (done) return this.#body.finish();
+      this.#received += value.length;
+      if (this.#received > this.#settings.limitRequestBody) {
+        this.#body.fail(
+          new BodyTooLargeError(`The body is longer than limitRequestBody, ${this.#settings.limitRequestBody} bytes`),
+        );
+      } else {
+        this.#body.push(value);
+        if (value.length === 0) this.wanted();
+      }
+    }, () => this.#body.fail(new InputClosedError("The client closed the connection")));
+  }
+
+  // The response.
+
+  head(head: ResponseHead, length: number | null, bodyless: boolean): void {
+    this.#head = head;
+    this.#length = length;
+    if (bodyless) this.#respond(null);
+  }
+
+  body(bytes: Uint8Array): boolean {
+    if (this.#stream === undefined) {
+      if (bytes.length === this.#length) {
+        this.#whole = bytes;
+        return true;
+      }
+      this.#respond(this.#responseStream());
+    }
+    this.#stream?.enqueue(bytes);
+    return (this.#stream?.desiredSize ?? 0) > 0;
+  }
+
+  end(): void {
+    this.#body.discard("the response has ended");
+    if (this.#stream !== undefined) this.#stream.close();
+    else this.#respond(this.#whole ?? new Uint8Array(0));
+  }
+
+  abort(error: unknown): void {
+    this.#body.discard("the response has failed");
+    if (this.#stream === undefined) this.#respond(this.#responseStream());
+    this.#stream?.error(error);
+  }
+
+  refuse(status: string): void {
+    this.#body.discard("the request was refused");
+    const headers = { "Content-Type": "text/plain; charset=utf-8" };
+    this.#resolve(
+      new Response(`${status}\n`, { status: Number(status.slice(0, 3)), statusText: status.slice(4), headers }),
+    );
+  }
+
+  informational(): void {} // a Response has no room for it
+
+  hijack(): Hijacked {
+    throw new RequestError("hijack: a fetch host gives no raw socket");
+  }
+
+  #responseStream(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>({
+      start: (controller) => void (this.#stream = controller),
+      pull: () => this.#invocation?.drained(),
+      cancel: () => this.#departed(),
+    }, { highWaterMark: MARK, size: (bytes) => bytes?.length ?? 0 });
+  }
+
+  /** Settles the response, once; a body for a status that has none is dropped. */
+  #respond(body: Uint8Array | ReadableStream<Uint8Array> | null): void {
+    const head = this.#head as ResponseHead;
+    const headers = new Headers();
+    for (const [name, value] of head.headers) {
+      if (head.code !== 204 || name.toLowerCase() !== "content-length") headers.append(name, value);
+    }
+    const stated = this.#length !== null && head.contentLength === null && head.code !== 204 && head.code !== 304;
+    if (stated) headers.set("Content-Length", String(this.#length));
+    if (!head.hasServer && this.#settings.serverHeader !== "") headers.set("Server", this.#settings.serverHeader);
+    const nullBody = head.code === 204 || head.code === 205 || head.code === 304;
+    this.#resolve(
+      new Response(nullBody ? null : body as BodyInit, {
+        status: head.code,
+        statusText: head.status.slice(4),
+        headers,
+      }),
+    );
+  }
+
+  #departed(): void {
+    this.#body.fail(new InputClosedError("The client closed the connection"));
+    this.#invocation?.departed();
+  }
+}
+
+function requestToEnviron(
+  request: Request,
+  info: FetchInfo | undefined,
+  template: EnvironTemplate,
+  all: Settings,
+): Environ {
+  const [, scheme = all.urlScheme, authority = "", rest = ""] = /^([a-z]+):\/\/([^/?#]*)([^#]*)/i.exec(request.url) ??
+    [];
+  const target = rest.startsWith("/") ? rest : `/${rest}`;
+  const mark = target.indexOf("?");
+  const path = percentDecode(mark < 0 ? target : target.slice(0, mark));
+  const [, name = "localhost", port] = /^(?:.*@)?(\[[^\]]*\]|[^:]*)(?::([0-9]+))?$/.exec(authority) ?? [];
+  const client = info?.requestIP?.(request);
+  const environ = requestEnviron(
+    connectionTemplate(
+      {
+        ...template,
+        SERVER_NAME: name.replace(/^\[|\]$/g, ""),
+        SERVER_PORT: port ?? (scheme === "https" ? "443" : "80"),
+      },
+      {
+        remoteAddress: client?.address ?? info?.remoteAddr?.hostname ?? "",
+        remotePort: String(client?.port ?? info?.remoteAddr?.port ?? ""),
+        localAddress: "",
+        localPort: "",
+      },
+    ),
+    { method: request.method, target, path, query: mark < 0 ? "" : target.slice(mark + 1), protocol: "HTTP/1.1" },
+    all.scriptName,
+  );
+  for (const [field, value] of request.headers) {
+    const key = environKey(field);
+    if (key !== null && (!field.includes("_") || all.headerMap === "dangerous")) environ[key] = value;
+  }
+  if (environ.CONTENT_LENGTH !== undefined && !DIGITS.test(environ.CONTENT_LENGTH)) delete environ.CONTENT_LENGTH;
+  return environ;
+}

@@ -1,0 +1,77 @@
+/**
+ * The named errors of the public API that are not about one request.
+ *
+ * Errors about a request stand beside the code that throws them: `core/gateway/input.ts` (reading),
+ * `core/gateway/response.ts` (startResponse), `core/gateway/invocation.ts` (write, bodies).
+ *
+ * @module
+ */
+
+/** The address cannot be listened on: in use, not local, not permitted, not a valid name. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+  /** The system's short name of the failure where it gave one: `"EADDRINUSE"`. */
+  readonly code: string;
+
+  /** Says what could not be listened on and why. */
+  constructor(hostname: string, port: number, reason: string, code: string, options?: ErrorOptions) {
+    super(`Cannot listen on ${hostname}:${port}: ${reason}`, options);
+    this.code = code;
+  }
+}
+
+/** Why listening failed, in words, by the system's code; `fallback` for codes that are not in the list. */
+export function listenErrorReason(code: string, fallback: string): string {
+  return Object.hasOwn(LISTEN_REASONS, code) ? LISTEN_REASONS[code] as string : fallback;
+}
+
+const LISTEN_REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the address is already in use",
+  EADDRNOTAVAIL: "the address does not belong to this machine",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  ENOTFOUND: "the host name cannot be resolved",
+  EAI_AGAIN: "the host name cannot be resolved",
+  EINVAL: "the address is not valid",
+};
+
+/** An option has a value that it cannot have. */
+export class OptionError extends Error {
+  override readonly name = "OptionError";
+  /** Name of the option. */
+  readonly option: string;
+
+  /** Says which option, what was expected and what was given. */
+  constructor(option: string, expected: string, given: unknown) {
+    super(`Option ${option}: expected ${expected}, got ${describe(given)}`);
+    this.option = option;
+  }
+}
+
+/** A short, safe rendering of any value for a message: `string "abc"`, `an array`, `null`. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return `string ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value)}`;
+    case "number":
+    case "bigint":
+    case "boolean":
+      return `${typeof value} ${value}`;
+    case "function":
+      return "a function";
+    case "object":
+      if (value === null) return "null";
+      return Array.isArray(value) ? "an array" : `an object (${value.constructor?.name ?? "no class"})`;
+    default:
+      return typeof value;
+  }
+}
+
+/** The text to log for whatever was thrown: the stack with its causes where there is one. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return `Thrown value that is no Error: ${describe(error)}`;
+  const title = `${error.name}: ${error.message}`;
+  const stack = error.stack ?? title;
+  const text = stack.includes(error.message) ? stack : `${title}\n${stack}`;
+  return error.cause === undefined ? text : `${text}\nCaused by: ${errorText(error.cause)}`;
+}

@@ -1,0 +1,61 @@
+/**
+ * The three forms of an application, made into one.
+ *
+ * An application is classified once, when a server gets it: an object (or function) with a callable `wsgiApp`
+ * first, else a class, which is a function whose `prototype` property cannot be written, else a function.
+ *
+ * @module
+ */
+
+import { describe } from "../errors.ts";
+import type { Application, ApplicationClass, ApplicationFunction } from "./types.ts";
+
+/** What was given as an application is none. */
+export class ApplicationError extends Error {
+  override readonly name = "ApplicationError";
+}
+
+/**
+ * Turns an application of any form into the function form.
+ *
+ * @throws {ApplicationError} for anything that is not an application, and for a class with a `wsgiApp` method,
+ * which wants to be passed as an instance.
+ *
+ * @example
+ * ```ts
+ * import { asFunction } from "./application.ts";
+ * class Site {
+ *   wsgiApp() {
+ *     return ["hello"];
+ *   }
+ * }
+ * console.assert(typeof asFunction(new Site()) === "function");
+ * ```
+ */
+export function asFunction(app: Application): ApplicationFunction {
+  const candidate: unknown = app;
+  if ((typeof candidate === "object" || typeof candidate === "function") && candidate !== null) {
+    const object = candidate as { wsgiApp?: unknown };
+    if (typeof object.wsgiApp === "function") {
+      const method = object.wsgiApp as ApplicationFunction;
+      return (environ, startResponse) => method.call(object, environ, startResponse);
+    }
+  }
+  if (typeof candidate !== "function") {
+    throw new ApplicationError(
+      `Expected an application: a function, a class or an object with wsgiApp, got ${describe(app)}`,
+    );
+  }
+  if (!isClass(candidate)) return candidate as ApplicationFunction;
+  if (typeof candidate.prototype.wsgiApp === "function") {
+    throw new ApplicationError(
+      `Class ${candidate.name} has a wsgiApp method: pass an instance, new ${candidate.name}(), not the class`,
+    );
+  }
+  const Constructor = candidate as unknown as ApplicationClass;
+  return (environ, startResponse) => new Constructor(environ, startResponse);
+}
+
+function isClass(candidate: { prototype?: unknown }): candidate is { prototype: { wsgiApp?: unknown }; name: string } {
+  return Object.getOwnPropertyDescriptor(candidate, "prototype")?.writable === false;
+}

@@ -1,0 +1,454 @@
+/**
+ * One call of an application, from environ to the last byte: the handler of PEP 3333.
+ *
+ * It knows applications and nothing of wires: what it has to send goes to an Exchange. Its parts:
+ *
+ * - *startResponse* stores a checked head; nothing is sent by it (PEP 3333).
+ * - *The head goes out late*: with the first non-empty block, the first `write()`, or the end. Until then an error
+ *   can still become a clean 500; afterwards it can only cut the response off.
+ * - *Blocks are pulled one at a time*, never while the exchange is above its high-water mark, and after each MiB the
+ *   event loop gets a turn. A synchronous application over an exchange that keeps up costs no promise.
+ * - *Every ending is the same ending*: `#release` stops the iterator if it is not exhausted and calls `close()`,
+ *   once, whether the response was complete, failed, was cut short or lost its client.
+ *
+ * @module
+ */
+
+import { describe, errorText } from "../errors.ts";
+import type { Exchange, ResponseHead } from "../seams.ts";
+import type { ErrorStream } from "./errors.ts";
+import { ApplicationError } from "./application.ts";
+import { InputStream } from "./input.ts";
+import { ClientDisconnectedError, GatewayRequest, type RequestState } from "./request.ts";
+import { InputError, type RequestBody } from "./request_body.ts";
+import { responseHead, StartResponseError } from "./response.ts";
+import type { ApplicationFunction, Environ, StartResponse, Write } from "./types.ts";
+
+/** `write()` was called when it may not be, or with more than it may send. */
+export class WriteError extends Error {
+  override readonly name = "WriteError";
+}
+
+/** What invocations of one server share. */
+export interface Gateway {
+  /** The application in its function form. */
+  readonly app: ApplicationFunction;
+  /** Where failures are reported. */
+  readonly errors: ErrorStream;
+  /** Bytes that `wsgi.input.readline()` reads at most when it is given no size. */
+  readonly limitReadline: number;
+  /** Bytes that `write()` takes above the high-water mark before it throws. */
+  readonly writeBufferLimit: number;
+  /** Runs a callback in a later turn of the event loop. */
+  turn(callback: () => void): void;
+}
+
+type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
+
+/** What becomes of a pull loop after a block. */
+const GO = 0;
+const WAIT = 1;
+const STOP = 2;
+
+const TURN_BYTES = 1024 * 1024;
+const RETURN_DEADLINE = 5000; // ms that a stopped async iterator has before close() is called all the same
+const encoder = new TextEncoder();
+
+/** One call of an application. */
+export class Invocation implements RequestState {
+  readonly #gateway: Gateway;
+  readonly #environ: Environ;
+  readonly #method: string;
+  readonly #uri: string;
+  #exchange: Exchange | undefined;
+  #head: ResponseHead | undefined;
+  #headSent = false;
+  #began = false; // startResponse was called, even if it threw
+  #returned = false; // the application's value is here: write() is over
+  #inside = false; // the application or its iterator is on the stack
+  #released = false;
+  #bodyless = false;
+  #autoLength: number | null = null; // of an array body
+  #remaining = Infinity; // bytes the Content-Length still allows
+  #turnBytes = 0;
+  #unawaited = 0; // bytes write() took above the mark
+  #body: unknown;
+  #iterator: AnyIterator | undefined;
+  #waiters: (() => void)[] | undefined; // for `drained`
+  #failure: unknown; // what has been reported
+  #departure: Error | undefined;
+  #controller: AbortController | undefined;
+
+  /** Prepares a call: completes `environ` with the body and the request object. The response goes to `exchange`. */
+  constructor(gateway: Gateway, exchange: Exchange, environ: Environ, body: RequestBody) {
+    this.#gateway = gateway;
+    this.#exchange = exchange;
+    this.#environ = environ;
+    this.#method = environ.REQUEST_METHOD; // the application may change the environ
+    this.#uri = environ.REQUEST_URI;
+    environ["wsgi.input"] = new InputStream(body, gateway.limitReadline);
+    environ["tsgi.request"] = new GatewayRequest(this);
+  }
+
+  // What tsgi.request asks.
+
+  /** Where the response goes; undefined once it has ended or the client is gone. */
+  get exchange(): Exchange | undefined {
+    return this.#exchange;
+  }
+
+  /** Whether the response head has been sent. */
+  get headSent(): boolean {
+    return this.#headSent;
+  }
+
+  /** Fires when the client goes away before the response is complete. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#departure !== undefined) this.#controller.abort(this.#departure);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The application has taken the socket: nothing more is sent from here. */
+  hijacked(): void {
+    this.#exchange = undefined;
+  }
+
+  // What a wire tells.
+
+  /** Output is below the high-water mark again. */
+  drained(): void {
+    this.#unawaited = 0;
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    waiters?.forEach((resume) => resume());
+  }
+
+  /** The client is gone. The response is over, quietly. */
+  departed(): void {
+    if (this.#exchange === undefined) return;
+    this.#exchange = undefined;
+    this.#departure = new ClientDisconnectedError("The client closed the connection before the response was complete");
+    this.#controller?.abort(this.#departure);
+    this.#release();
+    this.drained(); // who waits for output goes on, and finds that there is no exchange
+  }
+
+  // The call.
+
+  /** Calls the application and sends its response. Never throws. */
+  run(): void {
+    let result: unknown;
+    this.#inside = true;
+    try {
+      result = this.#gateway.app(this.#environ, this.#startResponse());
+    } catch (error) {
+      this.#inside = false;
+      this.#returned = true;
+      return this.#fail(error);
+    }
+    this.#inside = false;
+    if (!isThenable(result)) return this.#respond(result);
+    result.then((body) => this.#respond(body), (error) => {
+      this.#returned = true;
+      this.#fail(error);
+    });
+  }
+
+  /** The callable for the application: a closure, so that one kept too long cannot touch another request. */
+  #startResponse(): StartResponse {
+    const write: Write = (chunk) => this.#write(chunk);
+    return (...args: [status: unknown, headers: unknown, excInfo?: unknown]): Write => {
+      if (args.length < 2 || args.length > 3) {
+        throw new StartResponseError(`startResponse: expected 2 or 3 arguments, got ${args.length}`);
+      }
+      this.#start(args[0], args[1], args[2]);
+      return write;
+    };
+  }
+
+  #start(status: unknown, headers: unknown, excInfo: unknown): void {
+    if (excInfo === undefined || excInfo === null) {
+      if (this.#began) throw new StartResponseError("startResponse: called a second time without excInfo");
+    } else if (this.#headSent) {
+      this.#fail(excInfo);
+      throw excInfo;
+    }
+    this.#began = true;
+    this.#head = undefined;
+    this.#head = responseHead(status, headers);
+  }
+
+  #write(chunk: unknown): Promise<void> | undefined {
+    if (this.#returned) throw new WriteError("write: called after the application has returned");
+    const bytes = blockBytes(chunk, "write");
+    if (this.#departure !== undefined) return undefined;
+    if (this.#exchange === undefined) throw new WriteError("write: the response has ended");
+    if (this.#unawaited > 0 && this.#unawaited + bytes.length > this.#gateway.writeBufferLimit) {
+      throw new WriteError(
+        `write: more than ${this.#gateway.writeBufferLimit} bytes wait for the client; await write()`,
+      );
+    }
+    if (!this.#headSent) this.#sendHead();
+    if (bytes.length === 0 || this.#bodyless) return undefined;
+    const fits = bytes.length <= this.#remaining;
+    const flowing = this.#send(bytes);
+    if (!fits) throw new WriteError(`write: more bytes than the Content-Length of ${this.#head?.contentLength}`);
+    if (flowing) return undefined;
+    this.#unawaited += bytes.length;
+    const drained = this.#untilDrained();
+    drained.catch(() => {});
+    return drained;
+  }
+
+  /** Takes what the application returned, or what its promise gave. */
+  #respond(body: unknown): void {
+    this.#returned = true;
+    this.#body = body;
+    if (this.#exchange === undefined) return this.#release(); // departed, hijacked, or failed by excInfo
+    try {
+      if (typeof body === "string" || body instanceof Uint8Array) return this.#respondArray([body]);
+      if (Array.isArray(body)) return this.#respondArray(body);
+      if (body === null || typeof body !== "object") throw notABody(body);
+      if (Symbol.iterator in body) {
+        this.#iterator = (body as Iterable<unknown>)[Symbol.iterator]();
+        return this.#pump();
+      }
+      if (!(Symbol.asyncIterator in body)) throw notABody(body);
+      this.#iterator = (body as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#pumpAsync(this.#iterator as AsyncIterator<unknown>).catch((error) => this.#fail(error));
+  }
+
+  /** An array: its length in bytes is known before anything is sent. */
+  #respondArray(chunks: unknown[]): void {
+    this.#requireStart();
+    const blocks = chunks.map((chunk) => blockBytes(chunk, "The body"));
+    if (!this.#headSent) this.#autoLength = blocks.reduce((sum, block) => sum + block.length, 0);
+    this.#iterator = blocks.values();
+    this.#pump();
+  }
+
+  /** Pulls a synchronous iterator until it ends, is to stop, or has to wait. */
+  #pump(): void {
+    const iterator = this.#iterator as Iterator<unknown>;
+    try {
+      while (this.#exchange !== undefined) {
+        const step = this.#next(iterator) as IteratorResult<unknown>;
+        if (step.done === true) {
+          this.#iterator = undefined;
+          return this.#complete();
+        }
+        const verdict = this.#take(step.value);
+        if (verdict === STOP) return this.#complete();
+        if (verdict === WAIT) {
+          (this.#waiters ??= []).push(() => this.#pump());
+          return;
+        }
+        if (this.#turnIsOver()) return this.#gateway.turn(() => this.#pump());
+      }
+      this.#release();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The same for an asynchronous iterator. */
+  async #pumpAsync(iterator: AsyncIterator<unknown>): Promise<void> {
+    while (this.#exchange !== undefined) {
+      let step: IteratorResult<unknown>;
+      try {
+        step = await (this.#next(iterator) as Promise<IteratorResult<unknown>>);
+      } catch (error) {
+        this.#iterator = undefined; // it has ended by throwing
+        throw error;
+      }
+      if (this.#exchange === undefined) break;
+      if (step.done === true) {
+        this.#iterator = undefined;
+        return this.#complete();
+      }
+      const verdict = this.#take(step.value);
+      if (verdict === STOP) return this.#complete();
+      if (verdict === WAIT) await this.#untilDrained();
+      if (this.#turnIsOver()) await new Promise<void>((resolve) => this.#gateway.turn(resolve));
+    }
+    this.#release();
+  }
+
+  #next(iterator: AnyIterator): IteratorResult<unknown> | Promise<IteratorResult<unknown>> {
+    this.#inside = true;
+    try {
+      return iterator.next();
+    } catch (error) {
+      this.#iterator = undefined; // it has ended by throwing
+      throw error;
+    } finally {
+      this.#inside = false;
+    }
+  }
+
+  /** Sends a block of the body, and says whether to pull another. */
+  #take(chunk: unknown): typeof GO | typeof WAIT | typeof STOP {
+    if (this.#exchange === undefined) return STOP; // the application failed the response while making the block
+    this.#requireStart();
+    const bytes = blockBytes(chunk, "The body");
+    if (bytes.length === 0) return GO;
+    if (!this.#headSent) this.#sendHead();
+    if (this.#bodyless) return STOP;
+    const fits = bytes.length <= this.#remaining;
+    const flowing = this.#send(bytes);
+    if (!fits) {
+      this.#log(`the body is longer than its Content-Length of ${this.#head?.contentLength}; the rest was not sent`);
+      return STOP;
+    }
+    this.#turnBytes += bytes.length;
+    return flowing ? GO : WAIT;
+  }
+
+  #turnIsOver(): boolean {
+    if (this.#turnBytes < TURN_BYTES) return false;
+    this.#turnBytes = 0;
+    return true;
+  }
+
+  #requireStart(): void {
+    if (this.#head === undefined) {
+      throw new StartResponseError("The application gave a body without a successful call of startResponse");
+    }
+  }
+
+  #sendHead(): void {
+    this.#requireStart();
+    const head = this.#head as ResponseHead;
+    const length = head.contentLength ?? this.#autoLength;
+    this.#bodyless = this.#method === "HEAD" || head.code === 204 || head.code === 304;
+    this.#remaining = this.#bodyless ? 0 : length ?? Infinity;
+    this.#headSent = true;
+    this.#exchange?.head(head, length, this.#bodyless);
+  }
+
+  /** Sends what fits of a block. */
+  #send(bytes: Uint8Array): boolean {
+    const fitting = bytes.length <= this.#remaining ? bytes : bytes.subarray(0, this.#remaining);
+    this.#remaining -= fitting.length;
+    return fitting.length === 0 || this.#exchange === undefined || this.#exchange.body(fitting);
+  }
+
+  #untilDrained(): Promise<void> {
+    return new Promise((resolve) => (this.#waiters ??= []).push(resolve));
+  }
+
+  // The endings.
+
+  /** The application has given all it will give. */
+  #complete(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return this.#release();
+    if (!this.#headSent) {
+      this.#requireStart();
+      this.#autoLength ??= 0;
+      this.#sendHead();
+    }
+    this.#exchange = undefined;
+    if (this.#remaining > 0 && this.#remaining !== Infinity) {
+      const reason =
+        `the body ended ${this.#remaining} bytes before its Content-Length of ${this.#head?.contentLength}`;
+      this.#log(`${reason}; the connection was cut`);
+      exchange.abort(new WriteError(reason));
+    } else {
+      exchange.end();
+    }
+    this.#release();
+  }
+
+  /** The application has failed. */
+  #fail(error: unknown): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    if (exchange === undefined) {
+      if (error !== this.#failure && !this.#followsDeparture(error)) this.#log(errorText(error));
+    } else {
+      this.#failure = error;
+      const remote = error instanceof InputError;
+      this.#log(remote ? `${error.status}: ${error.message}` : errorText(error));
+      if (!this.#headSent) exchange.refuse(remote ? error.status : "500 Internal Server Error");
+      else if (this.#remaining === 0) exchange.end(); // all that was promised has been sent
+      else exchange.abort(error);
+    }
+    this.#release();
+  }
+
+  /** Whether an error only says what is known: that the client has gone. */
+  #followsDeparture(error: unknown): boolean {
+    return this.#departure !== undefined &&
+      (error === this.#departure || error instanceof InputError || (error as Error | null)?.name === "AbortError");
+  }
+
+  /** Stops the iterator if it is not exhausted, then calls `close()`; once, and not while the application runs. */
+  #release(): void {
+    if (this.#released || this.#inside || !this.#returned) return;
+    this.#released = true;
+    const iterator = this.#iterator;
+    this.#iterator = undefined;
+    let stopping: unknown;
+    try {
+      stopping = iterator?.return?.();
+    } catch (error) {
+      this.#log(errorText(error));
+    }
+    if (isThenable(stopping)) this.#closeAfter(stopping);
+    else this.#close();
+  }
+
+  #closeAfter(stopping: PromiseLike<unknown>): void {
+    let done = false;
+    const close = (): void => {
+      if (done) return;
+      done = true;
+      clearTimeout(deadline);
+      this.#close();
+    };
+    const deadline = setTimeout(close, RETURN_DEADLINE);
+    stopping.then(close, (error) => {
+      if (!this.#followsDeparture(error)) this.#log(errorText(error));
+      close();
+    });
+  }
+
+  #close(): void {
+    const body = this.#body as { close?: unknown } | null | undefined;
+    try {
+      if (typeof body?.close !== "function") return;
+      const closing: unknown = body.close();
+      if (isThenable(closing)) closing.then(undefined, (error) => this.#log(`close(): ${errorText(error)}`));
+    } catch (error) {
+      this.#log(`close(): ${errorText(error)}`);
+    }
+  }
+
+  #log(text: string): void {
+    this.#gateway.errors.write(`tsgi: ${this.#method} ${this.#uri}: ${text}\n`);
+  }
+}
+
+/** The bytes of a block: a string is UTF-8. */
+function blockBytes(chunk: unknown, what: string): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (typeof chunk === "string") return encoder.encode(chunk);
+  throw new ApplicationError(`${what}: expected a block of type Uint8Array or string, got ${describe(chunk)}`);
+}
+
+function notABody(value: unknown): ApplicationError {
+  return new ApplicationError(
+    `The application returned ${describe(value)}; expected an iterable or async iterable of blocks, or one block`,
+  );
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}

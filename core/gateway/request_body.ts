@@ -1,0 +1,182 @@
+/**
+ * The request body between a wire and `wsgi.input`: a queue of bytes with an end.
+ *
+ * A wire pushes what it decodes and says how it ended: `finish` or `fail`. `wsgi.input` takes bytes out, and asks
+ * the wire for more through {@linkcode BodySource.wanted}: that is when a wire sends 100 Continue or reads again.
+ * A body that failed never looks like one that ended: what arrived can be taken, the next look throws.
+ *
+ * @module
+ */
+
+/** Who fills a body: told when the application waits for bytes that are not there. */
+export interface BodySource {
+  /** The application waits for more bytes. May be called again before more arrive. */
+  wanted(): void;
+}
+
+/** Base of all errors that reading `wsgi.input` gives. */
+export class InputError extends Error {
+  override readonly name: string = "InputError";
+  /** The status the client gets when the application lets the error through before the head is sent. */
+  readonly status: string = "400 Bad Request";
+}
+
+/** The peer ended the body before its declared end. */
+export class TruncatedBodyError extends InputError {
+  override readonly name = "TruncatedBodyError";
+}
+
+/** The body breaks the rules of its framing. */
+export class MalformedBodyError extends InputError {
+  override readonly name = "MalformedBodyError";
+}
+
+/** The body is longer than `limitRequestBody`, or carries too much framing. */
+export class BodyTooLargeError extends InputError {
+  override readonly name = "BodyTooLargeError";
+  override readonly status = "413 Content Too Large";
+}
+
+/** `wsgi.input` was read after the response had ended or the client had gone. */
+export class InputClosedError extends InputError {
+  override readonly name = "InputClosedError";
+}
+
+const NEVER_WANTED: BodySource = { wanted() {} };
+
+/** The queue of one request's body. */
+export class RequestBody {
+  readonly #source: BodySource;
+  #chunks: Uint8Array[] = [];
+  #offset = 0; // of the first chunk: what has been taken
+  #buffered = 0;
+  #finished = false;
+  #error: Error | undefined;
+  #waiting: Promise<void> | undefined;
+  #wake: (() => void) | undefined;
+
+  /** A body that `source` fills. */
+  constructor(source: BodySource) {
+    this.#source = source;
+  }
+
+  /** A body without bytes, complete from the start. */
+  static empty(): RequestBody {
+    const body = new RequestBody(NEVER_WANTED);
+    body.#finished = true;
+    return body;
+  }
+
+  /** Bytes that are here and not taken. */
+  get buffered(): number {
+    return this.#buffered;
+  }
+
+  /** Whether the application waits for bytes. */
+  get awaited(): boolean {
+    return this.#wake !== undefined;
+  }
+
+  /** Adds bytes, which belong to the body from then on. */
+  push(bytes: Uint8Array): void {
+    if (this.#error !== undefined || bytes.length === 0) return;
+    this.#chunks.push(bytes);
+    this.#buffered += bytes.length;
+    this.#awaken();
+  }
+
+  /** All bytes have been pushed. */
+  finish(): void {
+    this.#finished = true;
+    this.#awaken();
+  }
+
+  /** There will be no end: whoever looks past the bytes that are here gets `error`. The first error stays. */
+  fail(error: Error): void {
+    if (this.#finished || this.#error !== undefined) return;
+    this.#error = error;
+    this.#awaken();
+  }
+
+  /** Drops what is here; later looks throw {@linkcode InputClosedError}. */
+  discard(reason: string): void {
+    this.#chunks = [];
+    this.#offset = 0;
+    this.#buffered = 0;
+    this.#finished = false;
+    this.#error ??= new InputClosedError(`wsgi.input cannot be read any more: ${reason}`);
+    this.#awaken();
+  }
+
+  /**
+   * Whether `count` bytes, or the bytes up to the end, can be taken.
+   *
+   * @throws {InputError} when the body failed before that many bytes.
+   */
+  has(count: number): boolean {
+    if (this.#buffered >= count) return true;
+    if (this.#error !== undefined) throw this.#error;
+    return this.#finished;
+  }
+
+  /** Takes `count` bytes, or as many as are here. */
+  take(count: number): Uint8Array {
+    const size = Math.min(count, this.#buffered);
+    const first = this.#chunks[0];
+    if (first !== undefined && this.#offset === 0 && first.length === size) {
+      this.#chunks.shift();
+      this.#buffered -= size;
+      return first;
+    }
+    const taken = new Uint8Array(size);
+    for (let filled = 0; filled < size;) {
+      const chunk = this.#chunks[0] as Uint8Array;
+      const end = Math.min(chunk.length, this.#offset + size - filled);
+      taken.set(chunk.subarray(this.#offset, end), filled);
+      filled += end - this.#offset;
+      this.#offset = end;
+      if (end === chunk.length) {
+        this.#chunks.shift();
+        this.#offset = 0;
+      }
+    }
+    this.#buffered -= size;
+    return taken;
+  }
+
+  /** Takes the bytes of the oldest push that are left, without copying where it can. */
+  takeChunk(): Uint8Array {
+    return this.take((this.#chunks[0]?.length ?? 0) - this.#offset);
+  }
+
+  /** Index of `byte` among the bytes that are here, from index `from` on; -1 when it is not there. */
+  indexOf(byte: number, from: number): number {
+    let base = -this.#offset;
+    for (const chunk of this.#chunks) {
+      if (base + chunk.length > from) {
+        const at = chunk.indexOf(byte, Math.max(from - base, base < 0 ? -base : 0));
+        if (at >= 0) return base + at;
+      }
+      base += chunk.length;
+    }
+    return -1;
+  }
+
+  /** Asks the source and settles once something has changed. */
+  more(): Promise<void> {
+    this.#waiting ??= new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+    const waiting = this.#waiting;
+    this.#source.wanted();
+    return waiting;
+  }
+
+  #awaken(): void {
+    const wake = this.#wake;
+    if (wake === undefined) return;
+    this.#wake = undefined;
+    this.#waiting = undefined;
+    wake();
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * The leaf: the small grammar that every room shares.
+ *
+ * Text that comes from or goes to a wire is latin-1: one code unit is one octet (PEP 3333, "Unicode Issues").
+ * So all patterns here speak of code units up to U+00FF, white space is SP and HTAB only (RFC 9110 5.6.3) and
+ * never what JavaScript's `trim()` thinks it is, and letters fold by ASCII rules only.
+ *
+ * @module
+ */
+
+/** A token (RFC 9110 5.6.2): methods, field names, transfer codings. */
+export const TOKEN: RegExp = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** An octet that no field value may hold: controls other than HTAB (RFC 9110 5.5). */
+// deno-lint-ignore no-control-regex
+export const CONTROL_IN_VALUE: RegExp = /[\x00-\x08\x0a-\x1f\x7f]/;
+
+/** A code unit that is no octet. */
+// deno-lint-ignore no-control-regex
+export const BEYOND_LATIN1: RegExp = /[^\x00-\xff]/;
+
+/** One or more decimal digits (RFC 9110 8.6). */
+export const DIGITS: RegExp = /^[0-9]+$/;
+
+/** Field names that concern one connection and are the server's alone (PEP 3333, "Other HTTP Features"). */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailers",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/**
+ * Whether a field name is hop-by-hop, in any letter case.
+ *
+ * @example
+ * ```ts
+ * import { isHopByHop } from "./grammar.ts";
+ * console.assert(isHopByHop("Keep-Alive") && !isHopByHop("Trailer"));
+ * ```
+ */
+export function isHopByHop(name: string): boolean {
+  return HOP_BY_HOP.has(name.toLowerCase());
+}
+
+/**
+ * Removes optional white space, SP and HTAB, from both ends (RFC 9110 5.6.3).
+ *
+ * @example
+ * ```ts
+ * import { trimOws } from "./grammar.ts";
+ * console.assert(trimOws(" \t a b\u00a0\t") === "a b\u00a0");
+ * ```
+ */
+export function trimOws(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isOws(text.charCodeAt(start))) start++;
+  while (end > start && isOws(text.charCodeAt(end - 1))) end--;
+  return start === 0 && end === text.length ? text : text.slice(start, end);
+}
+
+function isOws(unit: number): boolean {
+  return unit === 0x20 || unit === 0x09;
+}
+
+/**
+ * The members of a comma-separated list, trimmed; empty members are kept, so that a caller can refuse them.
+ *
+ * @example
+ * ```ts
+ * import { listMembers } from "./grammar.ts";
+ * console.assert(listMembers("a,, b ").join("|") === "a||b");
+ * ```
+ */
+export function listMembers(value: string): string[] {
+  return value.split(",").map(trimOws);
+}
+
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/**
+ * A time as IMF-fixdate (RFC 9110 5.6.7).
+ *
+ * @param time Milliseconds since 1970-01-01T00:00:00Z.
+ *
+ * @example
+ * ```ts
+ * import { imfFixdate } from "./grammar.ts";
+ * console.assert(imfFixdate(784111777000) === "Sun, 06 Nov 1994 08:49:37 GMT");
+ * ```
+ */
+export function imfFixdate(time: number): string {
+  const d = new Date(time);
+  const two = (n: number): string => (n < 10 ? `0${n}` : `${n}`);
+  const date = `${two(d.getUTCDate())} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}`;
+  const clock = `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}`;
+  return `${DAYS[d.getUTCDay()]}, ${date} ${clock} GMT`;
+}
+
+/**
+ * Decodes percent-escapes once; the result is latin-1, one code unit a decoded octet. A malformed escape stays.
+ *
+ * @example
+ * ```ts
+ * import { percentDecode } from "./grammar.ts";
+ * console.assert(percentDecode("/%C3%A9/%2541/%zz") === "/\u00c3\u00a9/%41/%zz");
+ * ```
+ */
+export function percentDecode(text: string): string {
+  if (text.indexOf("%") < 0) return text;
+  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+}
+
+/** Writes a latin-1 string into memory, one octet a code unit; returns the index behind it. */
+export function writeLatin1(target: Uint8Array, at: number, text: string): number {
+  const length = text.length;
+  for (let i = 0; i < length; i++) target[at + i] = text.charCodeAt(i);
+  return at + length;
+}
+
+/**
+ * Decodes `bytes[start, end)` one code unit a byte, with the language alone. Hosts have faster ways.
+ */
+export function readLatin1(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let at = start; at < end; at += 4096) {
+    text += String.fromCharCode(...bytes.subarray(at, Math.min(end, at + 4096)));
+  }
+  return text;
+}

@@ -1,0 +1,345 @@
+/**
+ * One HTTP/1.1 connection, sans I/O: bytes in, applications called, bytes out (RFC 9112 9).
+ *
+ * The reading side is in one of these phases; the response side runs (an invocation is there) or does not.
+ *
+ *     phase     arriving bytes are                     leaves for
+ *     HEAD      parsed as a request head               BODY or WAIT when a head is complete; LINGER when refused
+ *     BODY      decoded into wsgi.input                WAIT at the end of the body, or when it breaks;
+ *                                                      DRAIN when the response ends first
+ *     WAIT      held: the response still runs          HEAD when the response ends and the connection persists
+ *     DRAIN     decoded and dropped, up to a bound     HEAD at the end of the body; LINGER past the bound
+ *     LINGER    dropped: we have sent FIN              CLOSED when the peer has too, or after LINGER_TIME
+ *     HIJACKED  none: paused for the application       -
+ *     CLOSED    dropped                                -
+ *
+ * One response runs at a time, so pipelined responses leave in order by themselves. Requests behind it are held as
+ * bytes, and past HELD_LIMIT the transport is paused. `#advance` is the only loop over arrived bytes and never runs
+ * inside itself: what happens during an application's call only changes the phase.
+ *
+ * @module
+ */
+
+import type { EnvironTemplate } from "../gateway/environ.ts";
+import { connectionTemplate } from "../gateway/environ.ts";
+import { errorText } from "../errors.ts";
+import { type Gateway, Invocation } from "../gateway/invocation.ts";
+import {
+  type BodySource,
+  InputClosedError,
+  InputError,
+  RequestBody,
+  TruncatedBodyError,
+} from "../gateway/request_body.ts";
+import type { Connection, Hijacked, Transport } from "../seams.ts";
+import { type BodyDecoder, ChunkedDecoder, LengthDecoder } from "./body.ts";
+import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
+import { HeadParser } from "./head_parser.ts";
+import { Refusal } from "./refusal.ts";
+import { RequestHead, type RequestLimits } from "./request_head.ts";
+
+/** What the connections of one server share. */
+export interface Http1Config extends RequestLimits {
+  /** The application and what it runs with. */
+  readonly gateway: Gateway;
+  /** What every environ starts from. */
+  readonly template: EnvironTemplate;
+  /** Mount point of the application, without a slash at its end; "" for none. */
+  readonly scriptName: string;
+  /** Value of the Server field, or "". */
+  readonly serverHeader: string;
+  /** The host's decoder. */
+  latin1(bytes: Uint8Array, start: number, end: number): string;
+  /** Monotonic time in milliseconds. */
+  now(): number;
+  /** Called when a connection is gone, or hijacked: the server need not think of it any more. */
+  forget(connection: Connection): void;
+}
+
+const HEAD = 0;
+const BODY = 1;
+const WAIT = 2;
+const DRAIN = 3;
+const LINGER = 4;
+const HIJACKED = 5;
+const CLOSED = 6;
+
+const INPUT_MARK = 65536; // bytes of a body that may wait for the application before reading stops
+const HELD_LIMIT = 65536; // bytes of pipelined requests that may wait for a response before reading stops
+const DRAIN_LIMIT = 262144; // bytes of an unread body that are worth keeping a connection for
+const LINGER_TIME = 2000; // ms that a client has to read the last response before the socket is destroyed
+const NOTHING = new Uint8Array(0);
+
+/** A connection that speaks HTTP/1.1. */
+export class Http1Connection implements Connection, BodySource, ExchangeOwner {
+  readonly #transport: Transport;
+  readonly #config: Http1Config;
+  readonly #parser: HeadParser;
+  readonly #exchange: Http1Exchange;
+  readonly #template: EnvironTemplate;
+  #phase: number = HEAD;
+  #request: RequestHead | undefined;
+  #invocation: Invocation | undefined;
+  #body: RequestBody | undefined;
+  #decoder: BodyDecoder | undefined;
+  #bodyBegun = false; // bytes of the body have arrived
+  #continued = false; // 100 Continue has been sent
+  #drained = 0;
+  #held: Uint8Array = NOTHING; // our own copy
+  #bytes: Uint8Array = NOTHING; // what #advance works on: lent or held
+  #at = 0;
+  #advancing = false;
+  #paused = false;
+  #peerEnded = false;
+  #stopping = false; // no request after this one
+  #lingerUntil = Infinity;
+
+  /** A connection over `transport`. */
+  constructor(transport: Transport, config: Http1Config) {
+    this.#transport = transport;
+    this.#config = config;
+    this.#parser = new HeadParser(config, config.latin1);
+    this.#exchange = new Http1Exchange(transport, this, config.serverHeader);
+    this.#template = connectionTemplate(config.template, transport.peer);
+  }
+
+  // What the host tells.
+
+  receive(bytes: Uint8Array): void {
+    if (this.#phase >= LINGER) return;
+    if (this.#held.length > 0 || this.#phase === WAIT) this.#hold(bytes);
+    else this.#advance(bytes);
+  }
+
+  drained(): void {
+    this.#invocation?.drained();
+  }
+
+  ended(): void {
+    this.#peerEnded = true;
+    switch (this.#phase) {
+      case HEAD: // idle, or in the middle of a head that will never be complete
+      case DRAIN:
+        return this.#finish();
+      case BODY:
+        this.#body?.fail(new TruncatedBodyError("The client ended the request body before its declared end"));
+        this.#phase = WAIT;
+        return this.#departIfStreaming();
+      case WAIT:
+        return this.#departIfStreaming();
+    }
+  }
+
+  closed(): void {
+    if (this.#phase === CLOSED) return;
+    this.#phase = CLOSED;
+    this.#held = NOTHING;
+    const invocation = this.#invocation;
+    this.#invocation = undefined;
+    this.#body?.fail(new InputClosedError("The client closed the connection"));
+    invocation?.departed();
+    this.#config.forget(this);
+  }
+
+  shutdown(): void {
+    this.#stopping = true;
+    if (this.#phase === HEAD && !this.#parser.begun && this.#held.length === 0) this.#finish();
+  }
+
+  tick(now: number): void {
+    if (this.#phase !== LINGER) return;
+    if (this.#transport.buffered > 0) this.#lingerUntil = now + LINGER_TIME; // FIN has not been sent yet
+    else if (now >= this.#lingerUntil) this.#transport.destroy();
+  }
+
+  // What the application causes.
+
+  /** It waits for body bytes. */
+  wanted(): void {
+    if (this.#request?.expectsContinue === true && !this.#continued && !this.#bodyBegun && !this.#exchange.headSent) {
+      if (this.#at >= this.#bytes.length) {
+        this.#exchange.informational("100 Continue", []);
+        this.#continued = true;
+      }
+    }
+    this.#regulate();
+  }
+
+  mayPersist(): boolean {
+    const request = this.#request as RequestHead;
+    if (!request.keepAlive || this.#stopping || (this.#peerEnded && this.#held.length === 0)) return false;
+    if (this.#phase === WAIT) return this.#decoder === undefined || this.#decoder.done;
+    if (request.expectsContinue && !this.#continued && !this.#bodyBegun && this.#at >= this.#bytes.length) return false;
+    const expected = this.#decoder?.expected ?? 0;
+    return expected <= DRAIN_LIMIT;
+  }
+
+  responded(keepAlive: boolean): void {
+    this.#invocation = undefined;
+    this.#body?.discard("the response has ended");
+    if (!keepAlive || this.#stopping) return this.#finish();
+    if (this.#phase === WAIT) {
+      if (this.#decoder?.done === false) return this.#finish(); // the body broke: what follows cannot be trusted
+      this.#phase = HEAD;
+    } else {
+      this.#phase = DRAIN;
+      this.#drained = 0;
+    }
+    if (!this.#advancing) queueMicrotask(() => this.#goOn());
+  }
+
+  cut(flush: boolean): void {
+    this.#invocation = undefined;
+    this.#body?.discard("the response has failed");
+    if (flush) this.#finish();
+    else this.#destroy();
+  }
+
+  release(): Hijacked {
+    this.#phase = HIJACKED;
+    this.#invocation = undefined;
+    const unread = this.#bytes.slice(this.#at);
+    this.#at = this.#bytes.length;
+    const leftover = new Uint8Array(unread.length + this.#held.length);
+    leftover.set(unread);
+    leftover.set(this.#held, unread.length);
+    this.#held = NOTHING;
+    this.#transport.pause();
+    this.#config.forget(this);
+    return { transport: this.#transport, leftover };
+  }
+
+  // The loop.
+
+  /** Works through bytes; what has to wait is held. */
+  #advance(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#at = 0;
+    this.#advancing = true;
+    try {
+      while (this.#at < bytes.length && this.#phase < LINGER && this.#phase !== WAIT) this.#step(bytes);
+    } catch (error) {
+      this.#broken(error);
+    }
+    this.#advancing = false;
+    const at = this.#at;
+    this.#bytes = NOTHING;
+    this.#at = 0;
+    if (this.#phase === WAIT && at < bytes.length) this.#hold(bytes.subarray(at));
+    this.#regulate();
+  }
+
+  #step(bytes: Uint8Array): void {
+    if (this.#phase === HEAD) {
+      this.#at = this.#parser.parse(bytes, this.#at, bytes.length);
+      const head = this.#parser.complete;
+      if (head === undefined) return;
+      this.#parser.complete = undefined;
+      this.#begin(head);
+      return;
+    }
+    const decoder = this.#decoder as BodyDecoder;
+    const before = this.#at;
+    const sink = this.#phase === BODY ? this.#body : undefined;
+    this.#bodyBegun = true;
+    this.#at = decoder.decode(bytes, before, bytes.length, sink);
+    if (this.#phase === DRAIN && (this.#drained += this.#at - before) > DRAIN_LIMIT) return this.#finish();
+    if (!decoder.done) return;
+    if (this.#phase === BODY) {
+      this.#phase = WAIT;
+      this.#body?.finish();
+    } else {
+      this.#phase = HEAD;
+    }
+  }
+
+  /** A head is complete: calls the application. */
+  #begin(head: RequestHead): void {
+    const config = this.#config;
+    this.#request = head;
+    this.#continued = false;
+    this.#bodyBegun = false;
+    this.#exchange.begin(head);
+    if (head.chunked) this.#decoder = new ChunkedDecoder(config, head.fieldCount, config.latin1);
+    else this.#decoder = head.contentLength > 0 ? new LengthDecoder(head.contentLength) : undefined;
+    this.#body = this.#decoder === undefined ? RequestBody.empty() : new RequestBody(this);
+    this.#phase = this.#decoder === undefined ? WAIT : BODY;
+    const environ = head.environ(this.#template, config.scriptName);
+    const invocation = new Invocation(config.gateway, this.#exchange, environ, this.#body);
+    this.#invocation = invocation;
+    invocation.run();
+  }
+
+  /** Something a client sent broke a rule, or this code did. */
+  #broken(error: unknown): void {
+    const client = `${this.#transport.peer.remoteAddress || "client"}`;
+    if (error instanceof Refusal) {
+      this.#config.gateway.errors.write(`tsgi: refused a request from ${client}: ${error.status}: ${error.message}\n`);
+      this.#exchange.begin(this.#parser.begunHead ?? new RequestHead());
+      this.#exchange.refuse(error.status);
+    } else if (error instanceof InputError) {
+      if (this.#phase === DRAIN) return this.#finish();
+      this.#body?.fail(error);
+      this.#phase = WAIT; // its decoder is not done, so nothing after this response is served
+    } else {
+      this.#config.gateway.errors.write(`tsgi: connection from ${client}: ${errorText(error)}\n`);
+      this.#destroy();
+    }
+  }
+
+  /** Continues with held bytes after a response. */
+  #goOn(): void {
+    const held = this.#held;
+    this.#held = NOTHING;
+    if (held.length > 0 && this.#phase < LINGER) this.#advance(held);
+    if (this.#peerEnded && (this.#phase === HEAD || this.#phase === DRAIN)) this.#finish();
+    this.#regulate();
+  }
+
+  // Flow and endings.
+
+  #hold(bytes: Uint8Array): void {
+    if (this.#phase === WAIT && this.#lastRequest()) return; // nothing behind the last request is served
+    const held = new Uint8Array(this.#held.length + bytes.length);
+    held.set(this.#held);
+    held.set(bytes, this.#held.length);
+    this.#held = held;
+    this.#regulate();
+  }
+
+  #lastRequest(): boolean {
+    return this.#stopping || this.#request?.keepAlive !== true || this.#decoder?.done === false;
+  }
+
+  /** Reads from the client, or stops: while the application is behind with its input, or with its responses. */
+  #regulate(): void {
+    const unread = this.#phase === BODY && this.#body?.awaited === false && this.#body.buffered >= INPUT_MARK;
+    const pause = unread || this.#held.length >= HELD_LIMIT;
+    if (pause === this.#paused || this.#phase >= HIJACKED) return;
+    this.#paused = pause;
+    if (pause) this.#transport.pause();
+    else this.#transport.resume();
+  }
+
+  /** FIN while a body streams is departure, unless requests wait behind it; before the head it is half-close. */
+  #departIfStreaming(): void {
+    if (this.#invocation !== undefined && this.#exchange.headSent && this.#held.length === 0) this.#destroy();
+  }
+
+  /** Sends FIN behind what is buffered, and waits for that of the peer. */
+  #finish(): void {
+    if (this.#phase >= LINGER) return;
+    this.#phase = LINGER;
+    this.#held = NOTHING;
+    this.#lingerUntil = this.#config.now() + LINGER_TIME;
+    this.#transport.end();
+    this.#regulate();
+  }
+
+  /** Cuts the socket; `closed` follows. */
+  #destroy(): void {
+    if (this.#phase >= LINGER) return;
+    this.#phase = LINGER;
+    this.#transport.destroy();
+  }
+}

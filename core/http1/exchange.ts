@@ -1,0 +1,117 @@
+/**
+ * The Exchange of HTTP/1.1: frames a response and writes it to the transport.
+ *
+ * One object per connection, begun anew for each request. Small pieces are copied into memory that the transport
+ * lends, so that a head and a small body leave as one write; blocks too large to be worth copying are given away.
+ *
+ * @module
+ */
+
+import { writeLatin1 } from "../grammar.ts";
+import { RequestError } from "../gateway/request.ts";
+import type { Exchange, Hijacked, ResponseHead, Transport } from "../seams.ts";
+import type { RequestHead } from "./request_head.ts";
+import { type Framing, framing, serializeHead, serializeInterim, serializeRefusal } from "./serializer.ts";
+
+const COPY_LIMIT = 16384; // bytes: larger blocks are written as they are
+const LAST_CHUNK = "0\r\n\r\n";
+
+/** What an exchange asks of the connection that owns it. */
+export interface ExchangeOwner {
+  /** Whether the connection can stay open behind the response that is about to begin. */
+  mayPersist(): boolean;
+  /** The response has ended; `keepAlive` tells whether the connection goes on. */
+  responded(keepAlive: boolean): void;
+  /** The response has failed: cut the connection. With `flush` what was written is still sent. */
+  cut(flush: boolean): void;
+  /** The application takes the socket. */
+  release(): Hijacked;
+}
+
+/** The response side of one connection. */
+export class Http1Exchange implements Exchange {
+  readonly #transport: Transport;
+  readonly #owner: ExchangeOwner;
+  readonly #serverHeader: string;
+  #request: RequestHead | undefined;
+  #framing: Framing = "none";
+  #keepAlive = false;
+  #headSent = false;
+
+  /** The exchange of `owner`, which writes to `transport`. */
+  constructor(transport: Transport, owner: ExchangeOwner, serverHeader: string) {
+    this.#transport = transport;
+    this.#owner = owner;
+    this.#serverHeader = serverHeader;
+  }
+
+  /** Begins the exchange of a request. */
+  begin(request: RequestHead): void {
+    this.#request = request;
+    this.#headSent = false;
+  }
+
+  /** Whether the head of the current response has been written. */
+  get headSent(): boolean {
+    return this.#headSent;
+  }
+
+  head(head: ResponseHead, length: number | null, bodyless: boolean): void {
+    const http11 = this.#request?.http11 === true;
+    this.#framing = framing(http11, length, bodyless);
+    this.#keepAlive = this.#framing !== "close" && this.#owner.mayPersist();
+    this.#headSent = true;
+    const context = { http11, keepAlive: this.#keepAlive, serverHeader: this.#serverHeader };
+    this.#text(serializeHead(head, length, this.#framing, context));
+  }
+
+  body(bytes: Uint8Array): boolean {
+    const chunked = this.#framing === "chunked";
+    const size = chunked ? `${bytes.length.toString(16)}\r\n` : "";
+    const end = chunked ? "\r\n" : "";
+    if (bytes.length > COPY_LIMIT) {
+      this.#text(size);
+      const flowing = this.#transport.write(bytes);
+      return chunked ? this.#text(end) : flowing;
+    }
+    const total = size.length + bytes.length + end.length;
+    const memory = this.#transport.reserve(total);
+    const at = writeLatin1(memory, 0, size);
+    memory.set(bytes, at);
+    writeLatin1(memory, at + bytes.length, end);
+    return this.#transport.commit(total);
+  }
+
+  end(): void {
+    if (this.#framing === "chunked") this.#text(LAST_CHUNK);
+    this.#owner.responded(this.#keepAlive);
+  }
+
+  abort(_error: unknown): void {
+    // Where only the end of the connection ends the body, a clean close would look like success.
+    this.#owner.cut(this.#framing !== "close");
+  }
+
+  refuse(status: string): void {
+    this.#headSent = true;
+    this.#text(serializeRefusal(status, this.#request?.method !== "HEAD"));
+    this.#owner.responded(false);
+  }
+
+  informational(status: string, headers: readonly (readonly [string, string])[]): void {
+    if (this.#request?.http11 === true && !this.#headSent) this.#text(serializeInterim(status, headers));
+  }
+
+  hijack(): Hijacked {
+    if (this.#request?.upgrade !== true) {
+      throw new RequestError("hijack: expected a request without a body, with Connection: Upgrade, over HTTP/1.1");
+    }
+    return this.#owner.release();
+  }
+
+  #text(text: string): boolean {
+    if (text === "") return true;
+    writeLatin1(this.#transport.reserve(text.length), 0, text);
+    return this.#transport.commit(text.length);
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * From bytes to request heads.
+ *
+ * Bytes are decoded as latin-1, cut into lines at CRLF, and each line goes to the head under construction. Only a
+ * line that is not complete is kept, as text, so memory is bounded by the limits and any split of the bytes gives the
+ * same heads and the same refusals. A bare LF ends nothing and a bare CR is part of nothing: both are refused.
+ *
+ * @module
+ */
+
+import { BAD_REQUEST, Refusal } from "./refusal.ts";
+import { RequestHead, type RequestLimits, tooLong } from "./request_head.ts";
+
+const EMPTY_LINES = 8; // that may precede a request (RFC 9112 2.2)
+const WINDOW = 16384; // bytes decoded at a time: the body behind a head is not text
+const CR = 0x0d;
+// Octets that can begin a request line: token characters, or the CR of an empty line.
+const FIRST = /[!#$%&'*+\-.^_`|~0-9A-Za-z\r]/;
+
+/** Parses one head after another. */
+export class HeadParser {
+  readonly #limits: RequestLimits;
+  readonly #latin1: (bytes: Uint8Array, start: number, end: number) => string;
+  #partial = "";
+  #emptyLines = 0;
+  #head: RequestHead | undefined; // begun: its request line is complete
+
+  /** A parser; `latin1` is the host's decoder. */
+  constructor(limits: RequestLimits, latin1: (bytes: Uint8Array, start: number, end: number) => string) {
+    this.#limits = limits;
+    this.#latin1 = latin1;
+  }
+
+  /** Whether part of a request has come. Empty lines are no part of one. */
+  get begun(): boolean {
+    return this.#head !== undefined || this.#partial.length > 0;
+  }
+
+  /** The head that is not complete yet: what is known of a request that is being refused. */
+  get begunHead(): RequestHead | undefined {
+    return this.#head;
+  }
+
+  /** The head that is complete since the last `parse`, taken out. */
+  complete: RequestHead | undefined = undefined;
+
+  /**
+   * Parses `bytes[start, end)` up to the end of a head, and returns the index behind what was consumed.
+   * When a head is complete it is in `complete`; otherwise all bytes have been consumed.
+   *
+   * @throws {Refusal} when the client breaks a rule; the parser is then of no more use.
+   */
+  parse(bytes: Uint8Array, start: number, end: number): number {
+    for (let at = start; at < end;) {
+      const to = Math.min(end, at + WINDOW);
+      const before = this.#partial.length;
+      const text = this.#partial + this.#latin1(bytes, at, to);
+      const used = this.#lines(text, before);
+      if (this.complete !== undefined) {
+        this.#partial = "";
+        return at + used - before;
+      }
+      this.#partial = used === 0 ? text : text.slice(used);
+      at = to;
+    }
+    return end;
+  }
+
+  /** Parses the whole lines of a text; returns the length of what they fill. `searched` units hold no LF. */
+  #lines(text: string, searched: number): number {
+    let at = 0;
+    for (let from = searched; at < text.length;) {
+      if (this.#head === undefined && !FIRST.test(text.charAt(at))) {
+        throw new Refusal(BAD_REQUEST, "a request cannot begin with that octet");
+      }
+      const lf = text.indexOf("\n", from);
+      const limit = this.#head === undefined ? this.#limits.limitRequestLine : this.#limits.limitRequestFieldSize;
+      const stop = lf < 0 ? text.length : lf;
+      const end = text.charCodeAt(stop - 1) === CR ? stop - 1 : stop; // a CR at the end may be half of the CRLF
+      if (end - at > limit) throw tooLong(this.#head === undefined);
+      if (lf < 0) return at;
+      if (end === lf) throw new Refusal(BAD_REQUEST, "a line ends with a bare LF");
+      this.#line(text.slice(at, end));
+      at = from = lf + 1;
+      if (this.complete !== undefined) return at;
+    }
+    return at;
+  }
+
+  #line(line: string): void {
+    if (this.#head === undefined) {
+      if (line !== "") {
+        this.#head = new RequestHead();
+        this.#head.requestLine(line);
+      } else if (++this.#emptyLines > EMPTY_LINES) {
+        throw new Refusal(BAD_REQUEST, "too many empty lines before a request");
+      }
+    } else if (line !== "") {
+      this.#head.fieldLine(line, this.#limits);
+    } else {
+      this.#head.settle(this.#limits);
+      this.complete = this.#head;
+      this.#head = undefined;
+      this.#emptyLines = 0;
+    }
+  }
+}

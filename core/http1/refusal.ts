@@ -1,0 +1,29 @@
+/**
+ * What an HTTP/1.1 server says to a message it will not serve.
+ *
+ * A refusal never reaches the application. The client gets the status and nothing else: the reason goes to the log.
+ *
+ * @module
+ */
+
+/** Status lines of refusals; also those of the gateway pass through here. */
+export const BAD_REQUEST = "400 Bad Request";
+export const CONTENT_TOO_LARGE = "413 Content Too Large";
+export const URI_TOO_LONG = "414 URI Too Long";
+export const EXPECTATION_FAILED = "417 Expectation Failed";
+export const FIELDS_TOO_LARGE = "431 Request Header Fields Too Large";
+export const NOT_IMPLEMENTED = "501 Not Implemented";
+export const VERSION_NOT_SUPPORTED = "505 HTTP Version Not Supported";
+
+/** Thrown where a request breaks a rule; caught by the connection, which answers `status` and closes. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  /** Code and reason phrase for the client. */
+  readonly status: string;
+
+  /** A refusal with a reason for the log. */
+  constructor(status: string, reason: string) {
+    super(reason);
+    this.status = status;
+  }
+}

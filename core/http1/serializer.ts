@@ -1,0 +1,79 @@
+/**
+ * Response heads as bytes, and which framing a response gets (RFC 9112 6 and 9).
+ *
+ * The headers of a ResponseHead have been validated, so they are written as they are. The server adds what is its
+ * own: Date, Server, Connection and the framing, of which the application only ever sees Content-Length.
+ *
+ * @module
+ */
+
+import { imfFixdate } from "../grammar.ts";
+import type { ResponseHead } from "../seams.ts";
+
+/** How the end of a response body is marked. */
+export type Framing = "none" | "length" | "chunked" | "close";
+
+/** What the serializer has to know of the connection. */
+export interface HeadContext {
+  /** Whether the client speaks HTTP/1.1. */
+  readonly http11: boolean;
+  /** Whether the connection stays open behind this response. */
+  readonly keepAlive: boolean;
+  /** Value for the Server field, or "" for none. */
+  readonly serverHeader: string;
+}
+
+/** The framing of a response of `length` bytes, null when that is not known. */
+export function framing(http11: boolean, length: number | null, bodyless: boolean): Framing {
+  if (bodyless) return "none";
+  if (length !== null) return "length";
+  return http11 ? "chunked" : "close";
+}
+
+/** The head of a final response, its empty line included, as latin-1 text. */
+export function serializeHead(head: ResponseHead, length: number | null, how: Framing, context: HeadContext): string {
+  let text = `HTTP/1.1 ${head.status}\r\n`;
+  const dropLength = head.code === 204; // RFC 9110 8.6: no Content-Length in a 204
+  for (const [name, value] of head.headers) {
+    if (dropLength && name.length === 14 && name.toLowerCase() === "content-length") continue;
+    text += `${name}: ${value}\r\n`;
+  }
+  if (head.contentLength === null) text += framingField(head, length, how);
+  if (!head.hasDate) text += `Date: ${httpDate(Date.now())}\r\n`;
+  if (!head.hasServer && context.serverHeader !== "") text += `Server: ${context.serverHeader}\r\n`;
+  if (!context.keepAlive) text += "Connection: close\r\n";
+  else if (!context.http11) text += "Connection: keep-alive\r\n";
+  return `${text}\r\n`;
+}
+
+function framingField(head: ResponseHead, length: number | null, how: Framing): string {
+  if (how === "chunked") return "Transfer-Encoding: chunked\r\n";
+  // Without a body a length is that of the GET response: known for HEAD, not ours to state for 204 and 304.
+  const stated = how === "length" || (how === "none" && length !== null && head.code !== 204 && head.code !== 304);
+  return stated ? `Content-Length: ${length}\r\n` : "";
+}
+
+/** An interim response, as latin-1 text. */
+export function serializeInterim(status: string, headers: readonly (readonly [string, string])[]): string {
+  return `HTTP/1.1 ${status}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
+}
+
+/** A whole response in the server's own words; the connection closes behind it. */
+export function serializeRefusal(status: string, withBody: boolean): string {
+  const body = `${status}\n`;
+  return `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n` +
+    `Date: ${httpDate(Date.now())}\r\nConnection: close\r\n\r\n${withBody ? body : ""}`;
+}
+
+let dateSecond = -1;
+let dateText = "";
+
+/** IMF-fixdate of now; made once a second. */
+function httpDate(now: number): string {
+  const second = Math.floor(now / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = imfFixdate(now);
+  }
+  return dateText;
+}

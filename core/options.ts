@@ -1,0 +1,168 @@
+/**
+ * The options of a server: their defaults, and the check that refuses values they cannot have.
+ *
+ * @module
+ */
+
+import { OptionError } from "./errors.ts";
+import { BEYOND_LATIN1, CONTROL_IN_VALUE } from "./grammar.ts";
+import type { HeaderMap } from "./http1/request_head.ts";
+import type { Address } from "./seams.ts";
+
+/** What `serve` may be told. Every option has a default. */
+export interface ServeOptions {
+  /** Name or address to listen on. Default `"127.0.0.1"`; `"0.0.0.0"` or `"::"` for every interface. */
+  readonly hostname?: string;
+  /** Port to listen on; 0 for a free one. Default: the environment variable PORT, else 8000. */
+  readonly port?: number;
+  /** Called once listening, instead of a line on standard error. */
+  readonly onListen?: (address: Address) => void;
+  /** Receives the text of `wsgi.errors` and the server's own reports. Default: standard error. */
+  readonly errorLog?: (text: string) => void;
+  /** Value of the Server response field. Default: none is sent. */
+  readonly serverHeader?: string;
+  /** Path the application is mounted at: becomes SCRIPT_NAME. Default `""`. */
+  readonly scriptName?: string;
+  /** `wsgi.url_scheme`: `"https"` behind a front end that ends TLS. Default `"http"`. */
+  readonly urlScheme?: "http" | "https";
+  /** Whether other processes serve the same application: `wsgi.multiprocess`. Default false. */
+  readonly multiprocess?: boolean;
+  /** What becomes of request fields with an underscore in their name. Default `"drop"`. */
+  readonly headerMap?: HeaderMap;
+  /** Longest request line, bytes. Default 8190. */
+  readonly limitRequestLine?: number;
+  /** Most header and trailer fields in a request. Default 100. */
+  readonly limitRequestFields?: number;
+  /** Longest header field line, bytes. Default 8190. */
+  readonly limitRequestFieldSize?: number;
+  /** Longest request body, bytes. Default Infinity: none. */
+  readonly limitRequestBody?: number;
+  /** Most bytes `wsgi.input.readline()` reads when it is given no size. Default 65536. */
+  readonly limitReadline?: number;
+  /** Most bytes `write()` takes while the client is slow and nobody awaits it. Default 1048576. */
+  readonly writeBufferLimit?: number;
+}
+
+/** Options with their defaults filled in. */
+export type Settings = Required<Omit<ServeOptions, "onListen">> & Pick<ServeOptions, "onListen">;
+
+/** What the host adds to the defaults. */
+export interface DefaultsFromHost {
+  /** The environment variable PORT, where there is one. */
+  readonly port: string | undefined;
+  /** Writes to standard error. */
+  readonly errorLog: (text: string) => void;
+}
+
+const LIMITS = {
+  limitRequestLine: 8190,
+  limitRequestFields: 100,
+  limitRequestFieldSize: 8190,
+  limitRequestBody: Infinity,
+  limitReadline: 65536,
+  writeBufferLimit: 1048576,
+} as const;
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws {OptionError} naming the first option that is unknown or has a value it cannot have.
+ *
+ * @example
+ * ```ts
+ * import { settings } from "./options.ts";
+ * const all = settings({ port: 0 }, { port: undefined, errorLog: () => {} });
+ * console.assert(all.hostname === "127.0.0.1" && all.limitRequestFields === 100);
+ * ```
+ */
+export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Settings {
+  const given: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined) given[name] = value;
+  }
+  const all: Record<string, unknown> = {
+    hostname: "127.0.0.1",
+    port: portFrom(fromHost.port),
+    onListen: undefined,
+    errorLog: fromHost.errorLog,
+    serverHeader: "",
+    scriptName: "",
+    urlScheme: "http",
+    multiprocess: false,
+    headerMap: "drop",
+    ...LIMITS,
+  };
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(all, name)) throw new OptionError(name, `one of ${Object.keys(all).join(", ")}`, name);
+    check(name, value);
+    all[name] = value;
+  }
+  return all as unknown as Settings;
+}
+
+/** The port that the environment asks for, else 8000. */
+function portFrom(text: string | undefined): number {
+  if (text === undefined || text === "") return 8000;
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : NaN;
+  if (!(port <= 65535)) throw new OptionError("PORT (environment)", "a whole number from 0 to 65535", text);
+  return port;
+}
+
+function check(name: string, value: unknown): void {
+  switch (name) {
+    case "hostname":
+      return expect(
+        typeof value === "string" && value !== "" && !/[\s/]/.test(value),
+        name,
+        "a host name or address",
+        value,
+      );
+    case "port":
+      return expect(Number.isInteger(value) && between(value, 0, 65535), name, "a whole number from 0 to 65535", value);
+    case "onListen":
+    case "errorLog":
+      return expect(typeof value === "function", name, "a function", value);
+    case "serverHeader":
+      return expect(
+        typeof value === "string" && !CONTROL_IN_VALUE.test(value) && !BEYOND_LATIN1.test(value),
+        name,
+        "latin-1 text without control characters",
+        value,
+      );
+    case "scriptName":
+      return expect(
+        value === "" || (typeof value === "string" && /^\/.*[^/]$/.test(value) && !BEYOND_LATIN1.test(value)),
+        name,
+        'a path that begins with "/" and does not end with one, or ""',
+        value,
+      );
+    case "urlScheme":
+      return expect(value === "http" || value === "https", name, '"http" or "https"', value);
+    case "multiprocess":
+      return expect(typeof value === "boolean", name, "true or false", value);
+    case "headerMap":
+      return expect(
+        value === "drop" || value === "refuse" || value === "dangerous",
+        name,
+        '"drop", "refuse" or "dangerous"',
+        value,
+      );
+    case "limitRequestBody":
+    case "writeBufferLimit":
+      return expect(value === Infinity || wholeFrom(value, 0), name, "a whole number from 0, or Infinity", value);
+    default:
+      return expect(wholeFrom(value, 1), name, "a whole number from 1", value);
+  }
+}
+
+function expect(holds: boolean, name: string, expected: string, given: unknown): void {
+  if (!holds) throw new OptionError(name, expected, given);
+}
+
+function wholeFrom(value: unknown, least: number): boolean {
+  return Number.isSafeInteger(value) && between(value, least, Infinity);
+}
+
+function between(value: unknown, least: number, most: number): boolean {
+  return typeof value === "number" && value >= least && value <= most;
+}

@@ -1,0 +1,164 @@
+/**
+ * Composition: a host, a wire and an application become a server. The only place where they meet.
+ *
+ * The server keeps the set of its connections, gives them the tick, and ends them at shutdown. It has one timer.
+ *
+ * @module
+ */
+
+import { asFunction } from "./gateway/application.ts";
+import { serverTemplate } from "./gateway/environ.ts";
+import { ErrorStream } from "./gateway/errors.ts";
+import type { Gateway } from "./gateway/invocation.ts";
+import type { Application } from "./gateway/types.ts";
+import { type Http1Config, Http1Connection } from "./http1/connection.ts";
+import { OptionError } from "./errors.ts";
+import { type ServeOptions, type Settings, settings } from "./options.ts";
+import type { Address, Connection, Host, Listener, Transport } from "./seams.ts";
+
+/** How `shutdown` ends a server. */
+export interface ShutdownOptions {
+  /** Seconds that running requests have before they are cut. Default 30. */
+  readonly timeout?: number;
+}
+
+/** A server that listens. */
+export interface Server {
+  /** The address in force; its port is the real one. */
+  readonly address: Address;
+  /** Settles once the server has stopped and its last connection is gone. */
+  readonly finished: Promise<void>;
+  /**
+   * Stops accepting, closes idle connections, lets running requests finish, and cuts what is left at the time-out.
+   * A later call with a shorter time-out shortens it.
+   *
+   * @returns the same promise as `finished`.
+   */
+  shutdown(options?: ShutdownOptions): Promise<void>;
+}
+
+const TICK = 500; // ms
+
+/** The shared part of all invocations of one application. */
+export function createGateway(app: Application, errors: ErrorStream, all: Settings, host: Pick<Host, "turn">): Gateway {
+  return {
+    app: asFunction(app),
+    errors,
+    limitReadline: all.limitReadline,
+    writeBufferLimit: all.writeBufferLimit,
+    turn: (callback) => host.turn(callback),
+  };
+}
+
+/**
+ * Listens and serves an application on a host.
+ *
+ * @throws {ListenError} (as a rejection) when the address cannot be had.
+ * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
+ * @throws {ApplicationError} (as a rejection) when `app` is no application.
+ */
+export async function startServer(host: Host, app: Application, options: ServeOptions = {}): Promise<Server> {
+  const all = settings(options, { port: host.env("PORT"), errorLog: (text) => host.stderr(text) });
+  const server = new RunningServer(host, app, all);
+  await server.listen();
+  return server;
+}
+
+class RunningServer implements Server {
+  readonly finished: Promise<void>;
+  readonly #host: Host;
+  readonly #settings: Settings;
+  readonly #gateway: Gateway;
+  readonly #errors: ErrorStream;
+  readonly #connections = new Map<Connection, Transport>();
+  #config: Http1Config | undefined;
+  #listener: Listener | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #listening = false;
+  #cutAt = Infinity;
+  #finish: () => void = () => {};
+
+  constructor(host: Host, app: Application, all: Settings) {
+    this.#host = host;
+    this.#settings = all;
+    this.#errors = new ErrorStream(all.errorLog);
+    this.#gateway = createGateway(app, this.#errors, all, host);
+    this.finished = new Promise((resolve) => this.#finish = resolve);
+  }
+
+  get address(): Address {
+    return (this.#listener as Listener).address;
+  }
+
+  async listen(): Promise<void> {
+    const { hostname, port, onListen } = this.#settings;
+    this.#listener = await this.#host.listen({ hostname, port }, (transport) => this.#accept(transport));
+    this.#config = this.#http1(this.#listener.address);
+    this.#listening = true;
+    this.#timer = setInterval(() => this.#tick(), TICK);
+    if (onListen !== undefined) onListen(this.address);
+    else this.#host.stderr(`Listening on ${url(this.address)} (tsgi on ${this.#host.runtime})\n`);
+  }
+
+  shutdown(options: ShutdownOptions = {}): Promise<void> {
+    const timeout = options.timeout ?? 30;
+    if (!(timeout >= 0)) throw new OptionError("timeout", "seconds from 0", timeout);
+    this.#cutAt = Math.min(this.#cutAt, performance.now() + timeout * 1000);
+    if (this.#listening) {
+      this.#listening = false;
+      for (const connection of this.#connections.keys()) connection.shutdown();
+      this.#listener?.close().then(() => this.#settle(), (error) => this.#errors.write(`tsgi: ${error}\n`));
+    }
+    this.#tick();
+    return this.finished;
+  }
+
+  #accept(transport: Transport): Connection {
+    const connection = new Http1Connection(transport, this.#config as Http1Config);
+    this.#connections.set(connection, transport);
+    if (!this.#listening) connection.shutdown(); // it was accepted before the listener closed: one request is served
+    return connection;
+  }
+
+  #http1(address: Address): Http1Config {
+    const all = this.#settings;
+    return {
+      ...all,
+      gateway: this.#gateway,
+      template: serverTemplate({
+        serverName: address.hostname,
+        serverPort: String(address.port),
+        scheme: all.urlScheme,
+        multiprocess: all.multiprocess,
+        runOnce: false,
+        errors: this.#errors,
+      }),
+      latin1: (bytes, start, end) => this.#host.latin1(bytes, start, end),
+      now: () => performance.now(),
+      forget: (connection) => {
+        this.#connections.delete(connection);
+        if (!this.#listening) this.#settle();
+      },
+    };
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    for (const [connection, transport] of this.#connections) {
+      if (now >= this.#cutAt) transport.destroy();
+      else connection.tick(now);
+    }
+  }
+
+  /** Ends the server once nothing is left of it. */
+  #settle(): void {
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#timer);
+    this.#finish();
+  }
+}
+
+/** The URL of an address, for people. */
+export function url({ hostname, port }: Address): string {
+  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
+}

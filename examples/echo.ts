@@ -1,0 +1,39 @@
+/** Echo: answers each request with what the application saw of it, as JSON. */
+
+import { type Environ, isMain, serve, type StartResponse } from "../mod.ts";
+
+export async function app(environ: Environ, startResponse: StartResponse): Promise<string[]> {
+  const body = await environ["wsgi.input"].read();
+  const text = JSON.stringify({
+    method: environ.REQUEST_METHOD,
+    path_info: environ.PATH_INFO,
+    query_string: environ.QUERY_STRING,
+    headers: requestHeaders(environ),
+    body: latin1(body),
+  });
+  startResponse("200 OK", [["Content-Type", "application/json"]]);
+  return [text];
+}
+
+/** The header fields under the names they have on the wire, in lower case. */
+function requestHeaders(environ: Environ): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [key, value] of Object.entries(environ)) {
+    const name = key === "CONTENT_TYPE" || key === "CONTENT_LENGTH"
+      ? key
+      : key.startsWith("HTTP_")
+      ? key.slice(5)
+      : null;
+    if (name !== null) headers[name.toLowerCase().replaceAll("_", "-")] = String(value);
+  }
+  return headers;
+}
+
+/** One character a byte. */
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  return text;
+}
+
+if (isMain(import.meta)) await serve(app);

@@ -1,0 +1,119 @@
+/**
+ * tsgi: WSGI for TypeScript. One application, `(environ, startResponse) => body`, on Node, Deno and Bun.
+ *
+ * @example A server
+ * ```ts
+ * import { type Environ, isMain, serve, type StartResponse } from "tsgi";
+ *
+ * export function app(environ: Environ, startResponse: StartResponse): string[] {
+ *   startResponse("200 OK", [["Content-Type", "text/plain; charset=utf-8"]]);
+ *   return [`Hello from ${environ.PATH_INFO}\n`];
+ * }
+ *
+ * if (isMain(import.meta)) await serve(app);
+ * ```
+ *
+ * @module
+ */
+
+import type { Application } from "./core/gateway/types.ts";
+import type { ServeOptions } from "./core/options.ts";
+import type { Server } from "./core/server.ts";
+
+export type {
+  Application,
+  ApplicationClass,
+  ApplicationFunction,
+  ApplicationObject,
+  Body,
+  Chunk,
+  Environ,
+  HeaderList,
+  StartResponse,
+  Write,
+} from "./core/gateway/types.ts";
+export type { Address, Connection, Hijacked, Peer, Transport } from "./core/seams.ts";
+export type { ServeOptions } from "./core/options.ts";
+export type { HeaderMap } from "./core/http1/request_head.ts";
+export type { Server, ShutdownOptions } from "./core/server.ts";
+export type { ErrorStream } from "./core/gateway/errors.ts";
+export type { GatewayRequest } from "./core/gateway/request.ts";
+export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
+export { toFetch } from "./adapters/fetch.ts";
+export { type FileLike, FileWrapper } from "./core/gateway/file_wrapper.ts";
+export { ListenError, OptionError } from "./core/errors.ts";
+export { ApplicationError } from "./core/gateway/application.ts";
+export { StartResponseError } from "./core/gateway/response.ts";
+export { WriteError } from "./core/gateway/invocation.ts";
+export { ClientDisconnectedError, RequestError } from "./core/gateway/request.ts";
+export { InputStream, OverlappingReadError } from "./core/gateway/input.ts";
+export {
+  BodyTooLargeError,
+  InputClosedError,
+  InputError,
+  MalformedBodyError,
+  TruncatedBodyError,
+} from "./core/gateway/request_body.ts";
+export { VERSION } from "./core/version.ts";
+
+/** The globals by which a runtime is told; none needs to exist. */
+interface Runtimes {
+  readonly Deno?: unknown;
+  readonly Bun?: unknown;
+  readonly process?: {
+    readonly argv: readonly string[];
+    getBuiltinModule?(name: string): { pathToFileURL(path: string): URL; realpathSync(path: string): string };
+  };
+}
+
+const runtimes = globalThis as unknown as Runtimes;
+
+/**
+ * Serves an application on the runtime this program runs on, over its own sockets.
+ *
+ * @param app A function, a class, or an object with `wsgiApp`.
+ * @param options See {@linkcode ServeOptions}; without any: 127.0.0.1, port from PORT or else 8000.
+ * @returns the server, once it listens.
+ * @throws {ListenError} (as a rejection) when the address cannot be had.
+ * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
+ * @throws {ApplicationError} (as a rejection) when `app` is no application.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "tsgi";
+ * const server = await serve((_environ, startResponse) => {
+ *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+ *   return "hello\n";
+ * }, { port: 0, onListen: () => {} });
+ * console.assert(await (await fetch(`http://127.0.0.1:${server.address.port}/`)).text() === "hello\n");
+ * await server.shutdown({ timeout: 0 });
+ * ```
+ */
+export async function serve(app: Application, options?: ServeOptions): Promise<Server> {
+  const adapter = runtimes.Deno !== undefined
+    ? await import("./adapters/deno.ts")
+    : runtimes.Bun !== undefined
+    ? await import("./adapters/bun.ts")
+    : await import("./adapters/node.ts");
+  return adapter.serve(app, options);
+}
+
+/**
+ * Whether a module is the program that was started, not one that was imported: `import.meta.main`, also where Node.js
+ * does not have it (before 24.2).
+ *
+ * @param meta The module's `import.meta`.
+ *
+ * @example
+ * ```ts
+ * import { isMain } from "tsgi";
+ * if (isMain(import.meta)) console.log("started as a program");
+ * ```
+ */
+export function isMain(meta: { readonly url: string; readonly main?: boolean }): boolean {
+  if (typeof meta.main === "boolean") return meta.main;
+  const script = runtimes.process?.argv[1];
+  const builtin = (name: string) => runtimes.process?.getBuiltinModule?.(name);
+  const path = script === undefined ? undefined : builtin("node:fs")?.realpathSync(script);
+  return path !== undefined && builtin("node:url")?.pathToFileURL(path).href === meta.url;
+}

@@ -1,0 +1,246 @@
+/**
+ * A raw client over node:net: it sends exactly the bytes a test gives, and waits for what the test names.
+ *
+ * The socket is half-open by choice: sending FIN does not stop reading, and the server's FIN does not stop sending.
+ * Nothing here sleeps. Every wait is a predicate that is tried again at each event of the socket, with a deadline
+ * whose error message tells what had arrived, so that a hang reads as a failure and not as a time limit.
+ *
+ * @module
+ */
+
+import { connect as netConnect, type Socket } from "node:net";
+import { bytesOf, ResponseReader, textOf, type WireResponse } from "./response.ts";
+
+/** How long one wait may take. */
+export const DEADLINE = 5000;
+
+/** What `request` sends besides method and target. */
+export interface RequestInit {
+  readonly version?: string;
+  /** Field lines; Host comes first unless `host` is null. */
+  readonly headers?: readonly (readonly [string, string])[];
+  readonly host?: string | null;
+  /** Bytes behind the head; a Content-Length is added unless the headers frame the body already. */
+  readonly body?: string | Uint8Array;
+}
+
+/** Bytes of a latin-1 string. */
+export function latin1(text: string): Buffer {
+  return Buffer.from(text, "latin1");
+}
+
+/** A body in chunked coding, a chunk an element. */
+export function chunked(parts: readonly (string | Uint8Array)[]): Buffer {
+  const out: Uint8Array[] = [];
+  for (const part of parts) {
+    const bytes = typeof part === "string" ? latin1(part) : part;
+    out.push(latin1(`${bytes.length.toString(16)}\r\n`), bytes, latin1("\r\n"));
+  }
+  return Buffer.concat([...out, latin1("0\r\n\r\n")]);
+}
+
+/** Bytes of a request. */
+export function requestBytes(method: string, target: string, init: RequestInit = {}): Buffer {
+  const headers = init.headers ?? [];
+  let head = `${method} ${target} ${init.version ?? "HTTP/1.1"}\r\n`;
+  if (init.host !== null) head += `Host: ${init.host ?? "test.example"}\r\n`;
+  for (const [name, value] of headers) head += `${name}: ${value}\r\n`;
+  const body = typeof init.body === "string" ? latin1(init.body) : init.body ?? new Uint8Array(0);
+  const framed = headers.some(([name]) => /^(content-length|transfer-encoding)$/i.test(name));
+  if (init.body !== undefined && !framed) head += `Content-Length: ${body.length}\r\n`;
+  return Buffer.concat([latin1(head + "\r\n"), body]);
+}
+
+/** One connection to a server under test. */
+export class Client {
+  readonly reader: ResponseReader = new ResponseReader();
+  /** True once the server has sent FIN. */
+  fin = false;
+  /** The error that ended the connection, such as ECONNRESET. */
+  failure: Error | null = null;
+  #socket: Socket;
+  #waiters = new Set<() => void>();
+  #given = 0;
+  #seen = 0;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", (bytes: Buffer) => {
+      this.#seen += bytes.length;
+      this.reader.push(bytes);
+      this.#notify();
+    });
+    socket.on("end", () => this.#over(true));
+    socket.on("error", (error) => {
+      this.failure ??= error;
+      this.#over(false);
+    });
+    socket.on("close", () => this.#notify());
+  }
+
+  /** Connects to a port of this machine. */
+  static async connect(port: number): Promise<Client> {
+    const socket = netConnect({ host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true });
+    await new Promise<void>((resolve, reject) => {
+      socket.once("connect", resolve);
+      socket.once("error", reject);
+    });
+    return new Client(socket);
+  }
+
+  /** The client's own port. */
+  get port(): number {
+    return this.#socket.localPort ?? 0;
+  }
+
+  /** Bytes that have arrived. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  /** Whether nothing more can arrive. */
+  get over(): boolean {
+    return this.fin || this.failure !== null;
+  }
+
+  #over(clean: boolean): void {
+    if (clean) this.fin = true;
+    this.reader.end(clean && this.failure === null);
+    this.#notify();
+  }
+
+  #notify(): void {
+    for (const waiter of [...this.#waiters]) waiter();
+  }
+
+  /** Sends bytes; the promise settles once the system has taken them. */
+  send(data: string | Uint8Array): Promise<void> {
+    return new Promise((resolve) => this.#socket.write(typeof data === "string" ? latin1(data) : data, () => resolve()));
+  }
+
+  /** Sends a request and expects a response to it. */
+  request(method: string, target: string, init: RequestInit = {}): Promise<void> {
+    this.reader.expect(method);
+    return this.send(requestBytes(method, target, init));
+  }
+
+  /** Sends FIN. */
+  finish(): void {
+    this.#socket.end();
+  }
+
+  /** Sends RST. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  /** Stops reading. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** Reads again. */
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Reads slowly: after each block that arrives it waits a turn of the timer. */
+  readSlowly(): void {
+    this.#socket.on("data", () => {
+      this.#socket.pause();
+      setTimeout(() => this.#socket.resume(), 1);
+    });
+  }
+
+  /** Frees the socket. */
+  dispose(): void {
+    this.#socket.destroy();
+  }
+
+  #summary(): string {
+    const heads = this.reader.finals.map((r) => `${r.status} ${r.framing} ${r.received} bytes${r.complete ? "" : ", incomplete"}`);
+    return `${this.#seen} bytes seen; interim [${this.reader.interims.map((r) => r.status)}]; final [${heads.join("; ")}]` +
+      `${this.fin ? "; FIN" : ""}${this.failure === null ? "" : `; ${this.failure.message}`}`;
+  }
+
+  /** Waits until the predicate holds; an error once the deadline has passed or, unless allowed, at a malformed response. */
+  until(what: string, predicate: () => boolean, deadline: number = DEADLINE): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error: Error | null): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(attempt);
+        if (error === null) resolve();
+        else reject(error);
+      };
+      const attempt = (): void => {
+        if (this.reader.error !== null) settle(new Error(`Malformed response: ${this.reader.error} (${this.#summary()})`));
+        else if (predicate()) settle(null);
+      };
+      const timer = setTimeout(() => settle(new Error(`Waited ${deadline} ms for ${what}: ${this.#summary()}`)), deadline);
+      this.#waiters.add(attempt);
+      attempt();
+    });
+  }
+
+  /** The head of the next response that `response` has not given yet; the body may still be on its way. */
+  async head(): Promise<WireResponse> {
+    await this.until("a response head", () => this.reader.finals.length > this.#given || this.over);
+    const response = this.reader.finals[this.#given];
+    if (response === undefined) throw new Error(`Closed without a response: ${this.#summary()}`);
+    return response;
+  }
+
+  /** The next response, complete. */
+  async response(deadline: number = DEADLINE): Promise<WireResponse> {
+    await this.until("a complete response", () => this.reader.finals[this.#given]?.complete === true || this.over, deadline);
+    const response = this.reader.finals[this.#given];
+    if (response === undefined) throw new Error(`Closed without a response: ${this.#summary()}`);
+    if (!response.complete) throw new Error(`Truncated response: ${this.#summary()} ${JSON.stringify(textOf(response).slice(0, 200))}`);
+    this.#given++;
+    return response;
+  }
+
+  /** Waits until the body of the next response has begun with these bytes. */
+  async begun(text: string): Promise<WireResponse> {
+    const begins = (): boolean => {
+      const response = this.reader.finals[this.#given];
+      return response !== undefined && bytesOf(response).toString("latin1").startsWith(text);
+    };
+    await this.until(`a body that begins with ${JSON.stringify(text)}`, () => begins() || this.over);
+    if (!begins()) throw new Error(`Closed before ${JSON.stringify(text)}: ${this.#summary()}`);
+    return this.reader.finals[this.#given]!;
+  }
+
+  /** The next response, which must be cut off: the connection ends before the response does. */
+  async truncated(): Promise<WireResponse> {
+    await this.until("the end of the connection", () => this.over);
+    const response = this.reader.finals[this.#given];
+    if (response === undefined) throw new Error(`No head before the end: ${this.#summary()}`);
+    if (response.complete) throw new Error(`The response looks complete: ${this.#summary()}`);
+    this.#given++;
+    return response;
+  }
+
+  /** Waits for the server to close. */
+  async closed(): Promise<void> {
+    await this.until("the server to close", () => this.over);
+  }
+
+  /** Waits for bytes of a tunnel, after a 101. */
+  async tunnelled(text: string): Promise<void> {
+    await this.until(`${JSON.stringify(text)} through the tunnel`, () => this.tunnel() === text || this.over);
+    if (this.tunnel() !== text) throw new Error(`Tunnel gave ${JSON.stringify(this.tunnel())}, expected ${JSON.stringify(text)}`);
+  }
+
+  /** What arrived behind a 101. */
+  tunnel(): string {
+    return Buffer.concat(this.reader.tunnel).toString("latin1");
+  }
+
+  /** Proves that the connection still serves: one more request and its answer. */
+  async persists(): Promise<void> {
+    await this.request("GET", "/ok");
+    const response = await this.response();
+    if (response.status !== 200 || textOf(response) !== "ok") throw new Error(`Follow-up answered ${response.status}`);
+  }
+}
