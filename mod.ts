@@ -28,11 +28,10 @@ export type {
   Body,
   Chunk,
   Environ,
-  HeaderList,
   StartResponse,
   Write,
 } from "./core/gateway/types.ts";
-export type { Address, Connection, Hijacked, Peer, Transport } from "./core/seams.ts";
+export type { Address, Connection, HeaderList, Hijacked, Peer, Transport } from "./core/seams.ts";
 export type { ServeOptions } from "./core/options.ts";
 export type { HeaderMap } from "./core/http1/request_head.ts";
 export type { Server, ShutdownOptions } from "./core/server.ts";

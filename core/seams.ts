@@ -16,6 +16,9 @@
  * @module
  */
 
+/** A header list: name and value pairs, both latin-1 strings. Repeated names are kept as they are. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
 /** The two ends of a socket, as far as the host knows them. Unknown parts are `""`. */
 export interface Peer {
   /** Address of the client, without brackets: `"127.0.0.1"`, `"::1"`. */
@@ -114,7 +117,7 @@ export interface ResponseHead {
   /** The status code, 200 to 599. */
   readonly code: number;
   /** Header fields in the application's order; names are tokens, values latin-1 without controls. */
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: HeaderList;
   /** The application's own Content-Length, or null when it gave none. */
   readonly contentLength: number | null;
   /** Whether the application gave a Date. */
@@ -142,7 +145,7 @@ export interface Exchange {
   /** Answers in the wire's own words before any head was sent, an error for the client, and closes. */
   refuse(status: string): void;
   /** Sends an interim response; ignored where the wire or the client has none. */
-  informational(status: string, headers: readonly (readonly [string, string])[]): void;
+  informational(status: string, headers: HeaderList): void;
   /** Takes the socket out of the wire's hands, or throws where that cannot be. */
   hijack(): Hijacked;
 }

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, relative, resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { VERSION } from "../core/version.ts";
@@ -44,23 +44,6 @@ describe("package.json and deno.json", () => {
   test("export files that exist", () => {
     expect(Object.values(npm.exports).filter((path) => !existsSync(resolve(root, path)))).toEqual([]);
   });
-});
-
-test("core imports nothing outside core", () => {
-  const core = resolve(root, "core");
-  const strays: string[] = [];
-  for (const name of readdirSync(core, { recursive: true, encoding: "utf8" })) {
-    if (!name.endsWith(".ts")) continue;
-    const file = resolve(core, name);
-    // Comments hold examples, which import what a user would.
-    const code = readFileSync(file, "utf8").replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
-    for (const match of code.matchAll(/\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g)) {
-      const specifier = match[1] ?? "";
-      const target = relative(core, resolve(dirname(file), specifier));
-      if (!specifier.startsWith(".") || target.startsWith("..")) strays.push(`core/${name} imports ${specifier}`);
-    }
-  }
-  expect(strays).toEqual([]);
 });
 
 test("the lockfile names no registry", () => {

@@ -6,9 +6,8 @@
  * @module
  */
 
-import type { Exchange, Hijacked } from "../seams.ts";
+import type { Exchange, HeaderList, Hijacked } from "../seams.ts";
 import { checkHeaders } from "./response.ts";
-import type { HeaderList } from "./types.ts";
 
 /** Something was asked of a request that its wire, its host or its state does not allow. */
 export class RequestError extends Error {

@@ -8,19 +8,19 @@
  * @module
  */
 
+import type { HeaderList } from "../seams.ts";
 import type { ErrorStream } from "./errors.ts";
 import type { FileLike, FileWrapper } from "./file_wrapper.ts";
 import type { InputStream } from "./input.ts";
 import type { GatewayRequest } from "./request.ts";
+
+export type { HeaderList } from "../seams.ts";
 
 /** One block of a body: bytes, or a string that is sent as UTF-8. */
 export type Chunk = Uint8Array | string;
 
 /** What an application returns, before a promise of it. It may also have a `close()` method. */
 export type Body = Iterable<Chunk> | AsyncIterable<Chunk> | Uint8Array;
-
-/** A header list: name and value pairs, both latin-1 strings. Repeated names are kept as they are. */
-export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 /**
  * The imperative way to send a block (PEP 3333, "The write() Callable").

@@ -57,8 +57,8 @@ const TOKEN = `${TCHAR}+(?!${TCHAR})`; // whole tokens only: no backtracking int
 const QUOTED = '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t \\x21-\\x7e\\x80-\\xff])*"';
 const EXTENSION = `[\\t ]*;[\\t ]*${TOKEN}(?:[\\t ]*=[\\t ]*(?:${TOKEN}|${QUOTED}))?`;
 const CHUNK_LINE = new RegExp(`^([0-9A-Fa-f]+)((?:${EXTENSION})*)$`);
-const CHUNK_LINE_LIMIT = 4096;
 const EXTENSIONS_LIMIT = 16384; // octets of chunk extensions in one body: they are work that no application asked for
+const CHUNK_LINE_LIMIT = EXTENSIONS_LIMIT + 64; // with the size, whose leading zeros the grammar does not bound
 const SIZE_DIGITS = 13; // 2^52: any sum of two is still exact
 
 const LF = 0x0a;
@@ -185,7 +185,7 @@ export class ChunkedDecoder implements BodyDecoder {
 
   #tooLong(): Error {
     if (this.#state === SIZE) {
-      return new MalformedBodyError(`A chunk-size line is longer than ${CHUNK_LINE_LIMIT} bytes`);
+      return new BodyTooLargeError(`A chunk-size line is longer than ${CHUNK_LINE_LIMIT} bytes`);
     }
     return new TrailersTooLargeError(`A trailer is longer than ${this.#limits.limitRequestFieldSize} bytes`);
   }

@@ -117,17 +117,8 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
 
   ended(): void {
     this.#peerEnded = true;
-    switch (this.#phase) {
-      case HEAD: // idle, or in the middle of a head that will never be complete
-      case DRAIN:
-        return this.#finish();
-      case BODY:
-        this.#body?.fail(new TruncatedBodyError("The client ended the request body before its declared end"));
-        this.#phase = WAIT;
-        return this.#departIfStreaming();
-      case WAIT:
-        return this.#departIfStreaming();
-    }
+    this.#noMoreInput();
+    this.#departIfStreaming();
   }
 
   closed(): void {
@@ -292,8 +283,16 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
     const held = this.#held;
     this.#held = NOTHING;
     if (held.length > 0 && this.#phase < LINGER) this.#advance(held);
-    if (this.#peerEnded && (this.#phase === HEAD || this.#phase === DRAIN)) this.#finish();
+    if (this.#peerEnded) this.#noMoreInput();
     this.#regulate();
+  }
+
+  /** The peer has sent FIN and all its bytes have been worked through: what is not complete never will be. */
+  #noMoreInput(): void {
+    if (this.#phase === HEAD || this.#phase === DRAIN) return this.#finish();
+    if (this.#phase !== BODY) return;
+    this.#body?.fail(new TruncatedBodyError("The client ended the request body before its declared end"));
+    this.#phase = WAIT;
   }
 
   // Flow and endings.
@@ -323,7 +322,8 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
 
   /** FIN while a body streams is departure, unless requests wait behind it; before the head it is half-close. */
   #departIfStreaming(): void {
-    if (this.#invocation !== undefined && this.#exchange.headSent && this.#held.length === 0) this.#destroy();
+    if (this.#phase !== WAIT || this.#held.length > 0) return;
+    if (this.#invocation !== undefined && this.#exchange.headSent) this.#destroy();
   }
 
   /** Sends FIN behind what is buffered, and waits for that of the peer. */

@@ -9,7 +9,7 @@
 
 import { writeLatin1 } from "../grammar.ts";
 import { RequestError } from "../gateway/request.ts";
-import type { Exchange, Hijacked, ResponseHead, Transport } from "../seams.ts";
+import type { Exchange, HeaderList, Hijacked, ResponseHead, Transport } from "../seams.ts";
 import type { RequestHead } from "./request_head.ts";
 import { type Framing, framing, serializeHead, serializeInterim, serializeRefusal } from "./serializer.ts";
 
@@ -98,7 +98,7 @@ export class Http1Exchange implements Exchange {
     this.#owner.responded(false);
   }
 
-  informational(status: string, headers: readonly (readonly [string, string])[]): void {
+  informational(status: string, headers: HeaderList): void {
     if (this.#request?.http11 === true && !this.#headSent) this.#text(serializeInterim(status, headers));
   }
 

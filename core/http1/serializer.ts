@@ -8,7 +8,7 @@
  */
 
 import { imfFixdate } from "../grammar.ts";
-import type { ResponseHead } from "../seams.ts";
+import type { HeaderList, ResponseHead } from "../seams.ts";
 
 /** How the end of a response body is marked. */
 export type Framing = "none" | "length" | "chunked" | "close";
@@ -54,7 +54,7 @@ function framingField(head: ResponseHead, length: number | null, how: Framing): 
 }
 
 /** An interim response, as latin-1 text. */
-export function serializeInterim(status: string, headers: readonly (readonly [string, string])[]): string {
+export function serializeInterim(status: string, headers: HeaderList): string {
   return `HTTP/1.1 ${status}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
 }
 

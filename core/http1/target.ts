@@ -19,10 +19,11 @@ export interface Target {
 
 const UNRESERVED_OR_DELIM = "A-Za-z0-9\\-._~!$&'()*+,;=";
 const REG_NAME = `(?:[${UNRESERVED_OR_DELIM}]|%[0-9A-Fa-f]{2})*`;
-const IPV6 = "(?=[0-9A-Fa-f.]*:)[0-9A-Fa-f:.]+";
-const IPV_FUTURE = `[Vv][0-9A-Fa-f]+\\.[${UNRESERVED_OR_DELIM}:]+`;
-/** uri-host [ ":" port ], where the host may be empty. */
-const HOST = new RegExp(`^(?:\\[(?:${IPV6}|${IPV_FUTURE})\\]|${REG_NAME})(?::[0-9]*)?$`);
+const IPV_FUTURE = new RegExp(`^[Vv][0-9A-Fa-f]+\\.[${UNRESERVED_OR_DELIM}:]+$`);
+const HOST = new RegExp(`^(?:\\[([^\\]]*)\\]|${REG_NAME})(?::[0-9]*)?$`);
+const H16 = /^[0-9A-Fa-f]{1,4}$/;
+const OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+const IPV4 = new RegExp(`^(?:${OCTET}\\.){3}${OCTET}$`);
 const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i;
 
 /**
@@ -31,7 +32,23 @@ const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i;
  * @throws {Refusal} 400 when it is anything else.
  */
 export function checkHost(value: string): void {
-  if (!HOST.test(value)) throw new Refusal(BAD_REQUEST, "Host is not a host with an optional port");
+  const parts = HOST.exec(value);
+  const literal = parts?.[1];
+  if (parts === null || (literal !== undefined && !isIPv6(literal) && !IPV_FUTURE.test(literal))) {
+    throw new Refusal(BAD_REQUEST, "Host is not a host with an optional port");
+  }
+}
+
+/** Whether text is an IPv6 address: eight groups, or fewer around one `::`; the last two may be an IPv4 address. */
+function isIPv6(text: string): boolean {
+  const halves = text.split("::");
+  if (halves.length > 2) return false;
+  const groups = halves.flatMap((half) => half === "" ? [] : half.split(":"));
+  const last = groups.at(-1);
+  const mixed = last !== undefined && text.endsWith(last) && IPV4.test(last);
+  if (mixed) groups.pop();
+  const count = groups.length + (mixed ? 2 : 0);
+  return groups.every((group) => H16.test(group)) && (halves.length === 2 ? count <= 7 : count === 8);
 }
 
 /**

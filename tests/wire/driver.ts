@@ -266,9 +266,7 @@ function checkReject(
     const accepted = refusal.status === 200 ? ` (accepted: ${quote(refusal.body, 120)})` : "";
     return `status ${refusal.status}, want ${expect.status.join(" or ")}${accepted}`;
   }
-  return surplus === undefined
-    ? null
-    : `surplus response after rejection: ${surplus.status} ${quote(surplus.body)}`;
+  return surplus === undefined ? null : `surplus response after rejection: ${surplus.status} ${quote(surplus.body)}`;
 }
 
 /** How what the application saw, as the echo says, differs from `want`. */

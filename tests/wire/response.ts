@@ -11,6 +11,7 @@
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([0-9]{3})(?: [\t \x21-\x7e\x80-\xff]*)?$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// deno-lint-ignore no-control-regex
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 const CHUNK_SIZE = /^([0-9A-Fa-f]+)(?:;[^\r\n]*)?$/;
 const DECIMAL = /^[0-9]+$/;

@@ -1,0 +1,160 @@
+/**
+ * A connection without sockets: bytes in as text, bytes out as text, and what the application saw.
+ *
+ * The transport records every call and calls nothing back, so each test says itself when a drain, a FIN or the end of
+ * the socket comes. Text is latin-1 throughout.
+ */
+
+import { asFunction } from "../../core/gateway/application.ts";
+import { serverTemplate } from "../../core/gateway/environ.ts";
+import { ErrorStream } from "../../core/gateway/errors.ts";
+import type { Application, Environ, StartResponse } from "../../core/gateway/types.ts";
+import { readLatin1, writeLatin1 } from "../../core/grammar.ts";
+import { type Http1Config, Http1Connection } from "../../core/http1/connection.ts";
+import { settings } from "../../core/options.ts";
+import type { Connection, Transport } from "../../core/seams.ts";
+
+/** A transport that records. */
+export class RecordingTransport implements Transport {
+  readonly peer = { remoteAddress: "192.0.2.1", remotePort: "4711", localAddress: "192.0.2.2", localPort: "80" };
+  /** Everything sent so far. */
+  sent = "";
+  /** Calls other than those that send, in order. */
+  readonly calls: string[] = [];
+  /** What write and commit answer. */
+  flowing = true;
+  buffered = 0;
+  next: Connection | undefined;
+  readonly #memory = new Uint8Array(1 << 20);
+
+  write(bytes: Uint8Array): boolean {
+    this.sent += readLatin1(bytes, 0, bytes.length);
+    return this.flowing;
+  }
+  reserve(min: number): Uint8Array {
+    if (min > this.#memory.length) throw new Error(`reserve(${min}) is more than a test expects`);
+    return this.#memory;
+  }
+  commit(length: number): boolean {
+    return this.write(this.#memory.subarray(0, length));
+  }
+  pause(): void {
+    this.calls.push("pause");
+  }
+  resume(): void {
+    this.calls.push("resume");
+  }
+  attach(next: Connection): void {
+    this.next = next;
+    this.calls.push("attach");
+  }
+  end(): void {
+    this.calls.push("end");
+  }
+  destroy(): void {
+    this.calls.push("destroy");
+  }
+}
+
+/** What a test may set of the configuration. */
+export type Overrides = Partial<Omit<Http1Config, "gateway" | "template">>;
+
+/** A connection under test with all that surrounds it. */
+export class Talk {
+  readonly transport: RecordingTransport = new RecordingTransport();
+  readonly connection: Http1Connection;
+  /** What went to wsgi.errors. */
+  log = "";
+  /** Milliseconds that the connection's clock shows. */
+  now = 0;
+  /** How often the connection asked to be forgotten. */
+  forgotten = 0;
+
+  constructor(app: Application, overrides: Overrides = {}) {
+    const defaults = settings({}, { port: undefined, errorLog: () => {} });
+    const errors = new ErrorStream((text) => this.log += text);
+    this.connection = new Http1Connection(this.transport, {
+      ...defaults,
+      gateway: {
+        app: asFunction(app),
+        errors,
+        limitReadline: defaults.limitReadline,
+        writeBufferLimit: defaults.writeBufferLimit,
+        turn: (callback) => void setImmediate(callback),
+      },
+      template: serverTemplate({
+        serverName: "server.test",
+        serverPort: "80",
+        scheme: "http",
+        multiprocess: false,
+        runOnce: false,
+        errors,
+      }),
+      latin1: readLatin1,
+      now: () => this.now,
+      forget: () => this.forgotten++,
+      ...overrides,
+    });
+  }
+
+  /** Delivers text as one read; the memory is overwritten afterwards, as a host would. */
+  receive(text: string): this {
+    const bytes = new Uint8Array(text.length);
+    writeLatin1(bytes, 0, text);
+    this.connection.receive(bytes);
+    bytes.fill(0x3f);
+    return this;
+  }
+
+  /** Lets everything that is ready run. */
+  async settled(): Promise<this> {
+    await new Promise((resolve) => setImmediate(resolve));
+    return this;
+  }
+
+  /** What was sent, with the value of Date fixed. */
+  get sent(): string {
+    return this.transport.sent.replaceAll(/^Date: .*$/gm, "Date: now").replaceAll("\r\n", "\n");
+  }
+
+  /** Status codes of what was sent, in order. */
+  get statuses(): number[] {
+    return [...this.transport.sent.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
+  }
+}
+
+/** What the echo application below saw of one request. */
+export interface Seen {
+  readonly line: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+  body: string;
+}
+
+/** An application that reads the whole body, notes the request in `seen`, and answers with the body's length. */
+export function noting(seen: Seen[]): Application {
+  return async (environ: Environ, startResponse: StartResponse): Promise<string[]> => {
+    const fields = Object.fromEntries(Object.entries(environ).filter(([key]) => /^(HTTP_|CONTENT_)/.test(key)));
+    const { REQUEST_METHOD, SCRIPT_NAME, PATH_INFO, QUERY_STRING, SERVER_PROTOCOL } = environ;
+    const entry: Seen = {
+      line: [REQUEST_METHOD, SCRIPT_NAME, PATH_INFO, QUERY_STRING, SERVER_PROTOCOL].join(" "),
+      fields,
+      body: "",
+    };
+    seen.push(entry);
+    try {
+      const body = await environ["wsgi.input"].read();
+      entry.body = readLatin1(body, 0, body.length);
+    } catch (error) {
+      entry.body = `${(error as Error).name}`;
+      throw error;
+    }
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    return [`${entry.body.length}`];
+  };
+}
+
+/** An application that answers at once and reads nothing. */
+export function hello(_environ: Environ, startResponse: StartResponse): string[] {
+  startResponse("200 OK", [["Content-Type", "text/plain"]]);
+  return ["hello"];
+}

@@ -1,0 +1,109 @@
+/**
+ * The walls of the house: core imports nothing outside itself and names no runtime, adapters move bytes and know no
+ * protocol, and arrows run one way.
+ */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { projectPath } from "./server_process.ts";
+
+interface Source {
+  readonly file: string;
+  /** Without comments: those may speak of what they like. */
+  readonly code: string;
+  readonly imports: readonly string[];
+}
+
+function sources(folder: string): Source[] {
+  const root = projectPath(folder);
+  const names = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+  return names.map((name) => source(resolve(root, name)));
+}
+
+function source(path: string): Source {
+  const code = readFileSync(path, "utf8").replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "");
+  const imports = [...code.matchAll(/\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g)].map((match) => {
+    const specifier = match[1] as string;
+    return specifier.startsWith(".") ? relative(projectPath(""), resolve(dirname(path), specifier)) : specifier;
+  });
+  return { file: relative(projectPath(""), path), code, imports };
+}
+
+/** What of `list` any of `pattern` matches, as "file: match". */
+function offences(list: readonly Source[], pattern: RegExp): string[] {
+  return list.flatMap(({ file, code }) => [...code.matchAll(pattern)].map((match) => `${file}: ${match[0]}`));
+}
+
+const core = sources("core");
+const adapters = sources("adapters");
+
+it("there is something to look at", () => {
+  expect(core.length).toBeGreaterThan(20);
+  expect(adapters.length).toBeGreaterThan(4);
+});
+
+describe("core", () => {
+  it("imports nothing outside core", () => {
+    const strays = core.flatMap(({ file, imports }) =>
+      imports.filter((path) => !path.startsWith("core/")).map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it("names no runtime", () => {
+    expect(
+      offences(
+        core,
+        /\b(?:Deno|Bun|process|Buffer|require|setImmediate|globalThis)\b(?!["'])|["'](?:node|npm|jsr|bun):/g,
+      ),
+    ).toEqual([]);
+  });
+
+  it("the gateway knows no wire", () => {
+    const strays = core.filter(({ file }) => file.startsWith("core/gateway/"))
+      .flatMap(({ file, imports }) =>
+        imports.filter((path) => path.startsWith("core/http1/") || path === "core/server.ts").map((path) =>
+          `${file}: ${path}`
+        )
+      );
+    expect(strays).toEqual([]);
+  });
+
+  it("has no circles", () => {
+    const edges = new Map(core.map(({ file, imports }) => [file, imports]));
+    const circles: string[] = [];
+    const seen = new Set<string>();
+    const walk = (file: string, trail: readonly string[]): void => {
+      if (trail.includes(file)) circles.push([...trail.slice(trail.indexOf(file)), file].join(" -> "));
+      if (seen.has(file)) return;
+      seen.add(file);
+      for (const next of edges.get(file) ?? []) walk(next, [...trail, file]);
+    };
+    for (const file of edges.keys()) walk(file, []);
+    expect(circles).toEqual([]);
+  });
+});
+
+describe("adapters", () => {
+  it("that have sockets know no protocol", () => {
+    const hosts = adapters.filter(({ file }) => file !== "adapters/fetch.ts"); // Request and Response are its platform
+    const words =
+      /HTTP\/|\\r\\n|\bhttp1\b|\b(?:Content-Length|Transfer-Encoding|chunked|keep-?alive|environ|status|header)\b/gi;
+    expect(offences(hosts, words)).toEqual([]);
+  });
+
+  it("import core, their own folder and built-in modules only", () => {
+    const strays = adapters.flatMap(({ file, imports }) =>
+      imports.filter((path) => !/^(core|adapters)\/|^node:/.test(path)).map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it("are loaded by mod.ts only when they are needed", () => {
+    const statics = [
+      ...source(projectPath("mod.ts")).code.matchAll(/^(?:import|export)\s[^;]*?from\s+"(\.\/adapters\/[^"]+)"/gm),
+    ].map((match) => match[1]);
+    expect(new Set(statics)).toEqual(new Set(["./adapters/fetch.ts"])); // it needs no runtime
+  });
+});
