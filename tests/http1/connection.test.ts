@@ -316,6 +316,17 @@ describe("the client goes away", () => {
     expect(talk.transport.calls).toEqual(["end"]);
   });
 
+  it("I08 FIN inside a body that waited behind a response rejects the read", async () => {
+    const held = new Held();
+    const talk = new Talk(held.app).receive(GET + post("Content-Length: 5", "ab"));
+    talk.connection.ended();
+    await held.answer(0, ["one"]);
+    await expect(held.requests[1]?.environ["wsgi.input"].read()).rejects.toThrow("before its declared end");
+    await held.answer(1, ["two"]);
+    expect(talk.statuses).toEqual([200, 200]);
+    expect(talk.transport.calls).toEqual(["end"]);
+  });
+
   it("FIN while a body streams is departure: the socket is cut, the generator ends, the signal fires", async () => {
     const held = new Held();
     const source = new Source();
