@@ -9,15 +9,15 @@
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import process from "node:process";
-import { ListenError, listenErrorReason } from "../core/errors.ts";
+import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
 import type { Address, Connection, Host, Listener, Peer, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { latin1 } from "./latin1.ts";
-import { commit, drop, feed, flush, type Outlet, pending, reserve } from "./output.ts";
+import { BatchedOutput } from "./output.ts";
 
-class NodeTransport implements Transport, Outlet {
+class NodeTransport extends BatchedOutput implements Transport {
   readonly peer: Peer;
   readonly #socket: Socket;
   #connection: Connection | undefined;
@@ -25,6 +25,7 @@ class NodeTransport implements Transport, Outlet {
   #error: Error | undefined;
 
   constructor(socket: Socket, accept: (transport: Transport) => Connection) {
+    super();
     this.#socket = socket;
     this.peer = {
       remoteAddress: socket.remoteAddress ?? "",
@@ -33,7 +34,7 @@ class NodeTransport implements Transport, Outlet {
       localPort: String(socket.localPort ?? ""),
     };
     this.#connection = accept(this);
-    socket.on("data", (bytes: Uint8Array) => feed(this, () => this.#connection?.receive(bytes)));
+    socket.on("data", (bytes: Uint8Array) => this.feed(() => this.#connection?.receive(bytes)));
     socket.on("end", () => this.#connection?.ended());
     socket.on("drain", () => {
       this.#flowing = true;
@@ -41,7 +42,7 @@ class NodeTransport implements Transport, Outlet {
     });
     socket.on("error", (error) => this.#error = error);
     socket.on("close", () => {
-      drop(this);
+      this.drop();
       const connection = this.#connection;
       this.#connection = undefined;
       connection?.closed(this.#error);
@@ -49,29 +50,21 @@ class NodeTransport implements Transport, Outlet {
   }
 
   get buffered(): number {
-    return this.#socket.writableLength + pending(this);
+    return this.#socket.writableLength + this.pending;
   }
 
-  write(bytes: Uint8Array): boolean {
-    if (pending(this) > 0) flush();
-    this.send(bytes);
-    return this.#flowing;
-  }
-
-  reserve(min: number): Uint8Array {
-    return reserve(this, min);
-  }
-
-  commit(length: number): boolean {
-    commit(this, length);
-    return this.#flowing;
+  protected give(bytes: Uint8Array): void {
+    const socket = this.#socket;
+    if (!socket.destroyed && socket.writable && !socket.write(bytes)) this.#flowing = false;
   }
 
   send(bytes: Uint8Array): boolean {
-    const socket = this.#socket;
-    if (socket.destroyed || !socket.writable) return true;
-    if (!socket.write(bytes)) this.#flowing = false;
-    return socket.writableLength === 0; // else the stream still holds the memory
+    this.give(bytes);
+    return this.#socket.writableLength === 0; // else the stream still holds the memory
+  }
+
+  protected flowing(): boolean {
+    return this.#flowing;
   }
 
   pause(): void {
@@ -85,18 +78,18 @@ class NodeTransport implements Transport, Outlet {
   attach(next: Connection, leftover: Uint8Array): void {
     this.#connection = next;
     queueMicrotask(() => {
-      if (leftover.length > 0) feed(this, () => this.#connection?.receive(leftover));
+      if (leftover.length > 0) this.feed(() => this.#connection?.receive(leftover));
       this.#socket.resume();
     });
   }
 
   end(): void {
-    if (pending(this) > 0) flush();
+    this.flush();
     this.#socket.end();
   }
 
   destroy(): void {
-    drop(this);
+    this.drop();
     this.#socket.destroy();
   }
 }
@@ -114,12 +107,7 @@ export const host: Host = {
     });
     return new Promise<Listener>((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException): void => {
-        const code = error.code ?? "";
-        reject(
-          new ListenError(address.hostname, address.port, listenErrorReason(code, error.message), code, {
-            cause: error,
-          }),
-        );
+        reject(listenError(address, error.code ?? "", error));
       };
       server.once("error", failed);
       server.listen({ host: address.hostname, port: address.port }, () => {

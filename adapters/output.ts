@@ -8,12 +8,6 @@
  * @module
  */
 
-/** A socket that the memory is flushed to. */
-export interface Outlet {
-  /** Sends bytes. True when the memory may be reused at once, false when it has been given away. */
-  send(bytes: Uint8Array): boolean;
-}
-
 /** Bytes above which a socket asks its wire to wait. */
 export const HIGH_WATER_MARK = 65536;
 
@@ -22,65 +16,84 @@ const FLUSH_AT = 32768;
 
 let memory = new Uint8Array(SIZE);
 let used = 0;
-let owner: Outlet | undefined;
-let fed: Outlet | undefined;
+let owner: BatchedOutput | undefined;
+let fed: BatchedOutput | undefined;
 let scheduled = false;
 
-/** Lends at least `min` bytes to `outlet`, valid until the next call of any function here. */
-export function reserve(outlet: Outlet, min: number): Uint8Array {
-  if (owner !== outlet) {
-    flush();
-    owner = outlet;
+/** The output side of a transport: everything but the way bytes reach the socket. */
+export abstract class BatchedOutput {
+  /** Sends committed bytes. True when their memory may be reused at once, false when it has been given away. */
+  abstract send(bytes: Uint8Array): boolean;
+  /** Sends bytes that are given away. */
+  protected abstract give(bytes: Uint8Array): void;
+  /** Whether output is below the high-water mark. After false, `drained` is told. */
+  protected abstract flowing(): boolean;
+
+  /** Bytes that are committed and not sent. */
+  protected get pending(): number {
+    return owner === this ? used : 0;
   }
-  if (memory.length - used < min) {
-    flush();
-    owner = outlet;
-    if (memory.length < min) memory = new Uint8Array(min);
+
+  write(bytes: Uint8Array): boolean {
+    this.flush();
+    this.give(bytes);
+    return this.flowing();
   }
-  return used === 0 ? memory : memory.subarray(used);
+
+  reserve(min: number): Uint8Array {
+    if (owner !== this || memory.length - used < min) {
+      flush();
+      owner = this;
+      if (memory.length < min) memory = new Uint8Array(min);
+    }
+    return used === 0 ? memory : memory.subarray(used);
+  }
+
+  commit(length: number): boolean {
+    used += length;
+    if (used >= FLUSH_AT) flush();
+    else if (fed !== this && !scheduled) {
+      scheduled = true;
+      queueMicrotask(flushScheduled);
+    }
+    return this.flowing();
+  }
+
+  /** Sends what is committed. */
+  protected flush(): void {
+    if (owner === this) flush();
+  }
+
+  /** Forgets what is committed: the socket is being destroyed. */
+  protected drop(): void {
+    if (owner !== this) return;
+    used = 0;
+    owner = undefined;
+  }
+
+  /** Runs one feed: what is committed during `deliver` leaves at its end. */
+  protected feed(deliver: () => void): void {
+    fed = this;
+    try {
+      deliver();
+    } finally {
+      fed = undefined;
+      flush();
+    }
+  }
 }
 
-/** Takes the first `length` bytes of what was lent. */
-export function commit(outlet: Outlet, length: number): void {
-  used += length;
-  if (used >= FLUSH_AT) return flush();
-  if (fed === outlet || scheduled) return;
-  scheduled = true;
-  queueMicrotask(() => {
-    scheduled = false;
-    flush();
-  });
+function flushScheduled(): void {
+  scheduled = false;
+  flush();
 }
 
-/** Sends what is committed. */
-export function flush(): void {
+function flush(): void {
+  const output = owner;
+  if (output === undefined) return;
+  owner = undefined;
   if (used === 0) return;
-  const outlet = owner as Outlet;
-  const reusable = outlet.send(memory.subarray(0, used));
+  const reusable = output.send(memory.subarray(0, used));
   used = 0;
-  owner = undefined;
   if (!reusable || memory.length !== SIZE) memory = new Uint8Array(SIZE);
-}
-
-/** Forgets what `outlet` has committed: it is being destroyed. */
-export function drop(outlet: Outlet): void {
-  if (owner !== outlet) return;
-  used = 0;
-  owner = undefined;
-}
-
-/** Bytes that `outlet` has committed and that are not sent. */
-export function pending(outlet: Outlet): number {
-  return owner === outlet ? used : 0;
-}
-
-/** Runs one feed: what `outlet` commits during `deliver` leaves at its end. */
-export function feed(outlet: Outlet, deliver: () => void): void {
-  fed = outlet;
-  try {
-    deliver();
-  } finally {
-    fed = undefined;
-    flush();
-  }
 }

@@ -7,6 +7,8 @@
  * @module
  */
 
+import type { Address } from "./seams.ts";
+
 /** The address cannot be listened on: in use, not local, not permitted, not a valid name. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
@@ -20,9 +22,10 @@ export class ListenError extends Error {
   }
 }
 
-/** Why listening failed, in words, by the system's code; `fallback` for codes that are not in the list. */
-export function listenErrorReason(code: string, fallback: string): string {
-  return Object.hasOwn(LISTEN_REASONS, code) ? LISTEN_REASONS[code] as string : fallback;
+/** The error for a listen that failed with the system's code `code`, `""` where there is none. */
+export function listenError({ hostname, port }: Address, code: string, cause: unknown): ListenError {
+  const reason = Object.hasOwn(LISTEN_REASONS, code) ? LISTEN_REASONS[code] : (cause as Error).message;
+  return new ListenError(hostname, port, reason as string, code, { cause });
 }
 
 const LISTEN_REASONS: Readonly<Record<string, string>> = {

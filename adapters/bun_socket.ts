@@ -1,0 +1,176 @@
+/**
+ * A socket of Bun as a Transport.
+ *
+ * `socket.write` takes what the system takes and says how much; the rest is kept here until `drain`. Without
+ * `allowHalfOpen` Bun throws away output when the client sends FIN, and `end()` may drop output that was taken: so our
+ * FIN is `shutdown()`, once nothing is kept, and the socket is closed when both sides have sent theirs.
+ *
+ * @module
+ */
+
+import type { Connection, Peer, Transport } from "../core/seams.ts";
+import { BatchedOutput } from "./output.ts";
+
+/** A TCP socket, with data of ours. */
+export interface BunSocket {
+  data: BunTransport;
+  readonly remoteAddress?: string;
+  readonly remotePort?: number;
+  readonly localAddress?: string;
+  readonly localPort?: number;
+  write(bytes: Uint8Array): number;
+  pause(): void;
+  resume(): void;
+  shutdown(): void;
+  end(): void;
+  terminate(): void;
+  setNoDelay?(on: boolean): void;
+}
+
+/** The transport over one socket. */
+export class BunTransport extends BatchedOutput implements Transport {
+  readonly peer: Peer;
+  readonly #socket: BunSocket;
+  #connection: Connection | undefined;
+  #kept: Uint8Array[] = []; // what the system has not taken
+  #keptBytes = 0;
+  #needsDrain = false;
+  #ending = false;
+  #ended = false; // our FIN is out
+  #peerEnded = false;
+  #closed = false;
+  #paused = false;
+  #arrived: (Uint8Array | null)[] = []; // while paused; null is FIN
+
+  constructor(socket: BunSocket, accept: (transport: Transport) => Connection) {
+    super();
+    this.#socket = socket;
+    this.peer = {
+      remoteAddress: socket.remoteAddress ?? "",
+      remotePort: String(socket.remotePort ?? ""),
+      localAddress: socket.localAddress ?? "",
+      localPort: String(socket.localPort ?? ""),
+    };
+    this.#connection = accept(this);
+  }
+
+  // What Bun tells.
+
+  data(bytes: Uint8Array): void {
+    if (this.#paused) this.#arrived.push(bytes.slice());
+    else this.feed(() => this.#connection?.receive(bytes));
+  }
+
+  fin(): void {
+    if (this.#paused) this.#arrived.push(null);
+    else this.#peerFin();
+  }
+
+  drain(): void {
+    while (this.#kept.length > 0) {
+      const bytes = this.#kept[0] as Uint8Array;
+      const written = Math.max(0, this.#socket.write(bytes));
+      this.#keptBytes -= written;
+      if (written < bytes.length) {
+        this.#kept[0] = bytes.subarray(written);
+        return;
+      }
+      this.#kept.shift();
+    }
+    if (this.#needsDrain) {
+      this.#needsDrain = false;
+      this.feed(() => this.#connection?.drained());
+    }
+    if (this.#ending) this.#sendFin();
+  }
+
+  close(error?: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.drop();
+    this.#kept = [];
+    this.#keptBytes = 0;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    queueMicrotask(() => connection?.closed(error)); // Bun may be telling from inside a call of ours
+  }
+
+  // What a wire asks.
+
+  get buffered(): number {
+    return this.#keptBytes + this.pending;
+  }
+
+  send(bytes: Uint8Array): boolean {
+    this.#output(bytes, true);
+    return true;
+  }
+
+  protected give(bytes: Uint8Array): void {
+    this.#output(bytes, false);
+  }
+
+  protected flowing(): boolean {
+    if (this.#kept.length === 0) return true;
+    this.#needsDrain = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#socket.resume();
+    if (this.#arrived.length > 0) queueMicrotask(() => this.#deliver());
+  }
+
+  attach(next: Connection, leftover: Uint8Array): void {
+    this.#connection = next;
+    if (leftover.length > 0) this.#arrived.unshift(leftover);
+    this.resume();
+  }
+
+  end(): void {
+    this.flush();
+    this.#ending = true;
+    if (this.#kept.length === 0) this.#sendFin();
+  }
+
+  destroy(): void {
+    this.drop();
+    if (!this.#closed) this.#socket.terminate();
+  }
+
+  #output(bytes: Uint8Array, copy: boolean): void {
+    if (this.#closed) return;
+    const written = this.#kept.length > 0 ? 0 : Math.max(0, this.#socket.write(bytes));
+    if (written === bytes.length) return;
+    const rest = copy ? bytes.slice(written) : bytes.subarray(written);
+    this.#kept.push(rest);
+    this.#keptBytes += rest.length;
+  }
+
+  #deliver(): void {
+    while (!this.#paused && this.#arrived.length > 0) {
+      const bytes = this.#arrived.shift() as Uint8Array | null;
+      if (bytes === null) this.#peerFin();
+      else this.feed(() => this.#connection?.receive(bytes));
+    }
+  }
+
+  #sendFin(): void {
+    if (this.#ended || this.#closed) return;
+    this.#ended = true;
+    if (this.#peerEnded) this.#socket.end();
+    else this.#socket.shutdown();
+  }
+
+  #peerFin(): void {
+    this.#peerEnded = true;
+    if (this.#ended) this.#socket.end();
+    else this.#connection?.ended();
+  }
+}

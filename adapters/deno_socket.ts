@@ -1,0 +1,178 @@
+/**
+ * A socket of Deno as a Transport.
+ *
+ * Reads and writes are promises here, so each socket has two loops. `conn.write` may take less than it is given. A
+ * client that goes away is noticed by a pending read, so one is always pending unless the wire has paused.
+ *
+ * @module
+ */
+
+import type { Connection, Peer, Transport } from "../core/seams.ts";
+import { BatchedOutput, HIGH_WATER_MARK } from "./output.ts";
+
+/** One end of a connection. */
+export interface DenoAddr {
+  readonly hostname?: string;
+  readonly port?: number;
+}
+
+/** A TCP connection. */
+export interface DenoConn {
+  readonly localAddr: DenoAddr;
+  readonly remoteAddr: DenoAddr;
+  read(memory: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
+  setNoDelay?(on?: boolean): void;
+}
+
+const FIRST_READ = 4096; // bytes: most requests fit, and an idle connection holds this much
+const LATER_READ = 65536; // once a read has filled the first memory
+const COPY_LIMIT = 16384; // bytes: larger output is given away with its memory
+
+/** The transport over one connection. */
+export class DenoTransport extends BatchedOutput implements Transport {
+  readonly #conn: DenoConn;
+  #peer: Peer | undefined;
+  #connection: Connection | undefined;
+  #queue: Uint8Array[] = [];
+  #queued = 0;
+  #writing = false;
+  #needsDrain = false;
+  #ending = false;
+  #ended = false; // our FIN is out
+  #peerEnded = false;
+  #closed = false;
+  #paused = false;
+  #wake: (() => void) | undefined;
+
+  constructor(conn: DenoConn, accept: (transport: Transport) => Connection) {
+    super();
+    this.#conn = conn;
+    conn.setNoDelay?.(true);
+    this.#connection = accept(this);
+    this.#readLoop().catch((error) => this.#close(error));
+  }
+
+  get peer(): Peer {
+    const { remoteAddr, localAddr } = this.#conn;
+    return this.#peer ??= {
+      remoteAddress: remoteAddr.hostname ?? "",
+      remotePort: String(remoteAddr.port ?? ""),
+      localAddress: localAddr.hostname ?? "",
+      localPort: String(localAddr.port ?? ""),
+    };
+  }
+
+  get buffered(): number {
+    return this.#queued + this.pending;
+  }
+
+  send(bytes: Uint8Array): boolean {
+    const copy = bytes.length <= COPY_LIMIT;
+    this.give(copy ? bytes.slice() : bytes);
+    return copy;
+  }
+
+  protected give(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    this.#queue.push(bytes);
+    this.#queued += bytes.length;
+    if (!this.#writing) this.#writeLoop().catch((error) => this.#close(error));
+  }
+
+  protected flowing(): boolean {
+    if (this.#queued < HIGH_WATER_MARK) return true;
+    this.#needsDrain = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  attach(next: Connection, leftover: Uint8Array): void {
+    this.#connection = next;
+    queueMicrotask(() => {
+      if (leftover.length > 0) this.feed(() => this.#connection?.receive(leftover));
+      this.resume();
+    });
+  }
+
+  end(): void {
+    this.flush();
+    this.#ending = true;
+    if (!this.#writing) queueMicrotask(() => this.#sendFin());
+  }
+
+  destroy(): void {
+    queueMicrotask(() => this.#close());
+  }
+
+  async #writeLoop(): Promise<void> {
+    this.#writing = true;
+    for (let bytes = this.#queue.shift(); bytes !== undefined; bytes = this.#queue.shift()) {
+      for (let at = 0; at < bytes.length;) {
+        const written = await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
+        at += written;
+        this.#queued -= written;
+      }
+      if (this.#needsDrain && this.#queued < HIGH_WATER_MARK) {
+        this.#needsDrain = false;
+        this.#connection?.drained();
+      }
+    }
+    this.#writing = false;
+    if (this.#ending) this.#sendFin();
+  }
+
+  #sendFin(): void {
+    if (this.#ended || this.#closed) return;
+    this.#ended = true;
+    this.#conn.closeWrite().then(() => {
+      if (this.#peerEnded) this.#close();
+    }, (error) => this.#close(error));
+  }
+
+  async #readLoop(): Promise<void> {
+    let memory = new Uint8Array(FIRST_READ);
+    while (!this.#closed) {
+      const count = await this.#conn.read(memory);
+      if (this.#paused) await new Promise<void>((resolve) => this.#wake = resolve);
+      if (this.#closed) return;
+      if (count === null) {
+        this.#peerEnded = true;
+        this.#connection?.ended();
+        if (this.#ended) this.#close();
+        return;
+      }
+      const bytes = memory.subarray(0, count);
+      this.feed(() => this.#connection?.receive(bytes));
+      if (count === FIRST_READ && memory.length === FIRST_READ) memory = new Uint8Array(LATER_READ);
+    }
+  }
+
+  #close(error?: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.drop();
+    this.#queue = [];
+    this.#queued = 0;
+    try {
+      this.#conn.close();
+    } catch {
+      // It is closed already.
+    }
+    this.resume(); // a read loop that is paused goes on, and ends
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.closed(error);
+  }
+}
