@@ -4,6 +4,7 @@
  * @module
  */
 
+import { lookup } from "node:dns/promises";
 import process from "node:process";
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
@@ -44,9 +45,8 @@ export const host: Host = {
   turn: (callback) => void setImmediate(callback),
   stderr: (text) => void process.stderr.write(text),
   env: (name) => process.env[name],
-  // deno-lint-ignore require-await -- an error thrown is to become a rejection
   listen: async (address, accept): Promise<Listener> => {
-    const listener = listen(address, {
+    const listener = await listen(address, {
       binaryType: "uint8array",
       open: (socket) => void (socket.data = new BunTransport(socket, accept)),
       data: (socket, bytes) => socket.data.data(bytes),
@@ -62,11 +62,14 @@ export const host: Host = {
   },
 };
 
-function listen(address: Address, socket: BunHandlers): BunListener {
+async function listen(address: Address, socket: BunHandlers): Promise<BunListener> {
+  const { hostname, port } = address;
   try {
-    return Bun.listen({ hostname: address.hostname, port: address.port, allowHalfOpen: true, socket });
+    return Bun.listen({ hostname, port, allowHalfOpen: true, socket });
   } catch (error) {
-    throw listenError(address, (error as { code?: string }).code ?? "", error);
+    const { code } = error as { code?: string };
+    // Bun gives no code when the name cannot be resolved.
+    throw listenError(address, code || await lookup(hostname).then(() => "", () => "ENOTFOUND"), error);
   }
 }
 

@@ -25,6 +25,17 @@ export function projectPath(path: string): string {
   return fileURLToPath(new URL(`../${path}`, import.meta.url));
 }
 
+/** How a runtime runs a file of the project; `flags` are permissions, for Deno. */
+export function runCommand(
+  runtime: Runtime,
+  file: string,
+  flags: readonly string[] = [],
+): { binary: string; args: string[] } {
+  const binary = projectPath(`node_modules/.bin/${runtime}`);
+  if (!existsSync(binary)) throw new Error(`${runtime} is not installed: there is no ${binary}`);
+  return { binary, args: [...RUN[runtime], ...(runtime === "deno" ? flags : []), projectPath(file)] };
+}
+
 /** A running server. */
 export class ServerProcess {
   /** What the pattern that was waited for matched. */
@@ -41,7 +52,7 @@ export class ServerProcess {
   /**
    * Runs a file of the project, and waits until its output matches `ready`.
    *
-   * @param flags For the runtime, before the file: permissions of Deno.
+   * @param flags Permissions, for Deno.
    */
   static start(
     runtime: Runtime,
@@ -49,9 +60,8 @@ export class ServerProcess {
     ready: RegExp,
     { flags = [], env = {} }: { flags?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
   ): Promise<ServerProcess> {
-    const binary = projectPath(`node_modules/.bin/${runtime}`);
-    if (!existsSync(binary)) return Promise.reject(new Error(`${runtime} is not installed: there is no ${binary}`));
-    const child = spawn(binary, [...RUN[runtime], ...flags, projectPath(file)], {
+    const { binary, args } = runCommand(runtime, file, flags);
+    const child = spawn(binary, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     });

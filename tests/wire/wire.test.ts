@@ -24,8 +24,10 @@ describe.each(cells)("%s", (_name, runtime, file) => {
   let verdicts: Verdict[];
 
   beforeAll(async () => {
-    const flags = runtime === "deno" ? ["--allow-net", "--allow-env"] : [];
-    server = await ServerProcess.start(runtime, file, /http:\/\/127\.0\.0\.1:(\d+)\//, { flags, env: { PORT: "0" } });
+    server = await ServerProcess.start(runtime, file, /http:\/\/127\.0\.0\.1:(\d+)\//, {
+      flags: ["--allow-net", "--allow-env"],
+      env: { PORT: "0" },
+    });
     verdicts = await runAll(cases, { host: "127.0.0.1", port: Number(server.ready[1]), timeout: 3 }, JOBS);
   }, 120_000);
 

@@ -1,0 +1,45 @@
+/**
+ * What a program sees of `serve` itself on each runtime: clear errors and exit statuses, IPv6, and an orderly end.
+ */
+
+import { execFile } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import { projectPath, runCommand, type Runtime } from "../server_process.ts";
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(runtime: Runtime, what: string): Promise<Ended> {
+  const { binary, args } = runCommand(runtime, "tests/host/program.ts", ["--allow-net", "--allow-env"]);
+  return new Promise((resolve) => {
+    execFile(binary, [...args, what], { timeout: 20_000, cwd: projectPath("") }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? NaN), stdout, stderr });
+    });
+  });
+}
+
+describe.each<Runtime>(["node", "deno", "bun"])("%s", (runtime) => {
+  it.each([
+    ["port in use", /ListenError: Cannot listen on 127\.0\.0\.1:\d+: the address is already in use/],
+    ["unknown host", /ListenError: Cannot listen on no\.such\.host\.invalid:0: the host name cannot be resolved/],
+    ["foreign address", /ListenError: Cannot listen on 192\.0\.2\.1:0: the address does not belong to this machine/],
+    ["bad option", /OptionError: Option port: expected a whole number from 0 to 65535, got number 99999/],
+    ["unknown option", /OptionError: Option prot: expected one of hostname, port, /],
+    ["no application", /ApplicationError: Expected an application: .*, got number 42/],
+  ])("%s: one named error, exit status 1", async (what, message) => {
+    const { code, stderr } = await run(runtime, what);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(1);
+  });
+
+  it("listens on IPv6", async () => {
+    expect(await run(runtime, "IPv6")).toMatchObject({ code: 0, stdout: "served\n" });
+  });
+
+  it("shutdown finishes what runs, cuts what does not end, frees the port, and leaves nothing behind", async () => {
+    expect(await run(runtime, "shutdown")).toMatchObject({ code: 0, stdout: "finished cut closed\n" });
+  });
+});

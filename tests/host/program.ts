@@ -1,0 +1,58 @@
+/** What a user's program does that cannot serve: the first argument says why. Nothing is caught. */
+
+import process from "node:process";
+import { type Application, serve, type ServeOptions } from "../../mod.ts";
+
+const app: Application = (_environ, startResponse) => {
+  startResponse("200 OK", [["Content-Type", "text/plain"]]);
+  return ["served"];
+};
+const quiet = { port: 0, onListen: () => {} };
+
+switch (process.argv[2]) {
+  case "port in use": {
+    const first = await serve(app, quiet);
+    await serve(app, { ...quiet, port: first.address.port });
+    break;
+  }
+  case "unknown host":
+    await serve(app, { ...quiet, hostname: "no.such.host.invalid" });
+    break;
+  case "foreign address":
+    await serve(app, { ...quiet, hostname: "192.0.2.1" });
+    break;
+  case "bad option":
+    await serve(app, { ...quiet, port: 99999 });
+    break;
+  case "unknown option":
+    await serve(app, { ...quiet, prot: 1 } as ServeOptions);
+    break;
+  case "no application":
+    await serve(42 as unknown as Application, quiet);
+    break;
+  case "IPv6": {
+    const server = await serve(app, { ...quiet, hostname: "::1" });
+    const response = await fetch(`http://[::1]:${server.address.port}/`);
+    console.log(await response.text());
+    await server.shutdown({ timeout: 0 });
+    await server.finished;
+    break;
+  }
+  case "shutdown": {
+    // A request that runs at shutdown is finished, one that does not end is cut, and then the program ends by itself.
+    let running = 0;
+    const server = await serve(async (environ, startResponse) => {
+      running++;
+      startResponse("200 OK", [["Content-Type", "text/plain"]]);
+      await new Promise((resolve) => environ.PATH_INFO === "/slow" ? setTimeout(resolve, 300) : undefined);
+      return ["finished"];
+    }, quiet);
+    const base = `http://127.0.0.1:${server.address.port}`;
+    const slow = fetch(`${base}/slow`).then((response) => response.text());
+    const stuck = fetch(`${base}/stuck`).then(() => "answered", () => "cut");
+    while (running < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    await server.shutdown({ timeout: 1 });
+    console.log(await slow, await stuck, await fetch(base).then(() => "open", () => "closed"));
+    break;
+  }
+}
