@@ -100,7 +100,13 @@ export const host: Host = {
   latin1,
   turn: (callback) => void setImmediate(callback),
   stderr: (text) => void process.stderr.write(text),
-  env: (name) => process.env[name],
+  env: (name) => {
+    try {
+      return process.env[name];
+    } catch {
+      return undefined; // under Deno, without permission
+    }
+  },
   listen: (address, accept) => {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       new NodeTransport(socket, accept);

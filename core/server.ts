@@ -116,7 +116,7 @@ class RunningServer implements Server {
   #accept(transport: Transport): Connection {
     const connection = new Http1Connection(transport, this.#config as Http1Config);
     this.#connections.set(connection, transport);
-    if (!this.#listening) connection.shutdown(); // it was accepted before the listener closed: one request is served
+    if (!this.#listening) connection.shutdown(); // it was accepted while the listener was being closed
     return connection;
   }
 

@@ -53,7 +53,7 @@ export class InputStream implements AsyncIterable<Uint8Array> {
   read(size?: number | null): Promise<Uint8Array> {
     return this.#operation(size, Infinity, (count) => {
       if (this.#body.has(count)) return this.#body.take(count);
-      return this.#until(() => this.#body.has(count), () => this.#body.take(count));
+      return this.#until(count, () => this.#body.has(count), () => this.#body.take(count));
     });
   }
 
@@ -89,7 +89,7 @@ export class InputStream implements AsyncIterable<Uint8Array> {
     return {
       next: () =>
         this.#operation(undefined, 1, async () => {
-          if (!this.#body.has(1)) await this.#until(() => this.#body.has(1), () => undefined);
+          if (!this.#body.has(1)) await this.#until(1, () => this.#body.has(1), () => undefined);
           return this.#body.buffered > 0
             ? { done: false, value: this.#body.takeChunk() }
             : { done: true, value: undefined };
@@ -107,11 +107,11 @@ export class InputStream implements AsyncIterable<Uint8Array> {
     };
     let count = length();
     if (this.#body.has(count)) return this.#body.take(count);
-    return this.#until(() => this.#body.has(count = length()), () => this.#body.take(count));
+    return this.#until(limit, () => this.#body.has(count = length()), () => this.#body.take(count));
   }
 
-  async #until<T>(ready: () => boolean, take: () => T): Promise<T> {
-    do await this.#body.more(); while (!ready());
+  async #until<T>(demand: number, ready: () => boolean, take: () => T): Promise<T> {
+    do await this.#body.more(demand); while (!ready());
     return take();
   }
 

@@ -374,9 +374,9 @@ export class Invocation implements RequestState {
       if (error !== this.#failure && !this.#followsDeparture(error)) this.#log(errorText(error));
     } else {
       this.#failure = error;
-      const remote = error instanceof InputError;
-      this.#log(remote ? `${error.status}: ${error.message}` : errorText(error));
-      if (!this.#headSent) exchange.refuse(remote ? error.status : "500 Internal Server Error");
+      const status = error instanceof InputError ? error.status : "500 Internal Server Error";
+      this.#log(status.startsWith("4") ? `${status}: ${(error as Error).message}` : errorText(error));
+      if (!this.#headSent) exchange.refuse(status);
       else if (this.#remaining === 0) exchange.end(); // all that was promised has been sent
       else exchange.abort(error);
     }

@@ -18,17 +18,19 @@ export interface BodySource {
 export class InputError extends Error {
   override readonly name: string = "InputError";
   /** The status the client gets when the application lets the error through before the head is sent. */
-  readonly status: string = "400 Bad Request";
+  readonly status: string = "500 Internal Server Error";
 }
 
 /** The peer ended the body before its declared end. */
 export class TruncatedBodyError extends InputError {
   override readonly name = "TruncatedBodyError";
+  override readonly status = "400 Bad Request";
 }
 
 /** The body breaks the rules of its framing. */
 export class MalformedBodyError extends InputError {
   override readonly name = "MalformedBodyError";
+  override readonly status = "400 Bad Request";
 }
 
 /** The body is longer than `limitRequestBody`, or carries too much framing. */
@@ -52,6 +54,7 @@ export class RequestBody {
   #buffered = 0;
   #finished = false;
   #error: Error | undefined;
+  #demand = 0; // bytes that the waiting read is out for
   #waiting: Promise<void> | undefined;
   #wake: (() => void) | undefined;
 
@@ -72,9 +75,9 @@ export class RequestBody {
     return this.#buffered;
   }
 
-  /** Whether the application waits for bytes. */
+  /** Whether the application waits for more bytes than are here. */
   get awaited(): boolean {
-    return this.#wake !== undefined;
+    return this.#demand > this.#buffered;
   }
 
   /** Adds bytes, which belong to the body from then on. */
@@ -103,6 +106,7 @@ export class RequestBody {
     this.#chunks = [];
     this.#offset = 0;
     this.#buffered = 0;
+    this.#demand = 0;
     this.#finished = false;
     this.#error ??= new InputClosedError(`wsgi.input cannot be read any more: ${reason}`);
     this.#awaken();
@@ -122,6 +126,7 @@ export class RequestBody {
   /** Takes `count` bytes, or as many as are here. */
   take(count: number): Uint8Array {
     const size = Math.min(count, this.#buffered);
+    this.#demand = 0;
     const first = this.#chunks[0];
     if (first !== undefined && this.#offset === 0 && first.length === size) {
       this.#chunks.shift();
@@ -162,8 +167,9 @@ export class RequestBody {
     return -1;
   }
 
-  /** Asks the source and settles once something has changed. */
-  more(): Promise<void> {
+  /** Asks the source for as many as `demand` bytes in all, and settles once something has changed. */
+  more(demand: number): Promise<void> {
+    this.#demand = demand;
     this.#waiting ??= new Promise((resolve) => {
       this.#wake = resolve;
     });

@@ -134,7 +134,8 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
 
   shutdown(): void {
     this.#stopping = true;
-    if (this.#phase === HEAD && !this.#parser.begun && this.#held.length === 0) this.#finish();
+    const idle = this.#phase === HEAD && !this.#parser.begun && this.#held.length === 0;
+    if (idle || this.#phase === DRAIN) this.#finish();
   }
 
   tick(now: number): void {
