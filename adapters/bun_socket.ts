@@ -141,6 +141,11 @@ export class BunTransport extends BatchedOutput implements Transport {
 
   destroy(): void {
     this.drop();
+    if (!this.#closed) this.#socket.end();
+  }
+
+  reset(): void {
+    this.drop();
     if (!this.#closed) this.#socket.terminate();
   }
 

@@ -116,6 +116,10 @@ export class DenoTransport extends BatchedOutput implements Transport {
     queueMicrotask(() => this.#close());
   }
 
+  reset(): void {
+    this.destroy(); // Deno has no way to send a reset
+  }
+
   async #writeLoop(): Promise<void> {
     this.#writing = true;
     for (let bytes = this.#queue.shift(); bytes !== undefined; bytes = this.#queue.shift()) {

@@ -7,38 +7,30 @@
  * @module
  */
 
-import {
-  connectionTemplate,
-  environKey,
-  type EnvironTemplate,
-  requestEnviron,
-  serverTemplate,
-} from "../core/gateway/environ.ts";
+import { type EnvironTemplate, serverTemplate } from "../core/gateway/environ.ts";
 import { ErrorStream } from "../core/gateway/errors.ts";
 import { type Gateway, Invocation } from "../core/gateway/invocation.ts";
-import { type BodySource, BodyTooLargeError, InputClosedError, RequestBody } from "../core/gateway/request_body.ts";
+import {
+  type BodySource,
+  BodyTooLargeError,
+  InputClosedError,
+  RequestBody,
+  TruncatedBodyError,
+} from "../core/gateway/request_body.ts";
 import { RequestError } from "../core/gateway/request.ts";
-import type { Application, Environ } from "../core/gateway/types.ts";
-import { DIGITS, percentDecode } from "../core/grammar.ts";
+import type { Application } from "../core/gateway/types.ts";
 import { type ServeOptions, type Settings, settings } from "../core/options.ts";
 import type { Exchange, Hijacked, ResponseHead } from "../core/seams.ts";
 import { createGateway } from "../core/server.ts";
+import { fetchEnviron, type FetchInfo } from "./fetch_environ.ts";
+
+export type { FetchInfo } from "./fetch_environ.ts";
 
 /** The options that make sense where the host has the socket. */
 export type FetchOptions = Omit<
   ServeOptions,
   "hostname" | "port" | "onListen" | "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize"
 >;
-
-/** What hosts pass beside the request: Deno an info object, Bun its server. Everything in it is optional. */
-export interface FetchInfo {
-  /** The client's address (Deno). */
-  readonly remoteAddr?: { readonly hostname?: string; readonly port?: number };
-  /** Settles when the response is complete, rejects when the client left before (Deno). */
-  readonly completed?: Promise<void>;
-  /** Finds the client's address (Bun). */
-  requestIP?(request: Request): { readonly address: string; readonly port: number } | null;
-}
 
 /** A fetch handler. */
 export type FetchHandler = (request: Request, info?: FetchInfo) => Promise<Response>;
@@ -99,7 +91,11 @@ class FetchExchange implements Exchange, BodySource {
 
   answer(request: Request, info: FetchInfo | undefined, template: EnvironTemplate): Promise<Response> {
     const response = new Promise<Response>((resolve) => this.#resolve = resolve);
-    const environ = requestToEnviron(request, info, template, this.#settings);
+    const environ = fetchEnviron(request, info, template, this.#settings);
+    if (environ === null) {
+      this.refuse("400 Bad Request");
+      return response;
+    }
     if (Number(environ.CONTENT_LENGTH ?? 0) > this.#settings.limitRequestBody) {
       this.refuse("413 Content Too Large");
       return response;
@@ -134,7 +130,7 @@ class FetchExchange implements Exchange, BodySource {
         this.#body.push(value);
         if (value.length === 0) this.wanted();
       }
-    }, () => this.#body.fail(new InputClosedError("The client closed the connection")));
+    }, () => this.#body.fail(new TruncatedBodyError("The client ended the request body before its declared end")));
   }
 
   // The response.
@@ -163,10 +159,10 @@ class FetchExchange implements Exchange, BodySource {
     else this.#respond(this.#whole ?? new Uint8Array(0));
   }
 
-  abort(error: unknown): void {
+  abort(_error: unknown): void {
     this.#body.discard("the response has failed");
     if (this.#stream === undefined) this.#respond(this.#responseStream());
-    this.#stream?.error(error);
+    this.#stream?.error(new Error("The response failed")); // what the host logs of it; the cause is in errorLog
   }
 
   refuse(status: string): void {
@@ -215,42 +211,4 @@ class FetchExchange implements Exchange, BodySource {
     this.#body.fail(new InputClosedError("The client closed the connection"));
     this.#invocation?.departed();
   }
-}
-
-function requestToEnviron(
-  request: Request,
-  info: FetchInfo | undefined,
-  template: EnvironTemplate,
-  all: Settings,
-): Environ {
-  const [, scheme = all.urlScheme, authority = "", rest = ""] = /^([a-z]+):\/\/([^/?#]*)([^#]*)/i.exec(request.url) ??
-    [];
-  const target = rest.startsWith("/") ? rest : `/${rest}`;
-  const mark = target.indexOf("?");
-  const path = percentDecode(mark < 0 ? target : target.slice(0, mark));
-  const [, name = "localhost", port] = /^(?:.*@)?(\[[^\]]*\]|[^:]*)(?::([0-9]+))?$/.exec(authority) ?? [];
-  const client = info?.requestIP?.(request);
-  const environ = requestEnviron(
-    connectionTemplate(
-      {
-        ...template,
-        SERVER_NAME: name.replace(/^\[|\]$/g, ""),
-        SERVER_PORT: port ?? (scheme === "https" ? "443" : "80"),
-      },
-      {
-        remoteAddress: client?.address ?? info?.remoteAddr?.hostname ?? "",
-        remotePort: String(client?.port ?? info?.remoteAddr?.port ?? ""),
-        localAddress: "",
-        localPort: "",
-      },
-    ),
-    { method: request.method, target, path, query: mark < 0 ? "" : target.slice(mark + 1), protocol: "HTTP/1.1" },
-    all.scriptName,
-  );
-  for (const [field, value] of request.headers) {
-    const key = environKey(field);
-    if (key !== null && (!field.includes("_") || all.headerMap === "dangerous")) environ[key] = value;
-  }
-  if (environ.CONTENT_LENGTH !== undefined && !DIGITS.test(environ.CONTENT_LENGTH)) delete environ.CONTENT_LENGTH;
-  return environ;
 }

@@ -92,6 +92,11 @@ class NodeTransport extends BatchedOutput implements Transport {
     this.drop();
     this.#socket.destroy();
   }
+
+  reset(): void {
+    this.drop();
+    this.#socket.resetAndDestroy();
+  }
 }
 
 /** The host `node:net`. */

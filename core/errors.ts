@@ -70,11 +70,22 @@ export function describe(value: unknown): string {
   }
 }
 
-/** The text to log for whatever was thrown: the stack with its causes where there is one. */
+const MOST_CAUSES = 8; // errors can be each other's cause
+
+/** The text to log for whatever was thrown: the stack with its causes where there is one. Never throws. */
 export function errorText(error: unknown): string {
+  try {
+    return describeError(error, MOST_CAUSES);
+  } catch {
+    return "Thrown value that cannot be described";
+  }
+}
+
+function describeError(error: unknown, causes: number): string {
   if (!(error instanceof Error)) return `Thrown value that is no Error: ${describe(error)}`;
   const title = `${error.name}: ${error.message}`;
   const stack = error.stack ?? title;
   const text = stack.includes(error.message) ? stack : `${title}\n${stack}`;
-  return error.cause === undefined ? text : `${text}\nCaused by: ${errorText(error.cause)}`;
+  if (error.cause === undefined) return text;
+  return `${text}\nCaused by: ${causes === 0 ? "..." : describeError(error.cause, causes - 1)}`;
 }

@@ -82,7 +82,7 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
   }
   const all: Record<string, unknown> = {
     hostname: "127.0.0.1",
-    port: portFrom(fromHost.port),
+    port: given.port ?? portFrom(fromHost.port),
     onListen: undefined,
     errorLog: fromHost.errorLog,
     serverHeader: "",

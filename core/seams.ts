@@ -87,8 +87,10 @@ export interface Transport {
   attach(next: Connection, leftover: Uint8Array): void;
   /** Sends what is buffered, then FIN. The socket closes by itself once the peer has sent FIN too. */
   end(): void;
-  /** Closes at once; what is buffered is lost. */
+  /** Closes at once; what is buffered here is lost, what the system has taken is not. */
   destroy(): void;
+  /** Closes at once with a reset, where the host can, so that the peer cannot take it for an orderly end. */
+  reset(): void;
 }
 
 /** One connection of a wire protocol: bytes in through these calls, bytes out through its Transport. */

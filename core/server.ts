@@ -145,7 +145,7 @@ class RunningServer implements Server {
   #tick(): void {
     const now = performance.now();
     for (const [connection, transport] of this.#connections) {
-      if (now >= this.#cutAt) transport.destroy();
+      if (now >= this.#cutAt) transport.reset();
       else connection.tick(now);
     }
   }

@@ -87,7 +87,7 @@ describe("core", () => {
 
 describe("adapters", () => {
   it("that have sockets know no protocol", () => {
-    const hosts = adapters.filter(({ file }) => file !== "adapters/fetch.ts"); // Request and Response are its platform
+    const hosts = adapters.filter(({ file }) => !file.startsWith("adapters/fetch")); // Request and Response are its platform
     const words =
       /HTTP\/|\\r\\n|\bhttp1\b|\b(?:Content-Length|Transfer-Encoding|chunked|keep-?alive|environ|status|header)\b/gi;
     expect(offences(hosts, words)).toEqual([]);

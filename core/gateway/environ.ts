@@ -33,6 +33,8 @@ export interface ServerFacts {
   readonly errors: ErrorStream;
 }
 
+const VERSION_OF_WSGI = Object.freeze([1, 0]); // shared by all requests
+
 const fileWrapper = (file: FileLike, blockSize?: number): FileWrapper => new FileWrapper(file, blockSize);
 
 /** The part of the environ that all requests of a server share. */
@@ -48,7 +50,7 @@ export function serverTemplate(facts: ServerFacts): EnvironTemplate {
     SERVER_PROTOCOL: "",
     SERVER_SOFTWARE: `tsgi/${VERSION}`,
     ...(facts.scheme === "https" ? { HTTPS: "on" } : {}),
-    "wsgi.version": [1, 0],
+    "wsgi.version": VERSION_OF_WSGI,
     "wsgi.url_scheme": facts.scheme,
     "wsgi.input": undefined,
     "wsgi.errors": facts.errors,

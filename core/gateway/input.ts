@@ -72,7 +72,7 @@ export class InputStream implements AsyncIterable<Uint8Array> {
    * @throws as {@linkcode InputStream.read}
    */
   readlines(hint?: number | null): Promise<Uint8Array[]> {
-    return this.#operation(hint || null, Infinity, async (enough) => {
+    return this.#operation(hint === 0 ? null : hint, Infinity, async (enough) => {
       const lines: Uint8Array[] = [];
       for (let total = 0; total < enough;) {
         const line = await this.#line(Infinity);

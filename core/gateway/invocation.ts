@@ -66,9 +66,11 @@ export class Invocation implements RequestState {
   #began = false; // startResponse was called, even if it threw
   #returned = false; // the application's value is here: write() is over
   #inside = false; // the application or its iterator is on the stack
+  #pulled = false; // the iterator was asked for a block
   #released = false;
   #bodyless = false;
-  #autoLength: number | null = null; // of an array body
+  #whole = false; // the body is an array: nothing of it is still to be made
+  #autoLength: number | null = null; // of such a body
   #remaining = Infinity; // bytes the Content-Length still allows
   #turnBytes = 0;
   #unawaited = 0; // bytes write() took above the mark
@@ -100,6 +102,11 @@ export class Invocation implements RequestState {
   /** Whether the response head has been sent. */
   get headSent(): boolean {
     return this.#headSent;
+  }
+
+  /** Whether the head is out and the application is still making the body: then a FIN means departure. */
+  get streaming(): boolean {
+    return this.#headSent && !this.#whole;
   }
 
   /** Fires when the client goes away before the response is complete. */
@@ -140,21 +147,20 @@ export class Invocation implements RequestState {
 
   /** Calls the application and sends its response. Never throws. */
   run(): void {
-    let result: unknown;
-    this.#inside = true;
-    try {
-      result = this.#gateway.app(this.#environ, this.#startResponse());
-    } catch (error) {
+    const failed = (error: unknown): void => {
       this.#inside = false;
       this.#returned = true;
-      return this.#fail(error);
-    }
-    this.#inside = false;
-    if (!isThenable(result)) return this.#respond(result);
-    result.then((body) => this.#respond(body), (error) => {
-      this.#returned = true;
       this.#fail(error);
-    });
+    };
+    this.#inside = true;
+    try {
+      const result: unknown = this.#gateway.app(this.#environ, this.#startResponse());
+      this.#inside = false;
+      if (isThenable(result)) result.then((body) => this.#respond(body), failed);
+      else this.#respond(result);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   /** The callable for the application: a closure, so that one kept too long cannot touch another request. */
@@ -162,6 +168,7 @@ export class Invocation implements RequestState {
     const write: Write = (chunk) => this.#write(chunk);
     return (...args: [status: unknown, headers: unknown, excInfo?: unknown]): Write => {
       if (args.length < 2 || args.length > 3) {
+        this.#began = true;
         throw new StartResponseError(`startResponse: expected 2 or 3 arguments, got ${args.length}`);
       }
       this.#start(args[0], args[1], args[2]);
@@ -214,7 +221,7 @@ export class Invocation implements RequestState {
       if (body === null || typeof body !== "object") throw notABody(body);
       if (Symbol.iterator in body) {
         this.#iterator = (body as Iterable<unknown>)[Symbol.iterator]();
-        return this.#pump();
+        return this.#beginPump();
       }
       if (!(Symbol.asyncIterator in body)) throw notABody(body);
       this.#iterator = (body as AsyncIterable<unknown>)[Symbol.asyncIterator]();
@@ -228,9 +235,16 @@ export class Invocation implements RequestState {
   #respondArray(chunks: unknown[]): void {
     this.#requireStart();
     const blocks = chunks.map((chunk) => blockBytes(chunk, "The body"));
-    if (!this.#headSent) this.#autoLength = blocks.reduce((sum, block) => sum + block.length, 0);
+    this.#whole = true;
+    this.#autoLength = blocks.reduce((sum, block) => sum + block.length, 0);
     this.#iterator = blocks.values();
-    this.#pump();
+    this.#beginPump();
+  }
+
+  /** Begins to pull, once what `write()` left above the high-water mark is gone. */
+  #beginPump(): void {
+    if (this.#unawaited > 0) (this.#waiters ??= []).push(() => this.#pump());
+    else this.#pump();
   }
 
   /** Pulls a synchronous iterator until it ends, is to stop, or has to wait. */
@@ -259,6 +273,7 @@ export class Invocation implements RequestState {
 
   /** The same for an asynchronous iterator. */
   async #pumpAsync(iterator: AsyncIterator<unknown>): Promise<void> {
+    if (this.#unawaited > 0) await this.#untilDrained();
     while (this.#exchange !== undefined) {
       let step: IteratorResult<unknown>;
       try {
@@ -282,6 +297,7 @@ export class Invocation implements RequestState {
 
   #next(iterator: AnyIterator): IteratorResult<unknown> | Promise<IteratorResult<unknown>> {
     this.#inside = true;
+    this.#pulled = true;
     try {
       return iterator.next();
     } catch (error) {
@@ -397,7 +413,8 @@ export class Invocation implements RequestState {
     this.#iterator = undefined;
     let stopping: unknown;
     try {
-      stopping = iterator?.return?.();
+      if (iterator !== undefined) stopping = iterator.return?.();
+      else if (!this.#pulled) stopping = cancelled(this.#body);
     } catch (error) {
       this.#log(errorText(error));
     }
@@ -441,6 +458,11 @@ function blockBytes(chunk: unknown, what: string): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;
   if (typeof chunk === "string") return encoder.encode(chunk);
   throw new ApplicationError(`${what}: expected a block of type Uint8Array or string, got ${describe(chunk)}`);
+}
+
+/** A web stream that nobody has begun to read is cancelled: nobody else could. */
+function cancelled(body: unknown): unknown {
+  return body instanceof ReadableStream ? body.cancel() : undefined;
 }
 
 function notABody(value: unknown): ApplicationError {

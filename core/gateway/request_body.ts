@@ -91,6 +91,7 @@ export class RequestBody {
   /** All bytes have been pushed. */
   finish(): void {
     this.#finished = true;
+    this.#demand = 0;
     this.#awaken();
   }
 
@@ -98,6 +99,7 @@ export class RequestBody {
   fail(error: Error): void {
     if (this.#finished || this.#error !== undefined) return;
     this.#error = error;
+    this.#demand = 0;
     this.#awaken();
   }
 
@@ -107,7 +109,6 @@ export class RequestBody {
     this.#offset = 0;
     this.#buffered = 0;
     this.#demand = 0;
-    this.#finished = false;
     this.#error ??= new InputClosedError(`wsgi.input cannot be read any more: ${reason}`);
     this.#awaken();
   }
@@ -159,7 +160,7 @@ export class RequestBody {
     let base = -this.#offset;
     for (const chunk of this.#chunks) {
       if (base + chunk.length > from) {
-        const at = chunk.indexOf(byte, Math.max(from - base, base < 0 ? -base : 0));
+        const at = chunk.indexOf(byte, Math.max(from - base, 0));
         if (at >= 0) return base + at;
       }
       base += chunk.length;

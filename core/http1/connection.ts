@@ -184,7 +184,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
     this.#invocation = undefined;
     this.#body?.discard("the response has failed");
     if (flush) this.#finish();
-    else this.#destroy();
+    else this.#reset();
   }
 
   release(): Hijacked {
@@ -275,7 +275,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
       this.#phase = WAIT; // its decoder is not done, so nothing after this response is served
     } else {
       this.#config.gateway.errors.write(`tsgi: connection from ${client}: ${errorText(error)}\n`);
-      this.#destroy();
+      this.#reset();
     }
   }
 
@@ -321,10 +321,9 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
     else this.#transport.resume();
   }
 
-  /** FIN while a body streams is departure, unless requests wait behind it; before the head it is half-close. */
+  /** FIN while a body is being made is departure, unless requests wait behind it; before the head it is half-close. */
   #departIfStreaming(): void {
-    if (this.#phase !== WAIT || this.#held.length > 0) return;
-    if (this.#invocation !== undefined && this.#exchange.headSent) this.#destroy();
+    if (this.#phase === WAIT && this.#held.length === 0 && this.#invocation?.streaming === true) this.#reset();
   }
 
   /** Sends FIN behind what is buffered, and waits for that of the peer. */
@@ -338,9 +337,9 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   }
 
   /** Cuts the socket; `closed` follows. */
-  #destroy(): void {
+  #reset(): void {
     if (this.#phase >= LINGER) return;
     this.#phase = LINGER;
-    this.#transport.destroy();
+    this.#transport.reset();
   }
 }

@@ -46,7 +46,12 @@ export class Cell {
   #child: ChildProcess;
   #stderr: () => string;
 
-  private constructor(plan: CellPlan, ports: Readonly<Record<VariantName, number>>, child: ChildProcess, stderr: () => string) {
+  private constructor(
+    plan: CellPlan,
+    ports: Readonly<Record<VariantName, number>>,
+    child: ChildProcess,
+    stderr: () => string,
+  ) {
     this.plan = plan;
     this.ports = ports;
     this.#child = child;

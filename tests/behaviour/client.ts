@@ -98,6 +98,11 @@ export class Client {
     return this.#seen;
   }
 
+  /** Bytes that were sent and that the system has not taken yet. */
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
   /** Whether nothing more can arrive. */
   get over(): boolean {
     return this.fin || this.failure !== null;
@@ -115,7 +120,9 @@ export class Client {
 
   /** Sends bytes; the promise settles once the system has taken them. */
   send(data: string | Uint8Array): Promise<void> {
-    return new Promise((resolve) => this.#socket.write(typeof data === "string" ? latin1(data) : data, () => resolve()));
+    return new Promise((resolve) =>
+      this.#socket.write(typeof data === "string" ? latin1(data) : data, () => resolve())
+    );
   }
 
   /** Sends a request and expects a response to it. */
@@ -158,8 +165,12 @@ export class Client {
   }
 
   #summary(): string {
-    const heads = this.reader.finals.map((r) => `${r.status} ${r.framing} ${r.received} bytes${r.complete ? "" : ", incomplete"}`);
-    return `${this.#seen} bytes seen; interim [${this.reader.interims.map((r) => r.status)}]; final [${heads.join("; ")}]` +
+    const heads = this.reader.finals.map((r) =>
+      `${r.status} ${r.framing} ${r.received} bytes${r.complete ? "" : ", incomplete"}`
+    );
+    return `${this.#seen} bytes seen; interim [${this.reader.interims.map((r) => r.status)}]; final [${
+      heads.join("; ")
+    }]` +
       `${this.fin ? "; FIN" : ""}${this.failure === null ? "" : `; ${this.failure.message}`}`;
   }
 
@@ -173,10 +184,14 @@ export class Client {
         else reject(error);
       };
       const attempt = (): void => {
-        if (this.reader.error !== null) settle(new Error(`Malformed response: ${this.reader.error} (${this.#summary()})`));
-        else if (predicate()) settle(null);
+        if (this.reader.error !== null) {
+          settle(new Error(`Malformed response: ${this.reader.error} (${this.#summary()})`));
+        } else if (predicate()) settle(null);
       };
-      const timer = setTimeout(() => settle(new Error(`Waited ${deadline} ms for ${what}: ${this.#summary()}`)), deadline);
+      const timer = setTimeout(
+        () => settle(new Error(`Waited ${deadline} ms for ${what}: ${this.#summary()}`)),
+        deadline,
+      );
       this.#waiters.add(attempt);
       attempt();
     });
@@ -192,10 +207,16 @@ export class Client {
 
   /** The next response, complete. */
   async response(deadline: number = DEADLINE): Promise<WireResponse> {
-    await this.until("a complete response", () => this.reader.finals[this.#given]?.complete === true || this.over, deadline);
+    await this.until(
+      "a complete response",
+      () => this.reader.finals[this.#given]?.complete === true || this.over,
+      deadline,
+    );
     const response = this.reader.finals[this.#given];
     if (response === undefined) throw new Error(`Closed without a response: ${this.#summary()}`);
-    if (!response.complete) throw new Error(`Truncated response: ${this.#summary()} ${JSON.stringify(textOf(response).slice(0, 200))}`);
+    if (!response.complete) {
+      throw new Error(`Truncated response: ${this.#summary()} ${JSON.stringify(textOf(response).slice(0, 200))}`);
+    }
     this.#given++;
     return response;
   }
@@ -229,7 +250,9 @@ export class Client {
   /** Waits for bytes of a tunnel, after a 101. */
   async tunnelled(text: string): Promise<void> {
     await this.until(`${JSON.stringify(text)} through the tunnel`, () => this.tunnel() === text || this.over);
-    if (this.tunnel() !== text) throw new Error(`Tunnel gave ${JSON.stringify(this.tunnel())}, expected ${JSON.stringify(text)}`);
+    if (this.tunnel() !== text) {
+      throw new Error(`Tunnel gave ${JSON.stringify(this.tunnel())}, expected ${JSON.stringify(text)}`);
+    }
   }
 
   /** What arrived behind a 101. */

@@ -187,7 +187,9 @@ export class ResponseReader {
     }
     this.#methods.shift();
     this.finals.push(response);
-    if (fields(response, "connection").join(",").toLowerCase().split(/[ \t]*,[ \t]*/).includes("close")) this.#last = true;
+    if (fields(response, "connection").join(",").toLowerCase().split(/[ \t]*,[ \t]*/).includes("close")) {
+      this.#last = true;
+    }
     if (response.status === 101) this.#state = "tunnel";
     else if (response.framing === "chunked") this.#state = "chunk-size";
     else if (response.framing === "close") this.#state = "close";
@@ -210,20 +212,34 @@ function parseHead(raw: string, method: string): WireResponse {
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(colon, 0));
     const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "");
-    if (!TOKEN.test(name) || CONTROL.test(value)) throw new Error(`Bad header line ${JSON.stringify(line.slice(0, 80))}`);
+    if (!TOKEN.test(name) || CONTROL.test(value)) {
+      throw new Error(`Bad header line ${JSON.stringify(line.slice(0, 80))}`);
+    }
     headers.push([name, value]);
   }
   const all = (name: string): string[] => headers.filter(([n]) => n.toLowerCase() === name).map(([, v]) => v);
   const te = all("transfer-encoding");
   const cl = all("content-length");
   if (te.length > 0 && cl.length > 0) throw new Error("Both Transfer-Encoding and Content-Length");
-  if (cl.length > 1 || (cl.length === 1 && !/^[0-9]+$/.test(cl[0]!))) throw new Error(`Bad Content-Length ${JSON.stringify(cl)}`);
-  if (te.length > 0 && te.join(",").toLowerCase() !== "chunked") throw new Error(`Bad Transfer-Encoding ${JSON.stringify(te)}`);
+  if (cl.length > 1 || (cl.length === 1 && !/^[0-9]+$/.test(cl[0]!))) {
+    throw new Error(`Bad Content-Length ${JSON.stringify(cl)}`);
+  }
+  if (te.length > 0 && te.join(",").toLowerCase() !== "chunked") {
+    throw new Error(`Bad Transfer-Encoding ${JSON.stringify(te)}`);
+  }
   if ((status < 200 || status === 204) && te.length + cl.length > 0) throw new Error(`${status} with framing fields`);
   const bodyless = status < 200 || status === 204 || status === 304 || method === "HEAD";
   const framing: Framing = bodyless ? "none" : te.length > 0 ? "chunked" : cl.length > 0 ? "length" : "close";
   return {
-    version: `HTTP/1.${match[1]}`, status, reason: match[3]!, raw, headers, framing,
-    chunks: [], pieces: [], received: 0, complete: bodyless,
+    version: `HTTP/1.${match[1]}`,
+    status,
+    reason: match[3]!,
+    raw,
+    headers,
+    framing,
+    chunks: [],
+    pieces: [],
+    received: 0,
+    complete: bodyless,
   };
 }

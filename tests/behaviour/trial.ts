@@ -71,14 +71,22 @@ export class Trial {
   }
 
   /** Opens a connection and sends a request with the key; the response is not waited for. */
-  async open(path: string, init: RequestInit & { method?: string } = {}, variant: VariantName = "main"): Promise<Client> {
+  async open(
+    path: string,
+    init: RequestInit & { method?: string } = {},
+    variant: VariantName = "main",
+  ): Promise<Client> {
     const client = await this.connect(variant);
     await client.request(init.method ?? "GET", this.target(path), init);
     return client;
   }
 
   /** One request on a connection of its own, and its complete response. */
-  async ask(path: string, init: RequestInit & { method?: string } = {}, variant: VariantName = "main"): Promise<WireResponse> {
+  async ask(
+    path: string,
+    init: RequestInit & { method?: string } = {},
+    variant: VariantName = "main",
+  ): Promise<WireResponse> {
     const client = await this.open(path, init, variant);
     const response = await client.response();
     client.dispose();
@@ -86,14 +94,24 @@ export class Trial {
   }
 
   /** The text of a 200 response. */
-  async text(path: string, init: RequestInit & { method?: string } = {}, variant: VariantName = "main"): Promise<string> {
+  async text(
+    path: string,
+    init: RequestInit & { method?: string } = {},
+    variant: VariantName = "main",
+  ): Promise<string> {
     const response = await this.ask(path, init, variant);
-    if (response.status !== 200) throw new Error(`${path} answered ${response.status}: ${textOf(response).slice(0, 200)}`);
+    if (response.status !== 200) {
+      throw new Error(`${path} answered ${response.status}: ${textOf(response).slice(0, 200)}`);
+    }
     return textOf(response);
   }
 
   /** The environ that a request made. */
-  async environ(target: string, init: RequestInit & { method?: string } = {}, variant: VariantName = "main"): Promise<Dump> {
+  async environ(
+    target: string,
+    init: RequestInit & { method?: string } = {},
+    variant: VariantName = "main",
+  ): Promise<Dump> {
     const client = await this.connect(variant);
     await client.request(init.method ?? "GET", target, init);
     const response = await client.response();
@@ -146,7 +164,9 @@ export class Trial {
     for (;;) {
       const text = await this.log();
       if (pattern.test(text)) return text;
-      if (performance.now() > end) throw new Error(`Waited ${deadline} ms for log ${pattern}: ${JSON.stringify(text.slice(0, 600))}`);
+      if (performance.now() > end) {
+        throw new Error(`Waited ${deadline} ms for log ${pattern}: ${JSON.stringify(text.slice(0, 600))}`);
+      }
       await pause(5);
     }
   }

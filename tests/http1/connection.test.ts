@@ -336,7 +336,7 @@ describe("the client goes away", () => {
     await talk.settled();
     const { signal } = held.requests[0]?.environ["tsgi.request"] as { signal: AbortSignal };
     talk.connection.ended();
-    expect(talk.transport.calls).toEqual(["destroy"]);
+    expect(talk.transport.calls).toEqual(["reset"]);
     talk.connection.closed();
     expect(signal.aborted).toBe(true);
     expect(source.returned).toBe(1);
@@ -395,10 +395,10 @@ describe("failures", () => {
     expect(talk.transport.calls).toEqual(["end"]);
   });
 
-  it("X11 where closing would look like success, the socket is destroyed", () => {
+  it("X11 where closing would look like success, the socket is reset", () => {
     const talk = new Talk(failing).receive("GET / HTTP/1.0\r\n\r\n");
     expect(talk.sent).toMatch(/\n\nsome$/);
-    expect(talk.transport.calls).toEqual(["destroy"]);
+    expect(talk.transport.calls).toEqual(["reset"]);
   });
 });
 

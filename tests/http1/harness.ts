@@ -54,6 +54,9 @@ export class RecordingTransport implements Transport {
   destroy(): void {
     this.calls.push("destroy");
   }
+  reset(): void {
+    this.calls.push("reset");
+  }
 }
 
 /** What a test may set of the configuration. */

@@ -14,13 +14,24 @@ import { errorTable } from "./errors.ts";
 import { fileTable } from "./file_wrapper.ts";
 import { headTable } from "./head.ts";
 import { inputTable } from "./input.ts";
-import { bump, control, counted, entryOf, errorLog, gate, type Entry, type Table } from "./record.ts";
+import { bump, control, counted, type Entry, entryOf, errorLog, gate, type Table } from "./record.ts";
 import { startResponseTable } from "./start_response.ts";
 
-const table: Table = { ...environTable, ...inputTable, ...startResponseTable, ...bodyTable, ...errorTable, ...headTable, ...fileTable };
+const table: Table = {
+  ...environTable,
+  ...inputTable,
+  ...startResponseTable,
+  ...bodyTable,
+  ...errorTable,
+  ...headTable,
+  ...fileTable,
+};
 
 /** The dispatcher. */
-export const app: ApplicationFunction = (environ, startResponse) => {
+export const app: ApplicationFunction = (
+  environ: Environ,
+  startResponse: StartResponse,
+): ReturnType<ApplicationFunction> => {
   const name = environ.PATH_INFO.split("/")[1] ?? "";
   const query = new URLSearchParams(environ.QUERY_STRING);
   const entry = entryOf(query.get("key") ?? "");
@@ -73,7 +84,10 @@ const objectApp = {
   greeting: "object ",
   wsgiApp(environ: Environ, startResponse: StartResponse): Body {
     startResponse("200 OK", [["Content-Type", "text/plain"]]);
-    return counted([this.greeting, environ.PATH_INFO], entryOf(new URLSearchParams(environ.QUERY_STRING).get("key") ?? ""));
+    return counted(
+      [this.greeting, environ.PATH_INFO],
+      entryOf(new URLSearchParams(environ.QUERY_STRING).get("key") ?? ""),
+    );
   },
 };
 

@@ -43,20 +43,25 @@ const forms: Readonly<Record<string, (entry: Entry) => unknown>> = {
   bytes: () => new TextEncoder().encode("form"),
   string: () => "form",
   set: () => new Set(["fo", "rm"]),
-  generator: () => (function* () {
-    yield "fo";
-    yield new TextEncoder().encode("rm");
-  })(),
-  asyncGenerator: () => (async function* () {
-    yield "fo";
-    await Promise.resolve();
-    yield "rm";
-  })(),
+  generator: () =>
+    (function* () {
+      yield "fo";
+      yield new TextEncoder().encode("rm");
+    })(),
+  asyncGenerator: () =>
+    (async function* () {
+      yield "fo";
+      await Promise.resolve();
+      yield "rm";
+    })(),
   iterable: () => ({ [Symbol.iterator]: () => ["fo", "rm"][Symbol.iterator]() }),
   asyncIterable: () => ({
     [Symbol.asyncIterator]: () => {
       const parts = ["fo", "rm"];
-      return { next: () => Promise.resolve(parts.length > 0 ? { done: false, value: parts.shift() } : { done: true, value: undefined }) };
+      return {
+        next: () =>
+          Promise.resolve(parts.length > 0 ? { done: false, value: parts.shift() } : { done: true, value: undefined }),
+      };
     },
   }),
   promiseArray: () => Promise.resolve(["fo", "rm"]),
@@ -72,13 +77,30 @@ const forms: Readonly<Record<string, (entry: Entry) => unknown>> = {
 
 /** Values that are no body, by name, for `/bad-body`. */
 export const badBodies: Readonly<Record<string, unknown>> = {
-  null: null, undefined, false: false, true: true, number: 42, object: {}, date: new Date(0), fn: () => ["x"], bigint: 1n, symbol: Symbol("x"),
+  null: null,
+  undefined,
+  false: false,
+  true: true,
+  number: 42,
+  object: {},
+  date: new Date(0),
+  fn: () => ["x"],
+  bigint: 1n,
+  symbol: Symbol("x"),
   promiseNull: Promise.resolve(null),
 };
 
 /** Values that are no block, by name, for `/bad-block`. */
 export const badBlocks: Readonly<Record<string, unknown>> = {
-  null: null, undefined, number: 5, false: false, array: ["x"], object: {}, arrayBuffer: new ArrayBuffer(2), uint16: new Uint16Array(2), date: new Date(0),
+  null: null,
+  undefined,
+  number: 5,
+  false: false,
+  array: ["x"],
+  object: {},
+  arrayBuffer: new ArrayBuffer(2),
+  uint16: new Uint16Array(2),
+  date: new Date(0),
 };
 
 /** Names of the forms. */
@@ -98,10 +120,13 @@ export const bodyTable: Table = {
   "bad-block": (_environ, startResponse, query, entry) => {
     start(startResponse, null);
     const bad = badBlocks[query.get("kind") ?? ""] as string;
-    return counted(query.get("after") === null ? [bad] : (function* () {
-      yield "good;";
-      yield bad;
-    })(), entry);
+    return counted(
+      query.get("after") === null ? [bad] : (function* () {
+        yield "good;";
+        yield bad;
+      })(),
+      entry,
+    );
   },
   // Blocks from the query: `?blocks=a,,b&form=generator&length=5&status=204`.
   blocks: (_environ, startResponse, query, entry) => {
@@ -109,26 +134,32 @@ export const bodyTable: Table = {
     const blocks = (query.get("blocks") ?? "").split(",");
     const items = query.get("blocks") === null ? [] : blocks;
     if (query.get("form") === "array") return counted([...items], entry);
-    return counted((function* () {
-      for (const item of items) {
-        bump(entry, "pulls");
-        yield item;
-      }
-    })(), entry);
+    return counted(
+      (function* () {
+        for (const item of items) {
+          bump(entry, "pulls");
+          yield item;
+        }
+      })(),
+      entry,
+    );
   },
   // An endless sync body: only a limit or a departure ends it.
   endless: (_environ, startResponse, query, entry) => {
     start(startResponse, query.get("length"));
-    return counted((function* () {
-      try {
-        for (;;) {
-          bump(entry, "pulls");
-          yield "0123456789";
+    return counted(
+      (function* () {
+        try {
+          for (;;) {
+            bump(entry, "pulls");
+            yield "0123456789";
+          }
+        } finally {
+          bump(entry, "returned");
         }
-      } finally {
-        bump(entry, "returned");
-      }
-    })(), entry);
+      })(),
+      entry,
+    );
   },
   // B01: empty blocks, then a wait: nothing may have been sent; then the response is replaced.
   "empty-first": (_environ, startResponse, _query, entry) => {
@@ -190,19 +221,25 @@ export const bodyTable: Table = {
     start(startResponse, null);
     const count = Number(query.get("count"));
     if (query.get("form") === "sync") {
-      return counted((function* () {
+      return counted(
+        (function* () {
+          for (let i = 0; i < count; i++) {
+            bump(entry, "pulls");
+            yield block(i, 65536);
+          }
+        })(),
+        entry,
+      );
+    }
+    return counted(
+      (async function* () {
         for (let i = 0; i < count; i++) {
           bump(entry, "pulls");
           yield block(i, 65536);
         }
-      })(), entry);
-    }
-    return counted((async function* () {
-      for (let i = 0; i < count; i++) {
-        bump(entry, "pulls");
-        yield block(i, 65536);
-      }
-    })(), entry);
+      })(),
+      entry,
+    );
   },
   // write() in a loop that awaits what it returns.
   "write-plenty": async (_environ, startResponse, query, entry) => {
@@ -241,7 +278,11 @@ export const bodyTable: Table = {
   // B19: all octets, line ends included.
   octets: (_environ, startResponse) => {
     startResponse("200 OK", [["Content-Type", "application/octet-stream"]]);
-    return [Uint8Array.from({ length: 256 }, (_, i) => i), "\r\n\n\r\n0\r\n\r\n", Uint8Array.from({ length: 256 }, (_, i) => 255 - i)];
+    return [
+      Uint8Array.from({ length: 256 }, (_, i) => i),
+      "\r\n\n\r\n0\r\n\r\n",
+      Uint8Array.from({ length: 256 }, (_, i) => 255 - i),
+    ];
   },
   // B17: which properties of the body are touched.
   touched: (_environ, startResponse, _query, entry) => {
@@ -269,6 +310,34 @@ export const bodyTable: Table = {
     await gate(entry);
     start(startResponse, null);
     return counted(["slow"], entry);
+  },
+  // The same with one block of 8 MiB.
+  "slow-large": async (_environ, startResponse, _query, entry) => {
+    await gate(entry);
+    start(startResponse, null);
+    return [block(0, 8388608)];
+  },
+  // An async body that nothing can wake: its return() never settles. Or one that fails in its finally.
+  stuck: (_environ, startResponse, query, entry) => {
+    start(startResponse, null);
+    const fails = query.get("fails") !== null;
+    return counted(
+      (async function* () {
+        try {
+          yield "first;";
+          if (!fails) await new Promise(() => {});
+          for (;;) {
+            await new Promise((resolve) => setTimeout(resolve, 1));
+            yield "more;";
+          }
+        } finally {
+          bump(entry, "returned");
+          // deno-lint-ignore no-unsafe-finally -- that is what is tested
+          if (fails) throw new Error(`boom ${String(entry.key)}`);
+        }
+      })(),
+      entry,
+    );
   },
   // A normal response whose signal is watched.
   watched: (environ, startResponse, _query, entry) => {

@@ -16,14 +16,22 @@ function start(startResponse: StartResponse, length: string | null): void {
 }
 
 /** Things that are thrown and are no Error. */
-const things: Readonly<Record<string, unknown>> = { string: "thrown text", null: null, undefined, number: 5, object: { message: "fake" } };
+const things: Readonly<Record<string, unknown>> = {
+  string: "thrown text",
+  null: null,
+  undefined,
+  number: 5,
+  object: { message: "fake" },
+};
 
 function boom(entry: Entry): Error {
   return new Error(`boom ${String(entry.key)}`);
 }
 
 /** Where `/fail?at=` throws, by name. */
-const failures: Readonly<Record<string, (startResponse: StartResponse, length: string | null, entry: Entry) => unknown>> = {
+const failures: Readonly<
+  Record<string, (startResponse: StartResponse, length: string | null, entry: Entry) => unknown>
+> = {
   call: (_s, _l, entry) => {
     throw boom(entry);
   },
@@ -47,40 +55,55 @@ const failures: Readonly<Record<string, (startResponse: StartResponse, length: s
   },
   first: (s, l, entry) => {
     start(s, l);
-    // deno-lint-ignore require-yield
-    return counted((function* (): Generator<string> {
-      throw boom(entry);
-    })(), entry);
+    return counted(
+      // deno-lint-ignore require-yield
+      (function* (): Generator<string> {
+        throw boom(entry);
+      })(),
+      entry,
+    );
   },
   "first-async": (s, l, entry) => {
     start(s, l);
-    // deno-lint-ignore require-yield
-    return counted((async function* (): AsyncGenerator<string> {
-      await Promise.resolve();
-      throw boom(entry);
-    })(), entry);
+    return counted(
+      // deno-lint-ignore require-yield
+      (async function* (): AsyncGenerator<string> {
+        await Promise.resolve();
+        throw boom(entry);
+      })(),
+      entry,
+    );
   },
   "after-empty": (s, l, entry) => {
     start(s, l);
-    return counted((function* () {
-      yield "";
-      throw boom(entry);
-    })(), entry);
+    return counted(
+      (function* () {
+        yield "";
+        throw boom(entry);
+      })(),
+      entry,
+    );
   },
   second: (s, l, entry) => {
     start(s, l);
-    return counted((function* () {
-      yield "begun;";
-      throw boom(entry);
-    })(), entry);
+    return counted(
+      (function* () {
+        yield "begun;";
+        throw boom(entry);
+      })(),
+      entry,
+    );
   },
   "second-async": (s, l, entry) => {
     start(s, l);
-    return counted((async function* () {
-      yield "begun;";
-      await gate(entry);
-      throw boom(entry);
-    })(), entry);
+    return counted(
+      (async function* () {
+        yield "begun;";
+        await gate(entry);
+        throw boom(entry);
+      })(),
+      entry,
+    );
   },
   write: (s, l, entry) => {
     const headers: [string, string][] = [["Content-Type", "text/plain"]];
@@ -89,16 +112,27 @@ const failures: Readonly<Record<string, (startResponse: StartResponse, length: s
     throw boom(entry);
   },
   "start-in-body": (s, _l, entry) =>
-    counted((function* () {
-      s(`bad ${String(entry.key)}`, []);
-      yield "unreachable";
-    })(), entry),
+    counted(
+      (function* () {
+        s(`bad ${String(entry.key)}`, []);
+        yield "unreachable";
+      })(),
+      entry,
+    ),
   "not-started": (_s, _l, entry) => counted(["x"], entry),
 };
 
 /** Names of the failures that must give a clean 500. */
 export const cleanFailures: readonly string[] = [
-  "call", "promise", "call-started", "promise-started", "iterator", "first", "first-async", "after-empty", "start-in-body",
+  "call",
+  "promise",
+  "call-started",
+  "promise-started",
+  "iterator",
+  "first",
+  "first-async",
+  "after-empty",
+  "start-in-body",
 ];
 
 /** Routes that fail. */

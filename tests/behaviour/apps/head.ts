@@ -5,7 +5,7 @@
  */
 
 import type { Connection, Hijacked } from "../../../core/seams.ts";
-import { type Entry, bump, gate, json, nameOf, note, type Table } from "./record.ts";
+import { bump, type Entry, gate, json, nameOf, note, type Table } from "./record.ts";
 
 const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
 

@@ -115,6 +115,20 @@ export const inputTable: Table = {
       yield await environ["wsgi.input"].read();
     })();
   },
+  // Reads only when the test says so, then counts.
+  hold: async (environ, startResponse, _query, entry) => {
+    await gate(entry);
+    return json(startResponse, (await environ["wsgi.input"].read()).length);
+  },
+  // Reads after its response has ended.
+  "after-end": (environ, startResponse, _query, entry) => {
+    void gate(entry).then(() => environ["wsgi.input"].read()).then(
+      (b) => entry.after = show(b),
+      (e) => entry.after = nameOf(e),
+    );
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    return ["ended"];
+  },
   // Sends back what arrives as it arrives.
   echo: (environ, startResponse) => {
     const headers: [string, string][] = [["Content-Type", "application/octet-stream"]];

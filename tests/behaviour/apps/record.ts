@@ -110,7 +110,8 @@ export const control: Table = {
     return ["ok"];
   },
   record: (_environ, startResponse, _query, entry) => json(startResponse, entry),
-  log: (_environ, startResponse, query) => json(startResponse, { size: logged.length, text: logged.slice(Number(query.get("from"))) }),
+  log: (_environ, startResponse, query) =>
+    json(startResponse, { size: logged.length, text: logged.slice(Number(query.get("from"))) }),
   release: (_environ, startResponse, query, entry) => {
     gateOf(`${String(entry.key)} ${query.get("name") ?? "gate"}`).open();
     return json(startResponse, {});

@@ -19,28 +19,89 @@ export interface Call {
 
 const controls = Array.from({ length: 32 }, (_, code) => String.fromCharCode(code));
 const statuses = (rule: string, ...list: unknown[]): Call[] => list.map((status) => ({ rule, status, headers: [] }));
-const headers = (rule: string, ...list: unknown[]): Call[] => list.map((given) => ({ rule, status: "200 OK", headers: given }));
+const headers = (rule: string, ...list: unknown[]): Call[] =>
+  list.map((given) => ({ rule, status: "200 OK", headers: given }));
 
 /** Calls that must throw. */
 export const refusedCalls: readonly Call[] = [
-  ...statuses("R03", "", "200", "20X OK", "200OK", "20 OK", "2000 OK", "099 Low", "000 Zero", "600 High", "999 High", "-20 OK"),
-  ...statuses("R03", " 200 OK", "200 OK ", "200  OK", "200\tOK", "200 OK\t", "200 O\rK", "200 O\nK", "200 OK\r\nX: y", "200 O\0K", "200 O\x7fK"),
+  ...statuses(
+    "R03",
+    "",
+    "200",
+    "20X OK",
+    "200OK",
+    "20 OK",
+    "2000 OK",
+    "099 Low",
+    "000 Zero",
+    "600 High",
+    "999 High",
+    "-20 OK",
+  ),
+  ...statuses(
+    "R03",
+    " 200 OK",
+    "200 OK ",
+    "200  OK",
+    "200\tOK",
+    "200 OK\t",
+    "200 O\rK",
+    "200 O\nK",
+    "200 OK\r\nX: y",
+    "200 O\0K",
+    "200 O\x7fK",
+  ),
   ...statuses("R03 by decision, 1xx is refused", "100 Continue", "101 Switching Protocols", "103 Early Hints"),
   ...statuses("R03", 200, null, undefined, ["200 OK"], new String("200 OK")),
   ...statuses("R06", "200 \u0422", "200 \u0100", "\u0662\u0660\u0660 OK"),
   ...headers("R04", null, undefined, "X: y", { "X-A": "b" }, new Map([["X-A", "b"]]), 7),
-  ...headers("R04", [["X-A"]], [["X-A", "b", "c"]], [[]], ["X-A: b"], [{ 0: "X-A", 1: "b", length: 2 }], [["X-A", 1]], [[1, "b"]], [["X-A", null]], [null]),
-  ...headers("R05", [["", "b"]], [["X A", "b"]], [["X:A", "b"]], [[" X", "b"]], [["X ", "b"]], [["X\u00e9", "b"]], [["X(", "b"]], [["X\x7f", "b"]]),
-  ...headers("R05 by decision, names ending in - or _, and Status", [["X-", "b"]], [["X_", "b"]], [["Status", "200"]], [["status", "200"]]),
+  ...headers(
+    "R04",
+    [["X-A"]],
+    [["X-A", "b", "c"]],
+    [[]],
+    ["X-A: b"],
+    [{ 0: "X-A", 1: "b", length: 2 }],
+    [["X-A", 1]],
+    [[1, "b"]],
+    [["X-A", null]],
+    [null],
+  ),
+  ...headers("R05", [["", "b"]], [["X A", "b"]], [["X:A", "b"]], [[" X", "b"]], [["X ", "b"]], [["X\u00e9", "b"]], [[
+    "X(",
+    "b",
+  ]], [["X\x7f", "b"]]),
+  ...headers("R05 by decision, names ending in - or _, and Status", [["X-", "b"]], [["X_", "b"]], [["Status", "200"]], [
+    ["status", "200"],
+  ]),
   ...headers("R05", ...controls.map((c) => [[`X${c}A`, "b"]])),
-  ...headers("R06", ...controls.filter((c) => c !== "\t").map((c) => [["X-A", `b${c}c`]]), [["X-A", "b\x7fc"]], [["X-A", "b\r\nX-B: c"]]),
+  ...headers("R06", ...controls.filter((c) => c !== "\t").map((c) => [["X-A", `b${c}c`]]), [["X-A", "b\x7fc"]], [[
+    "X-A",
+    "b\r\nX-B: c",
+  ]]),
   ...headers("R06", [["X-A", "\u0100"]], [["X-A", "\u{1F600}"]], [["X-\u0100", "b"]]),
   ...headers(
-    "R07", ...["Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailers", "Transfer-Encoding", "Upgrade"]
+    "R07",
+    ...[
+      "Connection",
+      "Keep-Alive",
+      "Proxy-Authenticate",
+      "Proxy-Authorization",
+      "TE",
+      "Trailers",
+      "Transfer-Encoding",
+      "Upgrade",
+    ]
       .flatMap((name) => [name, name.toLowerCase(), name.toUpperCase()]).map((name) => [[name, "x"]]),
   ),
-  ...headers("R18", [["Content-Length", "5"], ["Content-Length", "5"]], [["Content-Length", "5"], ["content-length", "6"]]),
-  ...headers("R18", ...["five", "-1", "+5", "5 ", "0x5", "5.0", "", "5, 5", "1e1"].map((value) => [["Content-Length", value]])),
+  ...headers("R18", [["Content-Length", "5"], ["Content-Length", "5"]], [["Content-Length", "5"], [
+    "content-length",
+    "6",
+  ]]),
+  ...headers(
+    "R18",
+    ...["five", "-1", "+5", "5 ", "0x5", "5.0", "", "5, 5", "1e1"].map((value) => [["Content-Length", value]]),
+  ),
 ];
 
 /** Calls that must be taken: the response has this status line and these fields. */
@@ -50,7 +111,8 @@ export const takenCalls: readonly Call[] = [
   ...headers("R05", [["x!#$%&'*+.^`|~9_A", "b"]], [["X-_-A", "b"]], [["X-Status", "b"]]),
   ...headers("R06", [["X-A", "a\tb"]], [["X-A", "\u00e9\u00ff\u0080"]], [["X-A", ""]]),
   ...headers(
-    "R07", ...["Trailer", "Via", "Date", "Warning", "Cache-Control", "Pragma", "Accept"].map((name) => [[name, "x"]]),
+    "R07",
+    ...["Trailer", "Via", "Date", "Warning", "Cache-Control", "Pragma", "Accept"].map((name) => [[name, "x"]]),
   ),
 ];
 
@@ -89,7 +151,9 @@ export const startResponseTable: Table = {
   returned: (_environ, startResponse) => [typeof startResponse("200 OK", plain)],
   // R08: a second call, the first one good or bad. excInfo null and undefined are absent (R16).
   twice: (_environ, startResponse, query) => {
-    const first = query.get("first") === "bad" ? attempt(() => startResponse("bad", plain)) : attempt(() => startResponse("200 OK", plain));
+    const first = query.get("first") === "bad"
+      ? attempt(() => startResponse("bad", plain))
+      : attempt(() => startResponse("200 OK", plain));
     const excInfo = query.get("exc") === "null" ? null : undefined;
     const second = attempt(() => startResponse("201 Created", plain, excInfo));
     startResponse("200 OK", plain, new Error("replaces"));
@@ -164,7 +228,10 @@ export const startResponseTable: Table = {
   },
   // R17: repeated names and letter case.
   cookies: (_environ, startResponse) => {
-    startResponse("200 OK", [["Set-Cookie", "b=1"], ["X-CaSe", "kept"], ["set-cookie", "a=2"], ["Content-Type", "text/plain"], ["X-CaSe", "again"]]);
+    startResponse("200 OK", [["Set-Cookie", "b=1"], ["X-CaSe", "kept"], ["set-cookie", "a=2"], [
+      "Content-Type",
+      "text/plain",
+    ], ["X-CaSe", "again"]]);
     return ["cookies"];
   },
   // R12, B18: what a startResponse of a finished request does.

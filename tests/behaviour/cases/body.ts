@@ -7,13 +7,15 @@ import { badBlocks, badBodies, block, formNames } from "../apps/body.ts";
 import { bytesOf, field, fields, textOf, type WireResponse } from "../response.ts";
 import type { Case, Trial } from "../trial.ts";
 
-const VERSION = "the host frames responses, and a Request does not tell the client's version";
-const HOST_LENGTH = "the host checks what it sends against Content-Length in its own way";
+const BUN_SHORT = "Bun.serve resets the connection before the head when a stream fails early";
 
 /** Expected framing: over fetch the host may frame a body that it has whole. */
 function framing(t: Trial, response: WireResponse, length: string | undefined): void {
   if (length === undefined && t.cell.plan.kind === "fetch") return;
-  expect([response.framing, field(response, "content-length")]).toEqual([length === undefined ? "chunked" : "length", length]);
+  expect([response.framing, field(response, "content-length")]).toEqual([
+    length === undefined ? "chunked" : "length",
+    length,
+  ]);
 }
 
 function sums(pieces: Iterable<Uint8Array>): string {
@@ -70,7 +72,9 @@ export const bodyCases: readonly Case[] = [
   {
     title: "B05 by decision, a bare string, bare bytes and any array get a Content-Length",
     check: async (t) => {
-      for (const form of ["string", "bytes", "array", "promiseArray", "promiseString"]) framing(t, await t.ask(`/form?form=${form}`), "4");
+      for (const form of ["string", "bytes", "array", "promiseArray", "promiseString"]) {
+        framing(t, await t.ask(`/form?form=${form}`), "4");
+      }
     },
   },
   ...Object.keys(badBodies).map((kind): Case => ({
@@ -108,8 +112,11 @@ export const bodyCases: readonly Case[] = [
     },
   },
   {
-    title: "B01, B18 by decision, write(\"\") sends the head",
-    not: { "bun-fetch": "Bun.serve holds the head until the first bytes of a stream", "deno-fetch": "Deno.serve may hold the head until the first bytes of a stream" },
+    title: 'B01, B18 by decision, write("") sends the head',
+    not: {
+      "bun-fetch": "Bun.serve holds the head until the first bytes of a stream",
+      "deno-fetch": "Deno.serve may hold the head until the first bytes of a stream",
+    },
     check: async (t) => {
       const client = await t.open("/write-empty");
       expect((await client.head()).status).toBe(200);
@@ -182,15 +189,21 @@ export const bodyCases: readonly Case[] = [
     title: "write() throws WriteError when too much output is unawaited, and the response is cut off",
     timeout: 30_000,
     check: async (t) => {
-      const client = await t.open("/write-unawaited");
+      const client = await t.connect();
+      // A client that keeps up would let any amount through.
+      client.pause();
+      await client.request("GET", t.target("/write-unawaited"));
+      const end = await t.until("the error", (e) => e.error !== undefined);
+      client.resume();
       await client.until("the end", () => client.over, 20_000);
       expect(client.reader.finals[0]?.complete ?? false).toBe(false);
-      const end = await t.until("the error", (e) => e.error !== undefined);
       expect(end.error).toBe("WriteError");
       expect(end.pulls).toBeLessThan(1024);
     },
   },
-  ...([["ab,cd", "4"], ["\u0442\u0435\u0441\u0442", "8"], ["a", "1"], ["a,,b", "2"]] as const).map(([blocks, length]): Case => ({
+  ...([["ab,cd", "4"], ["\u0442\u0435\u0441\u0442", "8"], ["a", "1"], ["a,,b", "2"]] as const).map((
+    [blocks, length],
+  ): Case => ({
     title: `B05 by decision, an array body has the summed Content-Length ${length}`,
     check: async (t) => {
       const response = await t.ask(`/blocks?form=array&blocks=${encodeURIComponent(blocks)}`);
@@ -226,7 +239,7 @@ export const bodyCases: readonly Case[] = [
   })),
   {
     title: "B07 a generator is chunked in HTTP/1.1, and an empty block is no last chunk",
-    not: { fetch: "the host frames responses" },
+    not: { "bun-fetch": "Bun.serve gives a stream that ends at once a Content-Length" },
     check: async (t) => {
       const client = await t.open("/blocks?blocks=a,,b,,,c");
       const response = await client.response();
@@ -234,9 +247,11 @@ export const bodyCases: readonly Case[] = [
       await client.persists();
     },
   },
-  ...(["/blocks?blocks=a,,b", "/blocks?blocks=a&form=array"] as const).flatMap((path) => [[path, "keep-alive"], [path, "close"]] as const).map(([path, connection]): Case => ({
+  ...(["/blocks?blocks=a,,b", "/blocks?blocks=a&form=array"] as const).flatMap((path) =>
+    [[path, "keep-alive"], [path, "close"]] as const
+  ).map(([path, connection]): Case => ({
     title: `B07, H07 no Transfer-Encoding to HTTP/1.0: ${path}, ${connection}`,
-    not: { fetch: VERSION },
+    not: { "bun-fetch": "Bun.serve closes every HTTP/1.0 connection" },
     check: async (t) => {
       const client = await t.open(path, { version: "HTTP/1.0", headers: [["Connection", connection]] });
       const response = await client.response();
@@ -259,7 +274,9 @@ export const bodyCases: readonly Case[] = [
       await client.persists();
     },
   },
-  ...(["blocks?blocks=a,b,c", "blocks?blocks=a,b&form=array", "blocks?blocks=abc&length=3"] as const).map((path): Case => ({
+  ...(["blocks?blocks=a,b,c", "blocks?blocks=a,b&form=array", "blocks?blocks=abc&length=3"] as const).map((
+    path,
+  ): Case => ({
     title: `B09 HEAD of /${path}: head as GET, no body, close() once, connection reusable`,
     check: async (t) => {
       const get = await t.ask(`/${path}`);
@@ -267,9 +284,13 @@ export const bodyCases: readonly Case[] = [
       const client = await t.open(`/${path}`, { method: "HEAD" });
       const head = await client.response();
       await t.until("close()", (e) => e.closed === 2);
-      expect(fields(head, "transfer-encoding")).toEqual(t.cell.plan.kind === "socket" ? [] : fields(head, "transfer-encoding"));
+      expect(fields(head, "transfer-encoding")).toEqual(
+        t.cell.plan.kind === "socket" ? [] : fields(head, "transfer-encoding"),
+      );
       expect([head.status, field(head, "content-type")]).toEqual([get.status, field(get, "content-type")]);
-      if (get.framing === "length" && t.cell.plan.kind === "socket") expect(field(head, "content-length")).toBe(field(get, "content-length"));
+      if (get.framing === "length" && t.cell.plan.kind === "socket") {
+        expect(field(head, "content-length")).toBe(field(get, "content-length"));
+      }
       await client.persists();
       expect((await t.record()).closed).toBe(2);
     },
@@ -284,7 +305,9 @@ export const bodyCases: readonly Case[] = [
       await client.persists();
     },
   },
-  ...(["204 No Content", "304 Not Modified"] as const).flatMap((status) => ["blocks=a,b", "blocks=a&form=array", "blocks=abc&length=3", "form=array"].map((query) => [status, query] as const)).map(([status, query]): Case => ({
+  ...(["204 No Content", "304 Not Modified"] as const).flatMap((status) =>
+    ["blocks=a,b", "blocks=a&form=array", "blocks=abc&length=3", "form=array"].map((query) => [status, query] as const)
+  ).map(([status, query]): Case => ({
     title: `B10 ${status} has no body and no Transfer-Encoding: ${query}`,
     check: async (t) => {
       const client = await t.open(`/blocks?status=${encodeURIComponent(status)}&${query}`);
@@ -292,14 +315,16 @@ export const bodyCases: readonly Case[] = [
       expect(response.status).toBe(Number(status.slice(0, 3)));
       expect(fields(response, "transfer-encoding")).toEqual([]);
       const expected = status.startsWith("304") && query.includes("length") ? ["3"] : [];
-      if (t.cell.plan.kind === "socket" && (status.startsWith("204") || query.includes("length"))) expect(fields(response, "content-length")).toEqual(expected);
+      if (t.cell.plan.kind === "socket" && (status.startsWith("204") || query.includes("length"))) {
+        expect(fields(response, "content-length")).toEqual(expected);
+      }
       await client.persists();
       expect((await t.until("close()", (e) => e.closed !== undefined)).closed).toBe(1);
     },
   })),
   ...(["array", "generator"] as const).map((form): Case => ({
-    title: `B11 surplus over Content-Length (${form}): exactly the length is sent, one log line, the connection persists`,
-    not: { fetch: HOST_LENGTH },
+    title:
+      `B11 surplus over Content-Length (${form}): exactly the length is sent, one log line, the connection persists`,
     check: async (t) => {
       const client = await t.open(`/blocks?blocks=123,456789,abc,def&length=5&form=${form}`);
       expect(textOf(await client.response())).toBe("12345");
@@ -331,11 +356,13 @@ export const bodyCases: readonly Case[] = [
   },
   ...(["blocks=abc", "blocks=abc&form=array", "blocks=", "form=array"] as const).map((query): Case => ({
     title: `B12 fewer bytes than Content-Length are cut off, never padded, and logged: ${query}`,
-    not: { fetch: HOST_LENGTH },
+    not: { "bun-fetch": BUN_SHORT },
     check: async (t) => {
       const client = await t.open(`/blocks?length=10&${query}`);
       const response = await client.truncated();
-      expect(textOf(response)).toBe(query.includes("abc") ? "abc" : "");
+      const given = query.includes("abc") ? "abc" : "";
+      // A fetch host drops what it has queued when a stream fails; what arrives is still a prefix.
+      expect(t.cell.plan.kind === "socket" ? given : given.slice(0, response.received)).toBe(textOf(response));
       expect((await t.until("close()", (e) => e.closed !== undefined)).closed).toBe(1);
       await t.logged(/content-length/i);
     },
@@ -354,7 +381,9 @@ export const bodyCases: readonly Case[] = [
     check: async (t) => {
       const up = Buffer.from(Uint8Array.from({ length: 256 }, (_, i) => i));
       const body = bytesOf(await t.ask("/octets"));
-      expect(body.equals(Buffer.concat([up, Buffer.from("\r\n\n\r\n0\r\n\r\n"), Buffer.from(up).reverse()]))).toBe(true);
+      expect(body.equals(Buffer.concat([up, Buffer.from("\r\n\n\r\n0\r\n\r\n"), Buffer.from(up).reverse()]))).toBe(
+        true,
+      );
     },
   },
   ...(["", "&length=8388608"] as const).map((length): Case => ({

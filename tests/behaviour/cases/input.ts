@@ -7,11 +7,17 @@ import { bytesOf, field, textOf } from "../response.ts";
 import type { Case, Trial } from "../trial.ts";
 
 const HOST_BODY = "the host reads, checks and drains request bodies itself";
+const BUN_FIN = "Bun.serve closes a connection without an answer at FIN inside a body";
 const TE = [["Transfer-Encoding", "chunked"]] as const;
 const LINES = "one\ntwo\r\n\n\rlast";
 
 /** Runs reads over a body and gives what each gave. */
-async function reads(t: Trial, ops: string, body: string | Uint8Array, headers: readonly (readonly [string, string])[] = []): Promise<unknown[]> {
+async function reads(
+  t: Trial,
+  ops: string,
+  body: string | Uint8Array,
+  headers: readonly (readonly [string, string])[] = [],
+): Promise<unknown[]> {
   return JSON.parse(await t.text(`/input?ops=${ops}`, { method: "POST", headers, body })) as unknown[];
 }
 
@@ -76,13 +82,13 @@ export const inputCases: readonly Case[] = [
   },
   {
     title: "I02 reads end at CONTENT_LENGTH although the client pipelined more",
-    not: { "bun-fetch": "Bun.serve's affair: it does not serve what is pipelined behind a body" },
     check: async (t) => {
       const client = await t.connect();
       client.reader.expect("POST");
       client.reader.expect("GET");
       await client.send(Buffer.concat([
-        requestBytes("POST", t.target("/input?ops=read;read;read:9"), { body: "hello" }), requestBytes("GET", "/ok"),
+        requestBytes("POST", t.target("/input?ops=read;read;read:9"), { body: "hello" }),
+        requestBytes("GET", "/ok"),
       ]));
       expect(JSON.parse(textOf(await client.response()))).toEqual(["hello", "", ""]);
       expect(textOf(await client.response())).toBe("ok");
@@ -146,13 +152,17 @@ export const inputCases: readonly Case[] = [
       expect(JSON.parse(textOf(await client.response()))).toEqual([["hello", "OverlappingReadError"]]);
     },
   },
-  ...(["?ops=read", "?ops=read:3;read:9;read:1", "?ops=readline;read", "?ops=iter;read"] as const).map((query): Case => ({
+  ...(["?ops=read", "?ops=read:3;read:9;read:1", "?ops=readline;read", "?ops=iter;read"] as const).map((
+    query,
+  ): Case => ({
     title: `I08 a body cut off by FIN makes the read throw, it is no clean end: ${query}`,
-    not: { fetch: HOST_BODY },
+    not: { "bun-fetch": BUN_FIN },
     check: async (t) => {
       const client = await t.connect();
       client.reader.expect("POST");
-      await client.send(requestBytes("POST", t.target(`/input${query}`), { headers: [["Content-Length", "10"]], body: "abc" }));
+      await client.send(
+        requestBytes("POST", t.target(`/input${query}`), { headers: [["Content-Length", "10"]], body: "abc" }),
+      );
       client.finish();
       const response = await client.response();
       const results = JSON.parse(textOf(response)) as unknown[];
@@ -160,9 +170,15 @@ export const inputCases: readonly Case[] = [
       await client.closed();
     },
   })),
-  ...([["Content-Length", "10", "abc"], ["Transfer-Encoding", "chunked", "a\r\nabc"], ["Transfer-Encoding", "chunked", "3\r\nabc\r\n"]] as const).map(([name, value, body]): Case => ({
-    title: `I08 a body cut off, the application lets the error through: 400 and close, never a 500 (${name} ${JSON.stringify(body)})`,
-    not: { fetch: HOST_BODY },
+  ...([["Content-Length", "10", "abc"], ["Transfer-Encoding", "chunked", "a\r\nabc"], [
+    "Transfer-Encoding",
+    "chunked",
+    "3\r\nabc\r\n",
+  ]] as const).map(([name, value, body]): Case => ({
+    title: `I08 a body cut off, the application lets the error through: 400 and close, never a 500 (${name} ${
+      JSON.stringify(body)
+    })`,
+    not: { "bun-fetch": BUN_FIN },
     check: async (t) => {
       const client = await t.connect();
       client.reader.expect("POST");
@@ -176,31 +192,41 @@ export const inputCases: readonly Case[] = [
       expect((await t.record()).error).toBeDefined();
     },
   })),
-  ...(["zz\r\n", "3\r\nabcX\r\n", "3\r\nabc\n0\r\n\r\n", "-1\r\n\r\n", "3\r\nabc\r\n0\r\nbad trailer\r\n\r\n"] as const).map((body): Case => ({
-    title: `I09 a malformed chunk rejects the read; by decision the client gets 400 and the connection closes: ${JSON.stringify(body)}`,
-    not: { fetch: HOST_BODY },
-    check: async (t) => {
-      const client = await t.open("/slurp", { method: "POST", headers: TE, body });
-      const response = await client.response();
-      expect(response.status).toBe(400);
-      expect(field(response, "connection")).toBe("close");
-      await client.closed();
-      expect((await t.record()).error).toBeDefined();
-    },
-  })),
+  ...(["zz\r\n", "3\r\nabcX\r\n", "3\r\nabc\n0\r\n\r\n", "-1\r\n\r\n", "3\r\nabc\r\n0\r\nbad trailer\r\n\r\n"] as const)
+    .map((body): Case => ({
+      title: `I09 a malformed chunk rejects the read; by decision the client gets 400 and the connection closes: ${
+        JSON.stringify(body)
+      }`,
+      not: { fetch: HOST_BODY },
+      check: async (t) => {
+        const client = await t.open("/slurp", { method: "POST", headers: TE, body });
+        const response = await client.response();
+        expect(response.status).toBe(400);
+        expect(field(response, "connection")).toBe("close");
+        await client.closed();
+        expect((await t.record()).error).toBeDefined();
+      },
+    })),
   {
     title: "I09 an application may answer a malformed body itself; the connection closes after it",
     not: { fetch: HOST_BODY },
     check: async (t) => {
-      const client = await t.open("/input?ops=read:3;read", { method: "POST", headers: TE, body: "3\r\nabc\r\nzz\r\nGET /ok HTTP/1.1\r\nHost: x\r\n\r\n" });
+      const client = await t.open("/input?ops=read:3;read", {
+        method: "POST",
+        headers: TE,
+        body: "3\r\nabc\r\nzz\r\nGET /ok HTTP/1.1\r\nHost: x\r\n\r\n",
+      });
       const response = await client.response();
       expect(JSON.parse(textOf(response))).toMatchObject(["abc", { isError: true }]);
       await client.closed();
       expect(client.reader.finals.length).toBe(1);
     },
   },
-  ...([["Content-Length", 200_000], ["Transfer-Encoding", 200_000], ["Content-Length", 10]] as const).map(([framing, size]): Case => ({
-    title: `I10 an unread body of ${size} bytes (${framing}) is drained: the connection persists, nothing of it is a request`,
+  ...([["Content-Length", 200_000], ["Transfer-Encoding", 200_000], ["Content-Length", 10]] as const).map((
+    [framing, size],
+  ): Case => ({
+    title:
+      `I10 an unread body of ${size} bytes (${framing}) is drained: the connection persists, nothing of it is a request`,
     not: { fetch: HOST_BODY },
     check: async (t) => {
       const request = "GET /smuggled?key=SMUGGLED HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -208,7 +234,9 @@ export const inputCases: readonly Case[] = [
       const client = await t.connect();
       client.reader.expect("POST");
       client.reader.expect("GET");
-      const init = framing === "Content-Length" ? { body } : { headers: TE, body: chunked([body.subarray(0, 99), body.subarray(99)]) };
+      const init = framing === "Content-Length"
+        ? { body }
+        : { headers: TE, body: chunked([body.subarray(0, 99), body.subarray(99)]) };
       void client.send(Buffer.concat([requestBytes("POST", t.target("/ignore"), init), requestBytes("GET", "/ok")]));
       expect(textOf(await client.response())).toBe("ignored");
       expect(textOf(await client.response())).toBe("ok");
@@ -216,7 +244,8 @@ export const inputCases: readonly Case[] = [
     },
   })),
   ...(["Content-Length", "Transfer-Encoding"] as const).map((framing): Case => ({
-    title: `I10 an unread body of more than 256 KiB (${framing}): full response, then the connection closes, nothing of the body is a request`,
+    title:
+      `I10 an unread body of more than 256 KiB (${framing}): full response, then the connection closes, nothing of the body is a request`,
     not: { fetch: HOST_BODY },
     check: async (t) => {
       const body = latin1("GET /ok HTTP/1.1\r\nHost: x\r\n\r\n".repeat(40_000));
@@ -224,7 +253,10 @@ export const inputCases: readonly Case[] = [
       client.reader.expect("POST");
       const init = framing === "Content-Length" ? { body } : { headers: TE, body: chunked([body]) };
       void client.send(requestBytes("POST", t.target("/ignore"), init));
-      expect(textOf(await client.response())).toBe("ignored");
+      const response = await client.response();
+      expect(textOf(response)).toBe("ignored");
+      // H03: a length that is declared tells at once that the rest will not be drained.
+      if (framing === "Content-Length") expect(field(response, "connection")).toBe("close");
       await client.closed();
       expect(client.reader.finals.length).toBe(1);
     },
@@ -233,7 +265,10 @@ export const inputCases: readonly Case[] = [
     title: "I11 Expect: 100-continue is answered at the first read, not before",
     not: { fetch: "the host answers Expect" },
     check: async (t) => {
-      const client = await t.open("/input?ops=gate;read", { method: "POST", headers: [["Expect", "100-continue"], ["Content-Length", "5"]] });
+      const client = await t.open("/input?ops=gate;read", {
+        method: "POST",
+        headers: [["Expect", "100-continue"], ["Content-Length", "5"]],
+      });
       await t.until("the application", (e) => e.waiting === 1);
       await t.fence();
       expect(client.seen).toBe(0);
@@ -250,7 +285,10 @@ export const inputCases: readonly Case[] = [
     title: "I11 an application that never reads: no 100, the connection closes after the response",
     not: { fetch: "the host answers Expect" },
     check: async (t) => {
-      const client = await t.open("/ignore", { method: "POST", headers: [["Expect", "100-Continue"], ["Content-Length", "5"]] });
+      const client = await t.open("/ignore", {
+        method: "POST",
+        headers: [["Expect", "100-Continue"], ["Content-Length", "5"]],
+      });
       const response = await client.response();
       expect([response.status, field(response, "connection")]).toEqual([200, "close"]);
       await client.closed();
@@ -262,7 +300,11 @@ export const inputCases: readonly Case[] = [
     not: { fetch: "the host answers Expect" },
     check: async (t) => {
       for (const init of [{ version: "HTTP/1.0", body: "hello" }, { body: "hello" }, { body: "" }]) {
-        const client = await t.open("/input?ops=read", { method: "POST", headers: [["Expect", "100-continue"]], ...init });
+        const client = await t.open("/input?ops=read", {
+          method: "POST",
+          headers: [["Expect", "100-continue"]],
+          ...init,
+        });
         expect(JSON.parse(textOf(await client.response()))).toEqual([init.body]);
         expect(client.reader.interims).toEqual([]);
       }
@@ -272,7 +314,10 @@ export const inputCases: readonly Case[] = [
     title: "I11 no 100 after the final head has been sent",
     not: { fetch: "the host answers Expect" },
     check: async (t) => {
-      const client = await t.open("/late", { method: "POST", headers: [["Expect", "100-continue"], ["Content-Length", "5"]] });
+      const client = await t.open("/late", {
+        method: "POST",
+        headers: [["Expect", "100-continue"], ["Content-Length", "5"]],
+      });
       await client.begun("first;");
       await client.send("hello");
       expect(textOf(await client.response())).toBe("first;hello");
@@ -293,7 +338,10 @@ export const inputCases: readonly Case[] = [
     title: "I12 a declared length beyond limitRequestBody is a 413 without a 100, and the application is not called",
     not: { fetch: HOST_BODY },
     check: async (t) => {
-      const client = await t.open("/slurp", { method: "POST", headers: [["Expect", "100-continue"], ["Content-Length", "1001"]] }, "limited");
+      const client = await t.open("/slurp", {
+        method: "POST",
+        headers: [["Expect", "100-continue"], ["Content-Length", "1001"]],
+      }, "limited");
       const response = await client.response();
       expect([response.status, field(response, "connection")]).toEqual([413, "close"]);
       await client.closed();
@@ -304,10 +352,20 @@ export const inputCases: readonly Case[] = [
   {
     title: "I12 chunked bodies are counted too: the read rejects, the client gets 413; the limit itself is allowed",
     check: async (t) => {
-      const over = await t.open("/slurp", { method: "POST", headers: TE, body: chunked(["x".repeat(600), "x".repeat(401)]) }, "limited");
+      const over = await t.open("/slurp", {
+        method: "POST",
+        headers: TE,
+        body: chunked(["x".repeat(600), "x".repeat(401)]),
+      }, "limited");
       expect((await over.response()).status).toBe(413);
       expect((await t.record()).error).toBeDefined();
-      expect(await t.text("/slurp", { method: "POST", headers: TE, body: chunked(["x".repeat(600), "x".repeat(400)]) }, "limited")).toBe("1000");
+      expect(
+        await t.text(
+          "/slurp",
+          { method: "POST", headers: TE, body: chunked(["x".repeat(600), "x".repeat(400)]) },
+          "limited",
+        ),
+      ).toBe("1000");
       expect(await t.text("/slurp", { method: "POST", body: "x".repeat(1000) }, "limited")).toBe("1000");
     },
   },
@@ -333,7 +391,9 @@ export const inputCases: readonly Case[] = [
       void client.request("POST", t.target(`/${route}`), { body });
       const response = await client.response(55_000);
       expect(response.received).toBe(size);
-      expect(createHash("sha256").update(bytesOf(response)).digest("hex")).toBe(createHash("sha256").update(body).digest("hex"));
+      expect(createHash("sha256").update(bytesOf(response)).digest("hex")).toBe(
+        createHash("sha256").update(body).digest("hex"),
+      );
     },
   })),
   {
@@ -341,7 +401,9 @@ export const inputCases: readonly Case[] = [
     check: async (t) => {
       expect(await t.text("/report")).toBe("ok,ok,ok,ok,ok,ok,ok");
       const log = await t.logged(new RegExp(`${t.key} nul`));
-      for (const line of ["plain", "one", "two", "\u0442\u0435\u0441\u0442 \u{1F600}"]) expect(log).toContain(`${t.key} ${line}\n`);
+      for (const line of ["plain", "one", "two", "\u0442\u0435\u0441\u0442 \u{1F600}"]) {
+        expect(log).toContain(`${t.key} ${line}\n`);
+      }
       expect(log).toContain(`${t.key} lone `);
     },
   },

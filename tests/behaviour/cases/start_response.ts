@@ -18,7 +18,9 @@ export const startResponseCases: readonly Case[] = [
         if (call.rule !== rule) continue;
         await client.request("GET", t.target(`/refused?row=${row}`));
         const response = await client.response();
-        if (response.status !== 200 || textOf(response) !== "error") wrong.push([call, response.status, textOf(response)]);
+        if (response.status !== 200 || textOf(response) !== "error") {
+          wrong.push([call, response.status, textOf(response)]);
+        }
       }
       expect(wrong).toEqual([]);
     },
@@ -33,7 +35,9 @@ export const startResponseCases: readonly Case[] = [
         const line = `${response.status} ${response.reason}`;
         const sent = (call.headers as [string, string][]).every(([n, v]) => fields(response, n).join() === v);
         // Over fetch, the host writes the reason.
-        const status = t.cell.plan.kind === "socket" ? line === call.status : line.startsWith((call.status as string).slice(0, 3));
+        const status = t.cell.plan.kind === "socket"
+          ? line === call.status
+          : line.startsWith((call.status as string).slice(0, 3));
         if (!status || !sent || textOf(response) !== "taken") wrong.push([call, response.raw, textOf(response)]);
       }
       expect(wrong).toEqual([]);
@@ -43,7 +47,11 @@ export const startResponseCases: readonly Case[] = [
     title: "R02 startResponse returns the write callable",
     check: async (t) => expect(await t.text("/returned")).toBe("function"),
   },
-  ...([["good", "none", "no error, error"], ["bad", "none", "error, error"], ["good", "null", "no error, error"]] as const).map(([first, exc, outcome]): Case => ({
+  ...([["good", "none", "no error, error"], ["bad", "none", "error, error"], [
+    "good",
+    "null",
+    "no error, error",
+  ]] as const).map(([first, exc, outcome]): Case => ({
     title: `R08, R12, R16 a second call without excInfo throws: first ${first}, excInfo ${exc}`,
     check: async (t) => expect(await t.text(`/twice?first=${first}&exc=${exc}`)).toBe(outcome),
   })),
@@ -55,7 +63,11 @@ export const startResponseCases: readonly Case[] = [
     title: "R09 a call with excInfo before the head is sent replaces status and headers wholly",
     check: async (t) => {
       const response = await t.ask("/replaced");
-      expect([response.status, field(response, "x-new"), field(response, "content-type")]).toEqual([503, "2", "text/new"]);
+      expect([response.status, field(response, "x-new"), field(response, "content-type")]).toEqual([
+        503,
+        "2",
+        "text/new",
+      ]);
       expect(fields(response, "x-old")).toEqual([]);
       expect(field(response, "content-length")).toBe("3");
       expect(textOf(response)).toBe("new");
@@ -71,7 +83,8 @@ export const startResponseCases: readonly Case[] = [
     },
   },
   {
-    title: "R10 a call with excInfo after the head is sent throws that very object, and the response aborts although it is swallowed",
+    title:
+      "R10 a call with excInfo after the head is sent throws that very object, and the response aborts although it is swallowed",
     check: async (t) => {
       const client = await t.open("/too-late");
       await client.begun("begun;");
@@ -109,7 +122,9 @@ export const startResponseCases: readonly Case[] = [
       expect([response.status, textOf(response)]).toEqual([202, "lazy"]);
     },
   },
-  ...([["nothing", "exhausted"], ["block", "a block"], ["empty", "an empty block, by decision"]] as const).map(([body, what]): Case => ({
+  ...([["nothing", "exhausted"], ["block", "a block"], ["empty", "an empty block, by decision"]] as const).map((
+    [body, what],
+  ): Case => ({
     title: `R15, B15 startResponse never called, ${what}: 500, one log entry, close() once`,
     check: async (t) => {
       const response = await t.ask(`/never?body=${body}`);
@@ -131,7 +146,10 @@ export const startResponseCases: readonly Case[] = [
     check: async (t) => {
       const response = await t.ask("/cookies");
       const mine = response.headers.filter(([n]) => /^(set-cookie|x-case|content-type)$/i.test(n));
-      expect(mine).toEqual([["Set-Cookie", "b=1"], ["X-CaSe", "kept"], ["set-cookie", "a=2"], ["Content-Type", "text/plain"], ["X-CaSe", "again"]]);
+      expect(mine).toEqual([["Set-Cookie", "b=1"], ["X-CaSe", "kept"], ["set-cookie", "a=2"], [
+        "Content-Type",
+        "text/plain",
+      ], ["X-CaSe", "again"]]);
     },
   },
   {

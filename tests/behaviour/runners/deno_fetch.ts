@@ -5,7 +5,10 @@ import { announce } from "../apps/app.ts";
 
 type Handler = (request: Request, info: unknown) => Response | Promise<Response>;
 declare const Deno: {
-  serve(options: { hostname: string; port: number; onListen: () => void }, handler: Handler): { readonly addr: { readonly port: number } };
+  serve(
+    options: { hostname: string; port: number; onListen: () => void },
+    handler: Handler,
+  ): { readonly addr: { readonly port: number } };
 };
 
 await announce(({ app, options }) => {

@@ -1,0 +1,170 @@
+/**
+ * The options of a server: defaults, and a table of values that are taken and refused.
+ *
+ * A message names the option, what was expected and what was given.
+ */
+
+import { describe, expect, test } from "vitest";
+import { describe as inWords, OptionError } from "../../core/errors.ts";
+import { type ServeOptions, type Settings, settings } from "../../core/options.ts";
+import { NOTHING_THROWN, thrownBy } from "./fake_exchange.ts";
+
+const log = (): void => {};
+
+function make(options: object, port?: string): Settings {
+  return settings(options as ServeOptions, { port, errorLog: log });
+}
+
+function expectRefused(thrown: unknown, ...parts: string[]): void {
+  expect(thrown).toBeInstanceOf(OptionError);
+  for (const part of parts) expect((thrown as Error).message).toContain(part);
+}
+
+const DEFAULTS = {
+  hostname: "127.0.0.1",
+  port: 8000,
+  onListen: undefined,
+  errorLog: log,
+  serverHeader: "",
+  scriptName: "",
+  urlScheme: "http",
+  multiprocess: false,
+  headerMap: "drop",
+  limitRequestLine: 8190,
+  limitRequestFields: 100,
+  limitRequestFieldSize: 8190,
+  limitRequestBody: Infinity,
+  limitReadline: 65536,
+  writeBufferLimit: 1048576,
+};
+
+test("every option has a default", () => expect(make({})).toMatchObject(DEFAULTS));
+
+test("undefined means the default", () => {
+  const options = Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, undefined]));
+  expect(make(options)).toMatchObject(DEFAULTS);
+});
+
+test("the options that were given are not changed", () => {
+  const options = Object.freeze({ port: 1 });
+  expect([make(options).port, options]).toEqual([1, { port: 1 }]);
+});
+
+interface Row {
+  readonly good: readonly unknown[];
+  readonly bad: readonly unknown[];
+  readonly expected: string;
+}
+
+const NO_NUMBER: readonly unknown[] = ["8000", "", null, true, [1], {}, 1n, NaN, -Infinity, 1.5, -1];
+const COUNT: Row = {
+  good: [1, 2, 65536, Number.MAX_SAFE_INTEGER],
+  bad: [...NO_NUMBER, 0, Infinity, 2 ** 53],
+  expected: "a whole number from 1",
+};
+const LIMIT: Row = {
+  good: [0, 1, 65536, Infinity],
+  bad: [...NO_NUMBER, 2 ** 53],
+  expected: "a whole number from 0, or Infinity",
+};
+
+const TABLE: Record<string, Row> = {
+  hostname: {
+    good: ["localhost", "0.0.0.0", "::", "fe80::1%eth0", "example.com"],
+    bad: ["", "a b", "http://x", "x/", "\n", 7, null, {}],
+    expected: "a host name or address",
+  },
+  port: { good: [0, 1, 80, 65535], bad: [...NO_NUMBER, 65536, Infinity], expected: "a whole number from 0 to 65535" },
+  onListen: { good: [() => {}], bad: [null, "log", {}, 7], expected: "a function" },
+  errorLog: { good: [() => {}, console.error], bad: [null, "log", console, 7], expected: "a function" },
+  serverHeader: {
+    good: ["", "tsgi", "tsgi/1.0 (x)", "caf\u00e9"],
+    bad: ["a\r\nb", "\0", "\u2713", "a\x7f", null, 7, true],
+    expected: "latin-1 text without control characters",
+  },
+  scriptName: {
+    good: ["", "/a", "/a/b", "/a b", "/\u00e9"],
+    bad: ["/", "a", "/a/", "a/b", "//", "/\u2713", null, 7],
+    expected: 'a path that begins with "/" and does not end with one, or ""',
+  },
+  urlScheme: { good: ["http", "https"], bad: ["HTTP", "ftp", "", "https:", null, 7], expected: '"http" or "https"' },
+  multiprocess: { good: [true, false], bad: [0, 1, "true", null], expected: "true or false" },
+  headerMap: {
+    good: ["drop", "refuse", "dangerous"],
+    bad: ["Drop", "", "keep", null, true],
+    expected: '"drop", "refuse" or "dangerous"',
+  },
+  limitRequestLine: COUNT,
+  limitRequestFields: COUNT,
+  limitRequestFieldSize: COUNT,
+  limitReadline: COUNT,
+  limitRequestBody: LIMIT,
+  writeBufferLimit: LIMIT,
+};
+
+test("the table has a row for every option", () =>
+  expect(Object.keys(TABLE).sort()).toEqual(Object.keys(DEFAULTS).sort()));
+
+for (const [name, { good, bad, expected }] of Object.entries(TABLE)) {
+  describe(name, () => {
+    for (const value of good) {
+      test(`${typeof value} ${String(value)} is taken`, () => {
+        expect(make({ [name]: value })[name as keyof Settings]).toBe(value);
+      });
+    }
+
+    for (const value of bad) {
+      test(`${inWords(value)} is refused, in words`, () => {
+        const thrown = thrownBy(() => make({ [name]: value }));
+        expectRefused(thrown, `Option ${name}: `, `expected ${expected}`, `got ${inWords(value)}`);
+        expect((thrown as OptionError).option).toBe(name);
+      });
+    }
+  });
+}
+
+describe("unknown options", () => {
+  for (const name of ["prot", "Port", "constructor", "toString", "hasOwnProperty"]) {
+    test(`${name} is refused, and the message lists what there is`, () => {
+      expectRefused(thrownBy(() => make({ [name]: 1 })), name, "hostname, port,");
+    });
+  }
+});
+
+describe("the environment variable PORT", () => {
+  for (const [text, port] of [["", 8000], ["0", 0], ["80", 80], ["0080", 80], ["65535", 65535]] as const) {
+    test(`${JSON.stringify(text)} is ${port}`, () => expect(make({}, text).port).toBe(port));
+  }
+
+  for (
+    const text of [
+      "65536",
+      "99999",
+      "-1",
+      "+1",
+      "1.5",
+      "1e3",
+      "0x50",
+      " 80",
+      "80 ",
+      "80\n",
+      "http",
+      "tcp://10.0.0.1:80",
+    ]
+  ) {
+    test(`${JSON.stringify(text)} is refused, and the message says where it came from`, () => {
+      expectRefused(
+        thrownBy(() => make({}, text)),
+        "PORT (environment)",
+        "0 to 65535",
+        `got string ${JSON.stringify(text)}`,
+      );
+    });
+  }
+
+  test("the option wins", () => expect(make({ port: 1 }, "2").port).toBe(1));
+
+  test("where the option is given, PORT is not looked at", () => {
+    expect(thrownBy(() => make({ port: 1 }, "nonsense"))).toBe(NOTHING_THROWN);
+  });
+});
