@@ -95,7 +95,9 @@ class NodeTransport extends BatchedOutput implements Transport {
 
   reset(): void {
     this.drop();
-    this.#socket.resetAndDestroy();
+    // While a FIN is on its way libuv refuses to reset, and Node then never tells of the end.
+    if (this.#socket.writableEnded) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
   }
 }
 

@@ -39,6 +39,10 @@ describe.each<Runtime>(["node", "deno", "bun"])("%s", (runtime) => {
     expect(await run(runtime, "IPv6")).toMatchObject({ code: 0, stdout: "served\n" });
   });
 
+  it("shutdown without a time-out ends idle connections", async () => {
+    expect(await run(runtime, "shutdown at once")).toMatchObject({ code: 0, stdout: "done\n" });
+  });
+
   it("shutdown finishes what runs, cuts what does not end, frees the port, and leaves nothing behind", async () => {
     expect(await run(runtime, "shutdown")).toMatchObject({ code: 0, stdout: "finished cut closed\n" });
   });

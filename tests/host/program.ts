@@ -38,6 +38,16 @@ switch (process.argv[2]) {
     await server.finished;
     break;
   }
+  case "shutdown at once": {
+    // A connection that has just been told to end is cut in the same turn, again and again.
+    for (let round = 0; round < 50; round++) {
+      const server = await serve(app, quiet);
+      await (await fetch(`http://127.0.0.1:${server.address.port}/`)).text();
+      await server.shutdown({ timeout: 0 });
+    }
+    console.log("done");
+    break;
+  }
   case "shutdown": {
     // A request that runs at shutdown is finished, one that does not end is cut, and then the program ends by itself.
     let running = 0;
