@@ -39,6 +39,20 @@ export interface ServeOptions {
   readonly limitRequestBody?: number;
   /** Most bytes `wsgi.input.readline()` reads when it is given no size. Default 65536. */
   readonly limitReadline?: number;
+  /** Seconds a request head may take from its first byte; then 408. Default 30. */
+  readonly headerTimeout?: number;
+  /** Seconds without a byte of a body that the application waits for; then 408. Default 60. */
+  readonly bodyTimeout?: number;
+  /** Seconds a connection may be idle; then it is closed. Default 15. */
+  readonly keepAliveTimeout?: number;
+  /** Seconds a client may take none of the output that waits for it; then it is cut. Default 60. */
+  readonly writeTimeout?: number;
+  /** Seconds a response may take; then 503, or it is cut. Default Infinity: off. */
+  readonly requestTimeout?: number;
+  /** Seconds an idle connection has for one more request once shutdown has begun. Default 1. */
+  readonly drainIdle?: number;
+  /** Requests on one connection; the last one is answered with `Connection: close`. Default Infinity. */
+  readonly maxRequestsPerConnection?: number;
   /** Most bytes `write()` takes while the client is slow and nobody awaits it. Default 1048576. */
   readonly writeBufferLimit?: number;
 }
@@ -61,6 +75,16 @@ const LIMITS = {
   limitRequestBody: Infinity,
   limitReadline: 65536,
   writeBufferLimit: 1048576,
+  maxRequestsPerConnection: Infinity,
+} as const;
+
+const TIMEOUTS = {
+  headerTimeout: 30,
+  bodyTimeout: 60,
+  keepAliveTimeout: 15,
+  writeTimeout: 60,
+  requestTimeout: Infinity,
+  drainIdle: 1,
 } as const;
 
 /**
@@ -91,6 +115,7 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
     multiprocess: false,
     headerMap: "drop",
     ...LIMITS,
+    ...TIMEOUTS,
   };
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(all, name)) throw new OptionError(name, `one of ${Object.keys(all).join(", ")}`, name);
@@ -150,6 +175,16 @@ function check(name: string, value: unknown): void {
     case "limitRequestBody":
     case "writeBufferLimit":
       return expect(value === Infinity || wholeFrom(value, 0), name, "a whole number from 0, or Infinity", value);
+    case "maxRequestsPerConnection":
+      return expect(value === Infinity || wholeFrom(value, 1), name, "a whole number from 1, or Infinity", value);
+    case "drainIdle":
+      return expect(between(value, 0, Infinity), name, "seconds from 0", value);
+    case "headerTimeout":
+    case "bodyTimeout":
+    case "keepAliveTimeout":
+    case "writeTimeout":
+    case "requestTimeout":
+      return expect(between(value, 0, Infinity) && value !== 0, name, "seconds above 0, or Infinity", value);
     default:
       return expect(wholeFrom(value, 1), name, "a whole number from 1", value);
   }

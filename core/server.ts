@@ -11,7 +11,8 @@ import { serverTemplate } from "./gateway/environ.ts";
 import { ErrorStream } from "./gateway/errors.ts";
 import type { Gateway } from "./gateway/invocation.ts";
 import type { Application } from "./gateway/types.ts";
-import { type Http1Config, Http1Connection } from "./http1/connection.ts";
+import type { Http1Config } from "./http1/config.ts";
+import { Http1Connection } from "./http1/connection.ts";
 import { OptionError } from "./errors.ts";
 import { type ServeOptions, type Settings, settings } from "./options.ts";
 import type { Address, Connection, Host, Listener, Transport } from "./seams.ts";
@@ -75,6 +76,8 @@ class RunningServer implements Server {
   #listener: Listener | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #listening = false;
+  #clock = 0; // ms, of the ticks
+  #ticked = performance.now();
   #cutAt = Infinity;
   #finish: () => void = () => {};
 
@@ -134,7 +137,6 @@ class RunningServer implements Server {
         errors: this.#errors,
       }),
       latin1: (bytes, start, end) => this.#host.latin1(bytes, start, end),
-      now: () => performance.now(),
       forget: (connection) => {
         this.#connections.delete(connection);
         if (!this.#listening) this.#settle();
@@ -144,9 +146,12 @@ class RunningServer implements Server {
 
   #tick(): void {
     const now = performance.now();
+    // While the event loop was blocked nobody was heard: that time does not count against the clients.
+    this.#clock += Math.min(now - this.#ticked, 2 * TICK);
+    this.#ticked = now;
     for (const [connection, transport] of this.#connections) {
       if (now >= this.#cutAt) transport.reset();
-      else connection.tick(now);
+      else connection.tick(this.#clock);
     }
   }
 

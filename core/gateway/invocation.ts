@@ -14,10 +14,10 @@
  * @module
  */
 
-import { describe, errorText } from "../errors.ts";
+import { errorText } from "../errors.ts";
 import type { Exchange, ResponseHead } from "../seams.ts";
 import type { ErrorStream } from "./errors.ts";
-import { ApplicationError } from "./application.ts";
+import { blockBytes, cancelled, isThenable, notABody } from "./body.ts";
 import { InputStream } from "./input.ts";
 import { ClientDisconnectedError, GatewayRequest, type RequestState } from "./request.ts";
 import { InputError, type RequestBody } from "./request_body.ts";
@@ -27,6 +27,13 @@ import type { ApplicationFunction, Environ, StartResponse, Write } from "./types
 /** `write()` was called when it may not be, or with more than it may send. */
 export class WriteError extends Error {
   override readonly name = "WriteError";
+}
+
+/** The response took longer than `requestTimeout`: the reason of `signal` then. */
+export class RequestTimeoutError extends Error {
+  override readonly name = "RequestTimeoutError";
+  /** The status the client gets when the head has not been sent. */
+  readonly status = "503 Service Unavailable";
 }
 
 /** What invocations of one server share. */
@@ -52,7 +59,6 @@ const STOP = 2;
 
 const TURN_BYTES = 1024 * 1024;
 const RETURN_DEADLINE = 5000; // ms that a stopped async iterator has before close() is called all the same
-const encoder = new TextEncoder();
 
 /** One call of an application. */
 export class Invocation implements RequestState {
@@ -141,6 +147,15 @@ export class Invocation implements RequestState {
     this.#controller?.abort(this.#departure);
     this.#release();
     this.drained(); // who waits for output goes on, and finds that there is no exchange
+  }
+
+  /** The response has taken too long: it fails, and the application is told by the signal. */
+  expired(reason: RequestTimeoutError): void {
+    if (this.#exchange === undefined) return;
+    this.#departure = reason;
+    this.#controller?.abort(reason);
+    this.#fail(reason);
+    this.drained();
   }
 
   // The call.
@@ -390,8 +405,9 @@ export class Invocation implements RequestState {
       if (error !== this.#failure && !this.#followsDeparture(error)) this.#log(errorText(error));
     } else {
       this.#failure = error;
-      const status = error instanceof InputError ? error.status : "500 Internal Server Error";
-      this.#log(status.startsWith("4") ? `${status}: ${(error as Error).message}` : errorText(error));
+      const known = error instanceof InputError || error instanceof RequestTimeoutError;
+      const status = known ? error.status : "500 Internal Server Error";
+      this.#log(status.startsWith("500") ? errorText(error) : `${status}: ${(error as Error).message}`);
       if (!this.#headSent) exchange.refuse(status);
       else if (this.#remaining === 0) exchange.end(); // all that was promised has been sent
       else exchange.abort(error);
@@ -451,26 +467,4 @@ export class Invocation implements RequestState {
   #log(text: string): void {
     this.#gateway.errors.write(`tsgi: ${this.#method} ${this.#uri}: ${text}\n`);
   }
-}
-
-/** The bytes of a block: a string is UTF-8. */
-function blockBytes(chunk: unknown, what: string): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
-  if (typeof chunk === "string") return encoder.encode(chunk);
-  throw new ApplicationError(`${what}: expected a block of type Uint8Array or string, got ${describe(chunk)}`);
-}
-
-/** A web stream that nobody has begun to read is cancelled: nobody else could. */
-function cancelled(body: unknown): unknown {
-  return body instanceof ReadableStream ? body.cancel() : undefined;
-}
-
-function notABody(value: unknown): ApplicationError {
-  return new ApplicationError(
-    `The application returned ${describe(value)}; expected an iterable or async iterable of blocks, or one block`,
-  );
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }

@@ -33,6 +33,12 @@ export class MalformedBodyError extends InputError {
   override readonly status = "400 Bad Request";
 }
 
+/** The client sent nothing of the body for `bodyTimeout`. */
+export class BodyTimeoutError extends InputError {
+  override readonly name = "BodyTimeoutError";
+  override readonly status = "408 Request Timeout";
+}
+
 /** The body is longer than `limitRequestBody`, or carries too much framing. */
 export class BodyTooLargeError extends InputError {
   override readonly name = "BodyTooLargeError";

@@ -23,38 +23,23 @@
 import type { EnvironTemplate } from "../gateway/environ.ts";
 import { connectionTemplate } from "../gateway/environ.ts";
 import { errorText } from "../errors.ts";
-import { type Gateway, Invocation } from "../gateway/invocation.ts";
+import { Invocation, RequestTimeoutError } from "../gateway/invocation.ts";
 import {
   type BodySource,
+  BodyTimeoutError,
   InputClosedError,
   InputError,
   RequestBody,
   TruncatedBodyError,
 } from "../gateway/request_body.ts";
 import type { Connection, Hijacked, Transport } from "../seams.ts";
+import { Watch } from "../watch.ts";
+import type { Http1Config } from "./config.ts";
 import { type BodyDecoder, ChunkedDecoder, LengthDecoder } from "./body.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
 import { HeadParser } from "./head_parser.ts";
-import { Refusal } from "./refusal.ts";
-import { RequestHead, type RequestLimits } from "./request_head.ts";
-
-/** What the connections of one server share. */
-export interface Http1Config extends RequestLimits {
-  /** The application and what it runs with. */
-  readonly gateway: Gateway;
-  /** What every environ starts from. */
-  readonly template: EnvironTemplate;
-  /** Mount point of the application, without a slash at its end; "" for none. */
-  readonly scriptName: string;
-  /** Value of the Server field, or "". */
-  readonly serverHeader: string;
-  /** The host's decoder. */
-  latin1(bytes: Uint8Array, start: number, end: number): string;
-  /** Monotonic time in milliseconds. */
-  now(): number;
-  /** Called when a connection is gone, or hijacked: the server need not think of it any more. */
-  forget(connection: Connection): void;
-}
+import { Refusal, REQUEST_TIMEOUT } from "./refusal.ts";
+import { RequestHead } from "./request_head.ts";
 
 const HEAD = 0;
 const BODY = 1;
@@ -67,8 +52,16 @@ const CLOSED = 6;
 const INPUT_MARK = 65536; // bytes of a body that may wait for the application before reading stops
 const HELD_LIMIT = 65536; // bytes of pipelined requests that may wait for a response before reading stops
 const DRAIN_LIMIT = 262144; // bytes of an unread body that are worth keeping a connection for
-const LINGER_TIME = 2000; // ms that a client has to read the last response before the socket is destroyed
-const NOTHING = new Uint8Array(0);
+const LINGER_TIME = 2; // seconds that a client has to read the last response before the socket is destroyed
+
+/** What a client can be waited for to send. */
+const NOTHING_NOW = 0;
+const HEAD_END = 1;
+const BODY_BYTES = 2;
+const NEXT_REQUEST = 3;
+const LAST_REQUEST = 4;
+const FIN = 5;
+const NO_BYTES = new Uint8Array(0);
 
 /** A connection that speaks HTTP/1.1. */
 export class Http1Connection implements Connection, BodySource, ExchangeOwner {
@@ -84,15 +77,19 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   #decoder: BodyDecoder | undefined;
   #bodyBegun = false; // bytes of the body have arrived
   #continued = false; // 100 Continue has been sent
+  #requests = 0;
+  #bodyBytes = 0; // of all requests: the progress of input
   #drained = 0;
-  #held: Uint8Array = NOTHING; // our own copy
-  #bytes: Uint8Array = NOTHING; // what #advance works on: lent or held
+  #held: Uint8Array = NO_BYTES; // our own copy
+  #bytes: Uint8Array = NO_BYTES; // what #advance works on: lent or held
   #at = 0;
   #advancing = false;
   #paused = false;
   #peerEnded = false;
   #stopping = false; // no request after this one
-  #lingerUntil = Infinity;
+  readonly #input: Watch = new Watch();
+  readonly #output: Watch = new Watch();
+  readonly #response: Watch = new Watch();
 
   /** A connection over `transport`. */
   constructor(transport: Transport, config: Http1Config) {
@@ -124,7 +121,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   closed(): void {
     if (this.#phase === CLOSED) return;
     this.#phase = CLOSED;
-    this.#held = NOTHING;
+    this.#held = NO_BYTES;
     const invocation = this.#invocation;
     this.#invocation = undefined;
     this.#body?.fail(new InputClosedError("The client closed the connection"));
@@ -133,15 +130,59 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   }
 
   shutdown(): void {
-    this.#stopping = true;
-    const idle = this.#phase === HEAD && !this.#parser.begun && this.#held.length === 0;
-    if (idle || this.#phase === DRAIN) this.#finish();
+    this.#stopping = true; // a client that is idle has drainIdle for one more request: see #awaited
+    if (this.#phase === DRAIN) this.#finish();
   }
 
   tick(now: number): void {
-    if (this.#phase !== LINGER) return;
-    if (this.#transport.buffered > 0) this.#lingerUntil = now + LINGER_TIME; // FIN has not been sent yet
-    else if (now >= this.#lingerUntil) this.#transport.destroy();
+    const config = this.#config;
+    const taken = this.#exchange.written - this.#transport.buffered;
+    const stalled = this.#output.waited(now, this.#transport.buffered > 0 ? 1 : 0, taken);
+    if (this.#transport.buffered > 0 && stalled >= config.writeTimeout * 1000) return this.#transport.reset();
+    const running = this.#response.waited(now, this.#invocation === undefined ? 0 : 1, this.#requests);
+    if (running >= config.requestTimeout * 1000) {
+      this.#invocation?.expired(new RequestTimeoutError(`No response within ${config.requestTimeout} s`));
+    }
+    this.#tickInput(now);
+  }
+
+  #tickInput(now: number): void {
+    const [what, progress, seconds] = this.#awaited();
+    if (this.#input.waited(now, what, progress) < seconds * 1000) return;
+    switch (what) {
+      case HEAD_END:
+        return this.#broken(new Refusal(REQUEST_TIMEOUT, `a request head took longer than ${seconds} s`));
+      case BODY_BYTES:
+        if (this.#phase === DRAIN) return this.#finish();
+        return this.#broken(new BodyTimeoutError(`No byte of the request body came for ${seconds} s`));
+      case NEXT_REQUEST:
+      case LAST_REQUEST:
+        return this.#finish();
+      case FIN:
+        return this.#transport.destroy();
+    }
+  }
+
+  /** What the client has to send now, how far it is, and how many seconds it has for more. */
+  #awaited(): [what: number, progress: number, seconds: number] {
+    const config = this.#config;
+    switch (this.#phase) {
+      case HEAD:
+        if (this.#parser.begun) return [HEAD_END, this.#requests, config.headerTimeout];
+        if (this.#stopping) return [LAST_REQUEST, 0, config.drainIdle];
+        return [NEXT_REQUEST, this.#requests, config.keepAliveTimeout];
+      case BODY:
+        return this.#body?.awaited === true
+          ? [BODY_BYTES, this.#bodyBytes, config.bodyTimeout]
+          : [NOTHING_NOW, 0, Infinity];
+      case DRAIN:
+        return [BODY_BYTES, this.#bodyBytes, config.bodyTimeout];
+      case LINGER:
+        // Only once our FIN is out has the client its time to read what was sent.
+        return this.#transport.buffered > 0 ? [NOTHING_NOW, 0, Infinity] : [FIN, 0, LINGER_TIME];
+      default:
+        return [NOTHING_NOW, 0, Infinity];
+    }
   }
 
   // What the application causes.
@@ -195,7 +236,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
     const leftover = new Uint8Array(unread.length + this.#held.length);
     leftover.set(unread);
     leftover.set(this.#held, unread.length);
-    this.#held = NOTHING;
+    this.#held = NO_BYTES;
     this.#transport.pause();
     this.#config.forget(this);
     return { transport: this.#transport, leftover };
@@ -215,7 +256,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
     }
     this.#advancing = false;
     const at = this.#at;
-    this.#bytes = NOTHING;
+    this.#bytes = NO_BYTES;
     this.#at = 0;
     if (this.#phase === WAIT && at < bytes.length) this.#hold(bytes.subarray(at));
     this.#regulate();
@@ -235,6 +276,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
     const sink = this.#phase === BODY ? this.#body : undefined;
     this.#bodyBegun = true;
     this.#at = decoder.decode(bytes, before, bytes.length, sink);
+    this.#bodyBytes += this.#at - before;
     if (this.#phase === DRAIN && (this.#drained += this.#at - before) > DRAIN_LIMIT) return this.#finish();
     if (!decoder.done) return;
     if (this.#phase === BODY) {
@@ -249,6 +291,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   #begin(head: RequestHead): void {
     const config = this.#config;
     this.#request = head;
+    if (++this.#requests >= config.maxRequestsPerConnection) this.#stopping = true;
     this.#continued = false;
     this.#bodyBegun = false;
     this.#exchange.begin(head);
@@ -282,7 +325,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   /** Continues with held bytes after a response. */
   #goOn(): void {
     const held = this.#held;
-    this.#held = NOTHING;
+    this.#held = NO_BYTES;
     if (held.length > 0 && this.#phase < LINGER) this.#advance(held);
     if (this.#peerEnded) this.#noMoreInput();
     this.#regulate();
@@ -330,8 +373,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   #finish(): void {
     if (this.#phase >= LINGER) return;
     this.#phase = LINGER;
-    this.#held = NOTHING;
-    this.#lingerUntil = this.#config.now() + LINGER_TIME;
+    this.#held = NO_BYTES;
     this.#transport.end();
     this.#regulate();
   }

@@ -37,6 +37,7 @@ export class Http1Exchange implements Exchange {
   #framing: Framing = "none";
   #keepAlive = false;
   #headSent = false;
+  #written = 0;
 
   /** The exchange of `owner`, which writes to `transport`. */
   constructor(transport: Transport, owner: ExchangeOwner, serverHeader: string) {
@@ -49,6 +50,11 @@ export class Http1Exchange implements Exchange {
   begin(request: RequestHead): void {
     this.#request = request;
     this.#headSent = false;
+  }
+
+  /** Bytes written on this connection, by all its responses. */
+  get written(): number {
+    return this.#written;
   }
 
   /** Whether the head of the current response has been written. */
@@ -71,6 +77,7 @@ export class Http1Exchange implements Exchange {
     const end = chunked ? "\r\n" : "";
     if (bytes.length > COPY_LIMIT) {
       this.#text(size);
+      this.#written += bytes.length;
       const flowing = this.#transport.write(bytes);
       return chunked ? this.#text(end) : flowing;
     }
@@ -79,7 +86,7 @@ export class Http1Exchange implements Exchange {
     const at = writeLatin1(memory, 0, size);
     memory.set(bytes, at);
     writeLatin1(memory, at + bytes.length, end);
-    return this.#transport.commit(total);
+    return this.#commit(total);
   }
 
   end(): void {
@@ -112,6 +119,11 @@ export class Http1Exchange implements Exchange {
   #text(text: string): boolean {
     if (text === "") return true;
     writeLatin1(this.#transport.reserve(text.length), 0, text);
-    return this.#transport.commit(text.length);
+    return this.#commit(text.length);
+  }
+
+  #commit(length: number): boolean {
+    this.#written += length;
+    return this.#transport.commit(length);
   }
 }

@@ -8,6 +8,7 @@
 
 /** Status lines of refusals; also those of the gateway pass through here. */
 export const BAD_REQUEST = "400 Bad Request";
+export const REQUEST_TIMEOUT = "408 Request Timeout";
 export const CONTENT_TOO_LARGE = "413 Content Too Large";
 export const URI_TOO_LONG = "414 URI Too Long";
 export const EXPECTATION_FAILED = "417 Expectation Failed";

@@ -164,11 +164,13 @@ describe("refusals", () => {
     const talk = new Talk(hello).receive("bad\r\n");
     talk.receive(GET);
     talk.transport.buffered = 10;
-    talk.connection.tick(talk.now = 5000);
+    talk.connection.tick(3000);
+    talk.connection.tick(5000);
     talk.transport.buffered = 0;
-    talk.connection.tick(talk.now = 6999);
+    talk.connection.tick(5500);
+    talk.connection.tick(7499);
     expect(talk.transport.calls).toEqual(["end"]);
-    talk.connection.tick(talk.now = 7000);
+    talk.connection.tick(7500);
     expect(talk.transport.calls).toEqual(["end", "destroy"]);
     expect(talk.statuses).toEqual([400]);
   });
@@ -403,11 +405,24 @@ describe("failures", () => {
 });
 
 describe("shutdown", () => {
-  it("ends an idle connection, and one with a request after its answer", async () => {
-    const idle = new Talk(hello).receive(GET);
+  it("L01 an idle connection has drainIdle for one more request", () => {
+    const idle = new Talk(hello, { drainIdle: 1 }).receive(GET);
     idle.connection.shutdown();
+    idle.connection.tick(0);
+    idle.connection.tick(999);
+    expect(idle.transport.calls).toEqual([]);
+    idle.receive(GET);
+    expect(idle.sent).toMatch(/Connection: close\n\nhello$/);
     expect(idle.transport.calls).toEqual(["end"]);
 
+    const silent = new Talk(hello, { drainIdle: 1 }).receive(GET);
+    silent.connection.shutdown();
+    silent.connection.tick(0);
+    silent.connection.tick(1000);
+    expect(silent.transport.calls).toEqual(["end"]);
+  });
+
+  it("L01 a running request is finished, and the connection ends behind it", async () => {
     const held = new Held();
     const busy = new Talk(held.app).receive(GET + GET);
     busy.connection.shutdown();

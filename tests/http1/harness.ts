@@ -10,7 +10,8 @@ import { serverTemplate } from "../../core/gateway/environ.ts";
 import { ErrorStream } from "../../core/gateway/errors.ts";
 import type { Application, Environ, StartResponse } from "../../core/gateway/types.ts";
 import { readLatin1, writeLatin1 } from "../../core/grammar.ts";
-import { type Http1Config, Http1Connection } from "../../core/http1/connection.ts";
+import type { Http1Config } from "../../core/http1/config.ts";
+import { Http1Connection } from "../../core/http1/connection.ts";
 import { settings } from "../../core/options.ts";
 import type { Connection, Transport } from "../../core/seams.ts";
 
@@ -68,8 +69,6 @@ export class Talk {
   readonly connection: Http1Connection;
   /** What went to wsgi.errors. */
   log = "";
-  /** Milliseconds that the connection's clock shows. */
-  now = 0;
   /** How often the connection asked to be forgotten. */
   forgotten = 0;
 
@@ -94,7 +93,6 @@ export class Talk {
         errors,
       }),
       latin1: readLatin1,
-      now: () => this.now,
       forget: () => this.forgotten++,
       ...overrides,
     });

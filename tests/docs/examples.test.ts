@@ -1,0 +1,160 @@
+/**
+ * Documentation is code nobody runs, so it rots first. Here each example is type checked and run as its reader would
+ * run it: those of one host on that host, all others on all three.
+ */
+
+import { execFile, type ExecFileException } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { projectPath, runCommand, type Runtime, ServerProcess } from "../server_process.ts";
+import { allBlocks, type Block, documentedSources, exampleSections, writeBlocks } from "./blocks.ts";
+import { MARK, type Result } from "./run.ts";
+
+const runtimes: readonly Runtime[] = ["node", "deno", "bun"];
+const DEADLINE = 18_000; // ms for all examples on one runtime
+const root = projectPath("");
+const dist = projectPath("dist"); // not in the repository, and no other tool looks in; Node refuses node_modules
+
+const blocks = allBlocks();
+let folder = "";
+let typeErrors = "";
+
+interface Batch {
+  readonly results: ReadonlyMap<string, string | null>;
+  readonly output: string;
+  readonly code: number;
+}
+
+const batches = new Map<Runtime, Batch>();
+
+/** The examples that one runtime can run: `tsgi/node` runs on all three. */
+function blocksFor(runtime: Runtime): Block[] {
+  return blocks.filter(({ source }) => {
+    const host = /^adapters\/(deno|bun)\.ts$/.exec(source)?.[1];
+    return host === undefined || host === runtime;
+  });
+}
+
+beforeAll(async () => {
+  mkdirSync(dist, { recursive: true });
+  folder = mkdtempSync(join(dist, "examples-"));
+  writeBlocks(blocks, folder);
+  const checked = checkTypes();
+  await Promise.all([checked, ...runtimes.map(runBatch)]);
+  typeErrors = await checked;
+}, 60_000);
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+  try {
+    rmdirSync(dist);
+  } catch {
+    // There is a build in it.
+  }
+});
+
+/** One run of tsc over all blocks. They are programs, not a library: they need no declarations. */
+async function checkTypes(): Promise<string> {
+  const compilerOptions = { isolatedDeclarations: false, declaration: false };
+  const config = { extends: join(root, "tsconfig.json"), compilerOptions, include: ["**/*.ts"], exclude: [] };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+  const { output } = await execute(join(root, "node_modules/.bin/tsc"), ["--pretty", "false", "-p", "."], folder);
+  // What is wrong in the sources themselves is said by `npm run check`.
+  return output.split("\n").filter((line) => line !== "" && !line.startsWith("../") && !line.startsWith(" ")).join(
+    "\n",
+  );
+}
+
+async function runBatch(runtime: Runtime): Promise<void> {
+  const lines = blocksFor(runtime).map(({ name, file }) => `  [${JSON.stringify(name)}, () => import("./${file}")],\n`);
+  const program = `import { run } from "${relative(folder, projectPath("tests/docs/run.ts"))}";\n` +
+    `await run([\n${lines.join("")}]);\n`;
+  const main = join(folder, `main_${runtime}.mjs`);
+  writeFileSync(main, program);
+  const { binary, args } = runCommand(runtime, relative(root, main), ["--allow-net"]);
+  const { output, stdout, code } = await execute(binary, args, folder);
+  const results = stdout.split("\n").filter((line) => line.startsWith(MARK))
+    .map((line) => JSON.parse(line.slice(MARK.length)) as Result);
+  batches.set(runtime, { results: new Map(results.map(({ name, error }) => [name, error])), output, code });
+}
+
+function execute(
+  binary: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<{ readonly output: string; readonly stdout: string; readonly code: number }> {
+  return new Promise((resolve) => {
+    const options = { cwd, timeout: DEADLINE, killSignal: "SIGKILL", env: { ...process.env, NO_COLOR: "1" } } as const;
+    execFile(binary, args, options, (error: ExecFileException | null, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
+      resolve({ output: `${stdout}${stderr}`, stdout, code });
+    });
+  });
+}
+
+test("every @example has a ts block", () => {
+  const empty = documentedSources().flatMap((source) =>
+    exampleSections(source).filter(({ text }) => !text.includes("```ts\n")).map(({ line }) => `${source}:${line}`)
+  );
+  expect(empty).toEqual([]);
+  expect(blocks.length).toBeGreaterThan(20);
+});
+
+test("every @example proves something", () => {
+  const idle = blocks.filter(({ source, code }) =>
+    source !== "README.md" && !/console\.assert\(|^export (?:async )?function\*? app\b|isMain\(/m.test(code)
+  );
+  expect(idle.map(({ name }) => name)).toEqual([]);
+});
+
+test("every block is written to a file of its own", () => {
+  expect(new Set(blocks.map(({ file }) => file)).size).toBe(blocks.length);
+});
+
+describe("types", () => {
+  test.each(blocks.map(({ name, file }) => [name, file] as const))("%s", (_, file) => {
+    expect(typeErrors.split("\n").filter((line) => line.startsWith(`${file}(`))).toEqual([]);
+  });
+
+  test("nothing else is wrong", () => {
+    expect(typeErrors).toBe("");
+  });
+});
+
+describe.each(runtimes)("on %s", (runtime) => {
+  test.each(blocksFor(runtime).map(({ name }) => name))("%s", (name) => {
+    const { results, output } = batches.get(runtime) as Batch;
+    if (!results.has(name)) expect.fail(`It did not come to an end\n${output}`);
+    expect(results.get(name)).toBe(null);
+  });
+
+  test("nothing is left running, and nothing was left unhandled", () => {
+    const { code, output } = batches.get(runtime) as Batch;
+    expect(code, output).toBe(0);
+  });
+
+  test("the program of README.md serves", async () => {
+    const server = await ServerProcess.start(
+      runtime,
+      relative(root, join(folder, "app.ts")),
+      /Listening on (http:\S+)/,
+      {
+        flags: ["--allow-net", "--allow-env=PORT"],
+        env: { PORT: "0" },
+      },
+    );
+    try {
+      const url = server.ready[1] as string;
+      const deadline = { signal: AbortSignal.timeout(5000) };
+      const echo = await fetch(url, { method: "POST", body: "ping", ...deadline });
+      expect([echo.status, await echo.text()]).toEqual([200, "ping"]);
+      const countdown = await fetch(url, deadline);
+      const reader = countdown.body?.getReader();
+      expect(new TextDecoder().decode((await reader?.read())?.value)).toBe("3\n");
+      await reader?.cancel();
+    } finally {
+      await server.stop();
+    }
+  });
+});
