@@ -6,13 +6,14 @@
 
 import { lookup } from "node:dns/promises";
 import process from "node:process";
-import { listenError } from "../core/errors.ts";
+import { backlogError, listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
-import type { Address, Host, Listener } from "../core/seams.ts";
+import type { Host, Listener, ListenOptions } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { type BunSocket, BunTransport } from "./bun_socket.ts";
 import { latin1 } from "./latin1.ts";
+import { claimPath, releasePath, setMode } from "./unix_path.ts";
 
 /** What Bun tells of the sockets of a listener. */
 interface BunHandlers {
@@ -33,7 +34,11 @@ interface BunListener {
 
 /** The part of the global `Bun` that is used here. */
 interface BunGlobal {
-  listen(options: { hostname: string; port: number; allowHalfOpen: true; socket: BunHandlers }): BunListener;
+  listen(
+    options:
+      & ({ hostname: string; port: number; reusePort: boolean } | { unix: string } | { fd: number })
+      & { allowHalfOpen: true; socket: BunHandlers },
+  ): BunListener;
 }
 
 declare const Bun: BunGlobal;
@@ -45,8 +50,16 @@ export const host: Host = {
   turn: (callback) => void setImmediate(callback),
   stderr: (text) => void process.stderr.write(text),
   env: (name) => process.env[name],
-  listen: async (address, accept): Promise<Listener> => {
-    const listener = await listen(address, {
+  onSignal: (listener) => {
+    process.on("SIGINT", listener).on("SIGTERM", listener);
+    return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
+  },
+  listen: async (options, accept): Promise<Listener> => {
+    const { hostname, fd } = options;
+    const path = fd === undefined ? options.path : undefined;
+    if (options.backlog !== undefined) throw backlogError(options);
+    if (path !== undefined) await claimPath(path);
+    const listener = await listen(options, {
       binaryType: "uint8array",
       open: (socket) => void (socket.data = new BunTransport(socket, accept)),
       data: (socket, bytes) => socket.data.data(bytes),
@@ -55,32 +68,43 @@ export const host: Host = {
       close: (socket, error) => socket.data.close(error),
       error: (socket, error) => socket.data.close(error),
     });
+    if (path !== undefined) setMode(path, options.mode);
     return {
-      address: { hostname: address.hostname, port: listener.port },
-      close: () => Promise.resolve(listener.stop(false)),
+      address: path === undefined ? { hostname, port: listener.port } : { hostname: "", port: 0, path },
+      close: () => {
+        listener.stop(false);
+        if (path !== undefined) releasePath(path);
+        return Promise.resolve();
+      },
     };
   },
 };
 
-async function listen(address: Address, socket: BunHandlers): Promise<BunListener> {
-  const { hostname, port } = address;
+async function listen(options: ListenOptions, socket: BunHandlers): Promise<BunListener> {
+  const { hostname, port, path, fd, reusePort } = options;
+  const where = fd !== undefined ? { fd } : path !== undefined ? { unix: path } : { hostname, port, reusePort };
   try {
-    return Bun.listen({ hostname, port, allowHalfOpen: true, socket });
+    return Bun.listen({ ...where, allowHalfOpen: true, socket });
   } catch (error) {
     const { code } = error as { code?: string };
     // Bun gives no code when the name cannot be resolved.
-    throw listenError(address, code || await lookup(hostname).then(() => "", () => "ENOTFOUND"), error);
+    throw listenError(options, code || await lookup(hostname).then(() => "", () => "ENOTFOUND"), error);
   }
 }
 
 /**
  * Serves an application with `Bun.listen`.
  *
+ * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
+ * @param options See {@linkcode ServeOptions}; without any: 127.0.0.1, port from PORT or else 8000.
+ * @returns the server, once it listens.
  * @throws {ListenError} (as a rejection) when the address cannot be had.
+ * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
+ * @throws {ApplicationError} (as a rejection) when `app` is no application.
  *
  * @example
  * ```ts
- * import { serve } from "./bun.ts";
+ * import { serve } from "tsgi/bun";
  * const server = await serve((_environ, startResponse) => {
  *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
  *   return "hello\n";

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { listenError } from "../core/errors.ts";
+import { describeAddress, ListenError, listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
-import type { Address, Connection, Host, Listener, Transport } from "../core/seams.ts";
+import type { Connection, Host, Listener, ListenOptions, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { type DenoAddr, type DenoConn, DenoTransport } from "./deno_socket.ts";
 import { latin1 } from "./latin1.ts";
@@ -21,7 +21,11 @@ interface DenoListener {
 
 /** The part of the global `Deno` that is used here. */
 interface DenoGlobal {
-  listen(options: { hostname: string; port: number }): DenoListener;
+  listen(
+    options: { hostname: string; port: number; tcpBacklog?: number } | { transport: "unix"; path: string },
+  ): DenoListener;
+  addSignalListener(signal: "SIGINT" | "SIGTERM", listener: () => void): void;
+  removeSignalListener(signal: "SIGINT" | "SIGTERM", listener: () => void): void;
   readonly stderr: { writeSync(bytes: Uint8Array): number };
   readonly env: { get(name: string): string | undefined };
   readonly permissions: { querySync(descriptor: { name: "env"; variable: string }): { state: string } };
@@ -29,6 +33,7 @@ interface DenoGlobal {
 
 declare const Deno: DenoGlobal;
 
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const ACCEPT_RETRY = 100; // ms to wait when there are no descriptors left
 
 /** The host Deno. */
@@ -41,29 +46,50 @@ export const host: Host = {
     const granted = Deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
     return granted ? Deno.env.get(name) : undefined; // asking without permission would stop at a prompt
   },
-  // deno-lint-ignore require-await -- an error thrown is to become a rejection
-  listen: async (address, accept): Promise<Listener> => {
-    const listener = listen(address);
+  onSignal: (listener) => {
+    for (const signal of SIGNALS) Deno.addSignalListener(signal, listener);
+    return () => SIGNALS.forEach((signal) => Deno.removeSignalListener(signal, listener));
+  },
+  listen: async (options, accept): Promise<Listener> => {
+    const { hostname, path } = options;
+    refuse(options);
+    const unix = path === undefined ? undefined : await import("./unix_path.ts"); // loads what TCP does not need
+    if (path !== undefined) await unix?.claimPath(path);
+    const listener = listen(options);
+    if (path !== undefined) unix?.setMode(path, options.mode);
     const state = { closed: false };
     acceptLoop(listener, accept, state);
     return {
-      address: { hostname: address.hostname, port: listener.addr.port ?? address.port },
+      address: path === undefined ? { hostname, port: listener.addr.port ?? 0 } : { hostname: "", port: 0, path },
       close: () => {
-        if (!state.closed) listener.close();
         state.closed = true;
+        listener.close();
+        if (path !== undefined) unix?.releasePath(path);
         return Promise.resolve();
       },
     };
   },
 };
 
-function listen(address: Address): DenoListener {
+/** What Deno would silently do otherwise, or end the process for. */
+function refuse(options: ListenOptions): void {
+  const where = describeAddress(options);
+  const instead = "serve with tsgi/node, which can, under Deno too";
+  if (options.fd !== undefined) {
+    throw new ListenError(where, `Deno.listen takes no file descriptor; ${instead}`, "ENOTSUP");
+  }
+  if (options.reusePort) throw new ListenError(where, `Deno.listen has no stable reusePort; ${instead}`, "ENOTSUP");
+}
+
+function listen(options: ListenOptions): DenoListener {
+  const { hostname, port, path, backlog } = options;
   try {
-    return Deno.listen({ hostname: address.hostname, port: address.port });
+    if (path !== undefined) return Deno.listen({ transport: "unix", path });
+    return Deno.listen(backlog === undefined ? { hostname, port } : { hostname, port, tcpBacklog: backlog });
   } catch (error) {
     const { name, message, code } = error as { name: string; message: string; code?: string };
     const byName = name === "AddrInUse" ? "EADDRINUSE" : name === "AddrNotAvailable" ? "EADDRNOTAVAIL" : undefined;
-    throw listenError(address, code ?? byName ?? (/lookup|resolve/i.test(message) ? "ENOTFOUND" : ""), error);
+    throw listenError(options, code ?? byName ?? (/lookup|resolve/i.test(message) ? "ENOTFOUND" : ""), error);
   }
 }
 
@@ -85,11 +111,16 @@ async function acceptLoop(
 /**
  * Serves an application with `Deno.listen`. The permission `--allow-net` is enough.
  *
+ * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
+ * @param options See {@linkcode ServeOptions}; without any: 127.0.0.1, port from PORT or else 8000.
+ * @returns the server, once it listens.
  * @throws {ListenError} (as a rejection) when the address cannot be had.
+ * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
+ * @throws {ApplicationError} (as a rejection) when `app` is no application.
  *
  * @example
  * ```ts
- * import { serve } from "./deno.ts";
+ * import { serve } from "tsgi/deno";
  * const server = await serve((_environ, startResponse) => {
  *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
  *   return "hello\n";

@@ -27,12 +27,20 @@ import { fetchEnviron, type FetchInfo } from "./fetch_environ.ts";
 export type { FetchInfo } from "./fetch_environ.ts";
 
 /** The options that make sense where the host has the socket. */
-export type FetchOptions = Omit<
+export type FetchOptions = Pick<
   ServeOptions,
-  "hostname" | "port" | "onListen" | "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize"
+  | "errorLog"
+  | "headerMap"
+  | "limitReadline"
+  | "limitRequestBody"
+  | "multiprocess"
+  | "scriptName"
+  | "serverHeader"
+  | "urlScheme"
+  | "writeBufferLimit"
 >;
 
-/** A fetch handler. */
+/** A fetch handler: what `toFetch` makes. `info` is what the host passes beside the request. */
 export type FetchHandler = (request: Request, info?: FetchInfo) => Promise<Response>;
 
 const MARK = 65536; // bytes a response stream holds before the application waits
@@ -40,12 +48,15 @@ const MARK = 65536; // bytes a response stream holds before the application wait
 /**
  * Makes a fetch handler of an application.
  *
+ * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
+ * @param options Those of `serve` that need no socket.
+ * @returns a function from a Request to a promise of a Response; the promise never rejects.
  * @throws {ApplicationError} when `app` is no application.
  * @throws {OptionError} for an option with a value it cannot have.
  *
  * @example
  * ```ts
- * import { toFetch } from "./fetch.ts";
+ * import { toFetch } from "tsgi/fetch";
  * const handler = toFetch((_environ, startResponse) => {
  *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
  *   return ["hello"];

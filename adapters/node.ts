@@ -9,13 +9,14 @@
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import process from "node:process";
-import { listenError } from "../core/errors.ts";
+import { backlogError, listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
-import type { Address, Connection, Host, Listener, Peer, Transport } from "../core/seams.ts";
+import type { Connection, Host, Listener, ListenOptions, Peer, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { latin1 } from "./latin1.ts";
 import { BatchedOutput } from "./output.ts";
+import { claimPath, releasePath, setMode } from "./unix_path.ts";
 
 class NodeTransport extends BatchedOutput implements Transport {
   readonly peer: Peer;
@@ -95,8 +96,8 @@ class NodeTransport extends BatchedOutput implements Transport {
 
   reset(): void {
     this.drop();
-    // While a FIN is on its way libuv refuses to reset, and Node then never tells of the end.
-    if (this.#socket.writableEnded) this.#socket.destroy();
+    // A Unix socket cannot be reset. While a FIN is on its way libuv refuses to, and Node then never tells of the end.
+    if (this.#socket.writableEnded || this.peer.remoteAddress === "") this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
 }
@@ -114,30 +115,43 @@ export const host: Host = {
       return undefined; // under Deno, without permission
     }
   },
-  listen: (address, accept) => {
+  onSignal: (listener) => {
+    process.on("SIGINT", listener).on("SIGTERM", listener);
+    return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
+  },
+  listen: async (options, accept) => {
+    const { hostname, port, path, fd, backlog, reusePort } = options;
+    if (backlog !== undefined && process.versions.bun !== undefined) throw backlogError(options);
+    if (path !== undefined && fd === undefined) await claimPath(path);
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       new NodeTransport(socket, accept);
     });
-    return new Promise<Listener>((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => {
-        reject(listenError(address, error.code ?? "", error));
-      };
+    const more = backlog === undefined ? {} : { backlog };
+    const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port, reusePort };
+    await new Promise<void>((resolve, reject) => {
+      const failed = (error: NodeJS.ErrnoException): void => reject(listenError(options, error.code ?? "", error));
       server.once("error", failed);
-      server.listen({ host: address.hostname, port: address.port }, () => {
+      server.listen({ ...where, ...more }, () => {
         server.off("error", failed);
         server.on("error", () => {}); // accept failed, for want of descriptors: the next one may succeed
-        resolve(listener(server, address));
+        resolve();
       });
     });
+    return listener(server, options);
   },
 };
 
-function listener(server: NetServer, asked: Address): Listener {
-  const bound = server.address() as { port: number };
+function listener(server: NetServer, options: ListenOptions): Listener {
+  const bound = server.address(); // of a Unix socket: its path
+  const own = options.fd === undefined && typeof bound === "string" ? bound : undefined;
+  if (own !== undefined) setMode(own, options.mode);
   return {
-    address: { hostname: asked.hostname, port: bound.port },
+    address: bound === null || typeof bound === "string"
+      ? { hostname: "", port: 0, path: bound ?? "" }
+      : { hostname: options.fd === undefined ? options.hostname : bound.address, port: bound.port },
     close: () => {
       server.close(); // frees the port at once; its callback would wait for the connections
+      if (own !== undefined) releasePath(own);
       return Promise.resolve();
     },
   };
@@ -146,11 +160,16 @@ function listener(server: NetServer, asked: Address): Listener {
 /**
  * Serves an application with `node:net`.
  *
+ * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
+ * @param options See {@linkcode ServeOptions}; without any: 127.0.0.1, port from PORT or else 8000.
+ * @returns the server, once it listens.
  * @throws {ListenError} (as a rejection) when the address cannot be had.
+ * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
+ * @throws {ApplicationError} (as a rejection) when `app` is no application.
  *
  * @example
  * ```ts
- * import { serve } from "./node.ts";
+ * import { serve } from "tsgi/node";
  * const server = await serve((_environ, startResponse) => {
  *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
  *   return "hello\n";

@@ -7,25 +7,38 @@
  * @module
  */
 
-import type { Address } from "./seams.ts";
+import type { ListenOptions } from "./seams.ts";
 
-/** The address cannot be listened on: in use, not local, not permitted, not a valid name. */
+/** The address cannot be listened on: in use, not local, not permitted, not a valid name. What `serve` rejects with. */
 export class ListenError extends Error {
+  /** Name of the class. */
   override readonly name = "ListenError";
   /** The system's short name of the failure where it gave one: `"EADDRINUSE"`. */
   readonly code: string;
 
   /** Says what could not be listened on and why. */
-  constructor(hostname: string, port: number, reason: string, code: string, options?: ErrorOptions) {
-    super(`Cannot listen on ${hostname}:${port}: ${reason}`, options);
+  constructor(where: string, reason: string, code: string, options?: ErrorOptions) {
+    super(`Cannot listen on ${where}: ${reason}`, options);
     this.code = code;
   }
 }
 
 /** The error for a listen that failed with the system's code `code`, `""` where there is none. */
-export function listenError({ hostname, port }: Address, code: string, cause: unknown): ListenError {
+export function listenError(options: ListenOptions, code: string, cause: unknown): ListenError {
+  if (options.fd !== undefined && code === "EINVAL") code = "ENOTSOCK";
   const reason = Object.hasOwn(LISTEN_REASONS, code) ? LISTEN_REASONS[code] : (cause as Error).message;
-  return new ListenError(hostname, port, reason as string, code, { cause });
+  return new ListenError(describeAddress(options), reason as string, code, { cause });
+}
+
+/** The error for a backlog where the runtime would silently take its own, 512. */
+export function backlogError(options: ListenOptions): ListenError {
+  return new ListenError(describeAddress(options), "Bun takes no backlog, its own is 512", "ENOTSUP");
+}
+
+/** Where a server is to listen, for messages. */
+export function describeAddress({ hostname, port, path, fd }: ListenOptions): string {
+  if (fd !== undefined) return `file descriptor ${fd}`;
+  return path === undefined ? `${hostname}:${port}` : `unix:${path}`;
 }
 
 const LISTEN_REASONS: Readonly<Record<string, string>> = {
@@ -36,10 +49,13 @@ const LISTEN_REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: "the host name cannot be resolved",
   EAI_AGAIN: "the host name cannot be resolved",
   EINVAL: "the address is not valid",
+  EBADF: "it is not open",
+  ENOTSOCK: "it is not a socket",
 };
 
-/** An option has a value that it cannot have. */
+/** An option has a value that it cannot have, or a name that no option has. */
 export class OptionError extends Error {
+  /** Name of the class. */
   override readonly name = "OptionError";
   /** Name of the option. */
   readonly option: string;
@@ -51,7 +67,15 @@ export class OptionError extends Error {
   }
 }
 
-/** A short, safe rendering of any value for a message: `string "abc"`, `an array`, `null`. */
+/**
+ * A short, safe rendering of any value for a message: `string "abc"`, `an array`, `null`.
+ *
+ * @example
+ * ```ts
+ * import { describe } from "./errors.ts";
+ * console.assert(describe("abc") === 'string "abc"' && describe([1]) === "an array" && describe(null) === "null");
+ * ```
+ */
 export function describe(value: unknown): string {
   switch (typeof value) {
     case "string":
@@ -72,7 +96,16 @@ export function describe(value: unknown): string {
 
 const MOST_CAUSES = 8; // errors can be each other's cause
 
-/** The text to log for whatever was thrown: the stack with its causes where there is one. Never throws. */
+/**
+ * The text to log for whatever was thrown: the stack with its causes where there is one. Never throws.
+ *
+ * @example
+ * ```ts
+ * import { errorText } from "./errors.ts";
+ * console.assert(errorText(new Error("a", { cause: new Error("b") })).includes("Caused by: Error: b"));
+ * console.assert(errorText(7) === "Thrown value that is no Error: number 7");
+ * ```
+ */
 export function errorText(error: unknown): string {
   try {
     return describeError(error, MOST_CAUSES);

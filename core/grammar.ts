@@ -69,7 +69,8 @@ function isOws(unit: number): boolean {
 }
 
 /**
- * The members of a comma-separated list, trimmed; empty members are kept, so that a caller can refuse them.
+ * The members of a comma-separated list (RFC 9110 5.6.1), trimmed; empty members are kept, so that a caller can refuse
+ * them.
  *
  * @example
  * ```ts
@@ -104,7 +105,8 @@ export function imfFixdate(time: number): string {
 }
 
 /**
- * Decodes percent-escapes once; the result is latin-1, one code unit a decoded octet. A malformed escape stays.
+ * Decodes percent-escapes once (RFC 3986 2.1); the result is latin-1, one code unit a decoded octet. A malformed escape
+ * stays.
  *
  * @example
  * ```ts
@@ -117,7 +119,16 @@ export function percentDecode(text: string): string {
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 }
 
-/** Writes a latin-1 string into memory, one octet a code unit; returns the index behind it. */
+/**
+ * Writes a latin-1 string into memory, one octet a code unit; returns the index behind it.
+ *
+ * @example
+ * ```ts
+ * import { writeLatin1 } from "./grammar.ts";
+ * const memory = new Uint8Array(4);
+ * console.assert(writeLatin1(memory, 1, "A\u00e9") === 3 && memory.join() === "0,65,233,0");
+ * ```
+ */
 export function writeLatin1(target: Uint8Array, at: number, text: string): number {
   const length = text.length;
   for (let i = 0; i < length; i++) target[at + i] = text.charCodeAt(i);
@@ -126,6 +137,12 @@ export function writeLatin1(target: Uint8Array, at: number, text: string): numbe
 
 /**
  * Decodes `bytes[start, end)` one code unit a byte, with the language alone. Hosts have faster ways.
+ *
+ * @example
+ * ```ts
+ * import { readLatin1 } from "./grammar.ts";
+ * console.assert(readLatin1(new Uint8Array([65, 233, 66]), 0, 2) === "A\u00e9");
+ * ```
  */
 export function readLatin1(bytes: Uint8Array, start: number, end: number): string {
   let text = "";

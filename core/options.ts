@@ -15,6 +15,24 @@ export interface ServeOptions {
   readonly hostname?: string;
   /** Port to listen on; 0 for a free one. Default: the environment variable PORT, else 8000. */
   readonly port?: number;
+  /** Path of a Unix socket to listen on in place of a port. A socket nobody answers at is replaced. */
+  readonly path?: string;
+  /** File mode of that socket, as in `chmod`: `0o660`. Default: what the umask leaves. */
+  readonly mode?: number;
+  /** A file descriptor that listens already, from a parent process or systemd, in place of all that. */
+  readonly fd?: number;
+  /** Connections that the system holds until they are accepted. Default: the runtime's, 511. */
+  readonly backlog?: number;
+  /** Whether several processes may listen on the port, the system sharing out the connections. Default false. */
+  readonly reusePort?: boolean;
+  /** Most connections at a time; one more is told 503 and closed. Default Infinity. */
+  readonly maxConnections?: number;
+  /** Whether SIGINT and SIGTERM shut the server down, a second one at once. Default true. */
+  readonly handleSignals?: boolean;
+  /** Seconds that running requests have when a signal or `signal` shuts the server down. Default 30. */
+  readonly gracefulTimeout?: number;
+  /** Shuts the server down when it fires. */
+  readonly signal?: AbortSignal;
   /** Called once listening, instead of a line on standard error. */
   readonly onListen?: (address: Address) => void;
   /** Receives the text of `wsgi.errors` and the server's own reports. Default: standard error. */
@@ -58,7 +76,12 @@ export interface ServeOptions {
 }
 
 /** Options with their defaults filled in. */
-export type Settings = Required<Omit<ServeOptions, "onListen">> & Pick<ServeOptions, "onListen">;
+export type Settings =
+  & Required<Omit<ServeOptions, Unset>>
+  & { readonly [Name in Unset]: ServeOptions[Name] | undefined };
+
+/** Options without a default. */
+type Unset = "onListen" | "path" | "mode" | "fd" | "backlog" | "signal";
 
 /** What the host adds to the defaults. */
 export interface DefaultsFromHost {
@@ -75,6 +98,7 @@ const LIMITS = {
   limitRequestBody: Infinity,
   limitReadline: 65536,
   writeBufferLimit: 1048576,
+  maxConnections: Infinity,
   maxRequestsPerConnection: Infinity,
 } as const;
 
@@ -85,6 +109,7 @@ const TIMEOUTS = {
   writeTimeout: 60,
   requestTimeout: Infinity,
   drainIdle: 1,
+  gracefulTimeout: 30,
 } as const;
 
 /**
@@ -107,6 +132,13 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
   const all: Record<string, unknown> = {
     hostname: "127.0.0.1",
     port: given.port ?? portFrom(fromHost.port),
+    path: undefined,
+    mode: undefined,
+    fd: undefined,
+    backlog: undefined,
+    reusePort: false,
+    handleSignals: true,
+    signal: undefined,
     onListen: undefined,
     errorLog: fromHost.errorLog,
     serverHeader: "",
@@ -144,6 +176,14 @@ function check(name: string, value: unknown): void {
       );
     case "port":
       return expect(Number.isInteger(value) && between(value, 0, 65535), name, "a whole number from 0 to 65535", value);
+    case "path":
+      return expect(typeof value === "string" && value !== "" && !value.includes("\0"), name, "a path", value);
+    case "mode":
+      return expect(wholeFrom(value, 0) && (value as number) <= 0o777, name, "a file mode from 0 to 0o777", value);
+    case "fd":
+      return expect(wholeFrom(value, 0), name, "a file descriptor, a whole number from 0", value);
+    case "signal":
+      return expect(value instanceof AbortSignal, name, "an AbortSignal", value);
     case "onListen":
     case "errorLog":
       return expect(typeof value === "function", name, "a function", value);
@@ -164,6 +204,8 @@ function check(name: string, value: unknown): void {
     case "urlScheme":
       return expect(value === "http" || value === "https", name, '"http" or "https"', value);
     case "multiprocess":
+    case "reusePort":
+    case "handleSignals":
       return expect(typeof value === "boolean", name, "true or false", value);
     case "headerMap":
       return expect(
@@ -175,9 +217,11 @@ function check(name: string, value: unknown): void {
     case "limitRequestBody":
     case "writeBufferLimit":
       return expect(value === Infinity || wholeFrom(value, 0), name, "a whole number from 0, or Infinity", value);
+    case "maxConnections":
     case "maxRequestsPerConnection":
       return expect(value === Infinity || wholeFrom(value, 1), name, "a whole number from 1, or Infinity", value);
     case "drainIdle":
+    case "gracefulTimeout":
       return expect(between(value, 0, Infinity), name, "seconds from 0", value);
     case "headerTimeout":
     case "bodyTimeout":

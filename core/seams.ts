@@ -16,7 +16,10 @@
  * @module
  */
 
-/** A header list: name and value pairs, both latin-1 strings. Repeated names are kept as they are. */
+/**
+ * A header list: name and value pairs, both latin-1 strings (PEP 3333, "The start_response() Callable"). Repeated names
+ * are kept as they are.
+ */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 /** The two ends of a socket, as far as the host knows them. Unknown parts are `""`. */
@@ -31,12 +34,32 @@ export interface Peer {
   readonly localPort: string;
 }
 
-/** Where a server listens. Port 0 asks the system for a free port. */
+/** Where a server listens. */
 export interface Address {
-  /** Host name or address, IPv6 without brackets. */
+  /** Host name or address, IPv6 without brackets; `""` for a Unix socket. */
   readonly hostname: string;
-  /** TCP port, 0 to 65535. */
+  /** TCP port; 0 for a Unix socket. */
   readonly port: number;
+  /** Path of a Unix socket; absent for TCP. */
+  readonly path?: string;
+}
+
+/** Where and how a host is to listen: at `fd`, else at `path`, else at `hostname` and `port`. */
+export interface ListenOptions {
+  /** Name or address to listen on. */
+  readonly hostname: string;
+  /** TCP port; 0 asks the system for a free one. */
+  readonly port: number;
+  /** Path of a Unix socket. */
+  readonly path: string | undefined;
+  /** File mode of that socket, as in `chmod`. */
+  readonly mode: number | undefined;
+  /** A file descriptor that listens already. */
+  readonly fd: number | undefined;
+  /** Connections that the system holds until they are accepted. */
+  readonly backlog: number | undefined;
+  /** Whether other processes may listen on the same port too, the system sharing out the connections. */
+  readonly reusePort: boolean;
 }
 
 /** A listening socket. */
@@ -47,22 +70,28 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** What a runtime gives. Implemented once by each adapter that has sockets. */
+/**
+ * What a runtime gives. Implemented once by each adapter that has sockets.
+ *
+ * @internal
+ */
 export interface Host {
   /** Name of the runtime, for messages: `"node"`, `"deno"`, `"bun"`. */
   readonly runtime: string;
   /**
    * Listens, and asks `accept` for a {@linkcode Connection} for each socket.
    *
-   * @throws {ListenError} (as a rejection) when the address cannot be had.
+   * @throws {ListenError} (as a rejection) when the address cannot be had, or the host cannot listen in that way.
    */
-  listen(address: Address, accept: (transport: Transport) => Connection): Promise<Listener>;
+  listen(options: ListenOptions, accept: (transport: Transport) => Connection): Promise<Listener>;
   /** Decodes `bytes[start, end)` one code unit a byte. */
   latin1(bytes: Uint8Array, start: number, end: number): string;
   /** Runs `callback` in a later turn of the event loop, after input and output that is ready. */
   turn(callback: () => void): void;
   /** Appends text to standard error, without adding a line end. */
   stderr(text: string): void;
+  /** Calls `listener` at each SIGINT and SIGTERM, until the function that is returned is called. */
+  onSignal(listener: () => void): () => void;
   /** Reads an environment variable; undefined when it is not set or may not be read. */
   env(name: string): string | undefined;
 }
@@ -148,13 +177,17 @@ export interface Exchange {
   refuse(status: string): void;
   /** Sends an interim response; ignored where the wire or the client has none. */
   informational(status: string, headers: HeaderList): void;
-  /** Takes the socket out of the wire's hands, or throws where that cannot be. */
+  /**
+   * Takes the socket out of the wire's hands.
+   *
+   * @throws {RequestError} where that cannot be.
+   */
   hijack(): Hijacked;
 }
 
 /** A socket taken from its wire after an Upgrade: see `tsgi.request`. */
 export interface Hijacked {
-  /** The raw socket. Call `attach` to receive what the client sends. */
+  /** The raw socket, paused. Call `attach` to receive what the client sends, and to see it close. */
   readonly transport: Transport;
   /** Bytes that arrived behind the request and were not part of it. */
   readonly leftover: Uint8Array;

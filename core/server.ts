@@ -13,34 +13,39 @@ import type { Gateway } from "./gateway/invocation.ts";
 import type { Application } from "./gateway/types.ts";
 import type { Http1Config } from "./http1/config.ts";
 import { Http1Connection } from "./http1/connection.ts";
-import { OptionError } from "./errors.ts";
+import { errorText, OptionError } from "./errors.ts";
 import { type ServeOptions, type Settings, settings } from "./options.ts";
 import type { Address, Connection, Host, Listener, Transport } from "./seams.ts";
 
-/** How `shutdown` ends a server. */
+/** What `shutdown` of a {@linkcode Server} may be told. */
 export interface ShutdownOptions {
-  /** Seconds that running requests have before they are cut. Default 30. */
+  /** Seconds that running requests have before they are cut. Default: the option `gracefulTimeout`, 30. */
   readonly timeout?: number;
 }
 
-/** A server that listens. */
+/** A server that listens: what `serve` gives. */
 export interface Server {
   /** The address in force; its port is the real one. */
   readonly address: Address;
   /** Settles once the server has stopped and its last connection is gone. */
   readonly finished: Promise<void>;
   /**
-   * Stops accepting, closes idle connections, lets running requests finish, and cuts what is left at the time-out.
-   * A later call with a shorter time-out shortens it.
+   * Stops accepting, lets running requests finish, gives idle connections `drainIdle` seconds for one more, and cuts
+   * what is left at the time-out. A later call with a shorter time-out shortens it.
    *
    * @returns the same promise as `finished`.
+   * @throws {OptionError} for a time-out that is not a number from 0.
    */
   shutdown(options?: ShutdownOptions): Promise<void>;
 }
 
 const TICK = 500; // ms
 
-/** The shared part of all invocations of one application. */
+/**
+ * The shared part of all invocations of one application.
+ *
+ * @throws {ApplicationError} when `app` is no application.
+ */
 export function createGateway(app: Application, errors: ErrorStream, all: Settings, host: Pick<Host, "turn">): Gateway {
   return {
     app: asFunction(app),
@@ -72,10 +77,13 @@ class RunningServer implements Server {
   readonly #gateway: Gateway;
   readonly #errors: ErrorStream;
   readonly #connections = new Map<Connection, Transport>();
+  readonly #turnedAway = new Set<Connection>(); // of those: told 503, and on their way out
   #config: Http1Config | undefined;
   #listener: Listener | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
-  #listening = false;
+  #ignoreSignals: () => void = () => {};
+  #stopping = false;
+  #stopped = false; // the port is free
   #clock = 0; // ms, of the ticks
   #ticked = performance.now();
   #cutAt = Infinity;
@@ -94,43 +102,61 @@ class RunningServer implements Server {
   }
 
   async listen(): Promise<void> {
-    const { hostname, port, onListen } = this.#settings;
-    this.#listener = await this.#host.listen({ hostname, port }, (transport) => this.#accept(transport));
+    const all = this.#settings;
+    this.#listener = await this.#host.listen(all, (transport) => this.#accept(transport));
     this.#config = this.#http1(this.#listener.address);
-    this.#listening = true;
     this.#timer = setInterval(() => this.#tick(), TICK);
-    if (onListen !== undefined) onListen(this.address);
+    const stop = (): void => void this.shutdown({ timeout: this.#stopping ? 0 : all.gracefulTimeout });
+    if (all.handleSignals) this.#ignoreSignals = this.#host.onSignal(stop);
+    if (all.signal?.aborted === true) stop();
+    else all.signal?.addEventListener("abort", stop, { once: true });
+    if (all.onListen !== undefined) all.onListen(this.address);
     else this.#host.stderr(`Listening on ${url(this.address)} (tsgi on ${this.#host.runtime})\n`);
   }
 
   shutdown(options: ShutdownOptions = {}): Promise<void> {
-    const timeout = options.timeout ?? 30;
+    const timeout = options.timeout ?? this.#settings.gracefulTimeout;
     if (!(timeout >= 0)) throw new OptionError("timeout", "seconds from 0", timeout);
     this.#cutAt = Math.min(this.#cutAt, performance.now() + timeout * 1000);
-    if (this.#listening) {
-      this.#listening = false;
+    if (!this.#stopping) {
+      this.#stopping = true;
       for (const connection of this.#connections.keys()) connection.shutdown();
-      this.#listener?.close().then(() => this.#settle(), (error) => this.#errors.write(`tsgi: ${error}\n`));
+      this.#close();
     }
     this.#tick();
     return this.finished;
   }
 
+  async #close(): Promise<void> {
+    try {
+      await this.#listener?.close();
+    } catch (error) {
+      this.#errors.write(`tsgi: ${errorText(error)}\n`);
+    }
+    this.#stopped = true;
+    this.#settle();
+  }
+
   #accept(transport: Transport): Connection {
     const connection = new Http1Connection(transport, this.#config as Http1Config);
     this.#connections.set(connection, transport);
-    if (!this.#listening) connection.shutdown(); // it was accepted while the listener was being closed
+    if (this.#connections.size - this.#turnedAway.size > this.#settings.maxConnections) {
+      this.#turnedAway.add(connection);
+      connection.turnAway();
+    }
+    if (this.#stopping) connection.shutdown(); // it was accepted while the listener was being closed
     return connection;
   }
 
   #http1(address: Address): Http1Config {
     const all = this.#settings;
+    const unix = address.path !== undefined;
     return {
       ...all,
       gateway: this.#gateway,
       template: serverTemplate({
-        serverName: address.hostname,
-        serverPort: String(address.port),
+        serverName: unix ? "localhost" : address.hostname,
+        serverPort: unix ? (all.urlScheme === "https" ? "443" : "80") : String(address.port),
         scheme: all.urlScheme,
         multiprocess: all.multiprocess,
         runOnce: false,
@@ -139,7 +165,8 @@ class RunningServer implements Server {
       latin1: (bytes, start, end) => this.#host.latin1(bytes, start, end),
       forget: (connection) => {
         this.#connections.delete(connection);
-        if (!this.#listening) this.#settle();
+        this.#turnedAway.delete(connection);
+        this.#settle();
       },
     };
   }
@@ -157,13 +184,23 @@ class RunningServer implements Server {
 
   /** Ends the server once nothing is left of it. */
   #settle(): void {
-    if (this.#connections.size > 0) return;
+    if (!this.#stopped || this.#connections.size > 0) return;
     clearInterval(this.#timer);
+    this.#ignoreSignals();
     this.#finish();
   }
 }
 
-/** The URL of an address, for people. */
-export function url({ hostname, port }: Address): string {
+/**
+ * The URL of an address, for people.
+ *
+ * @example
+ * ```ts
+ * import { url } from "./server.ts";
+ * console.assert(url({ hostname: "::1", port: 8000 }) === "http://[::1]:8000/");
+ * ```
+ */
+export function url({ hostname, port, path }: Address): string {
+  if (path !== undefined) return `unix:${path}`;
   return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
 }

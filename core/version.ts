@@ -4,5 +4,5 @@
  * @module
  */
 
-/** Version of this package; equal to that in package.json and deno.json. */
+/** Version of this package, `"major.minor.patch"`; equal to that in package.json and deno.json. */
 export const VERSION: string = "0.1.0";

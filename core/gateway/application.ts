@@ -10,13 +10,14 @@
 import { describe } from "../errors.ts";
 import type { Application, ApplicationClass, ApplicationFunction } from "./types.ts";
 
-/** What was given as an application is none. */
+/** What was given as an application is none, or what it returned is no body. */
 export class ApplicationError extends Error {
+  /** Name of the class. */
   override readonly name = "ApplicationError";
 }
 
 /**
- * Turns an application of any form into the function form.
+ * Turns an application of any form into the function form (PEP 3333, "The Application/Framework Side").
  *
  * @throws {ApplicationError} for anything that is not an application, and for a class with a `wsgiApp` method,
  * which wants to be passed as an instance.

@@ -63,7 +63,7 @@ export function serverTemplate(facts: ServerFacts): EnvironTemplate {
   };
 }
 
-/** Adds what is known of a connection's two ends to a template. Unknown parts stay absent. */
+/** A copy of a template with what is known of a connection's two ends. Unknown parts stay absent. */
 export function connectionTemplate(template: EnvironTemplate, peer: Peer): EnvironTemplate {
   const own: EnvironTemplate = { ...template };
   if (peer.remoteAddress !== "") own.REMOTE_ADDR = peer.remoteAddress;
@@ -110,7 +110,7 @@ function isBelow(path: string, mount: string): boolean {
   return path.startsWith(mount) && (path.length === mount.length || path.charCodeAt(mount.length) === 0x2f);
 }
 
-/** Sets a header field's key, or appends the value to it with a comma when it is there already. */
+/** Sets a header field's key, or appends the value to it with a comma when it is there already (RFC 3875 4.1.18). */
 export function addField(environ: Environ, key: string, value: string): void {
   const present = environ[key];
   environ[key] = present === undefined ? value : `${present},${value}`;

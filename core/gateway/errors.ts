@@ -7,7 +7,7 @@
  * @module
  */
 
-/** The `wsgi.errors` stream. One object per server, shared by its requests. */
+/** The `wsgi.errors` stream (PEP 3333, "Input and Error Streams"). One object per server, shared by its requests. */
 export class ErrorStream {
   readonly #sink: (text: string) => void;
 
@@ -17,7 +17,7 @@ export class ErrorStream {
   }
 
   /**
-   * Reports text.
+   * Reports text. Line ends are the caller's; nothing is thrown.
    *
    * @example
    * ```ts
@@ -35,11 +35,26 @@ export class ErrorStream {
     }
   }
 
-  /** Reports several texts, without adding line ends. */
+  /**
+   * Reports several texts, without adding line ends.
+   *
+   * @example
+   * ```ts
+   * import { toFetch } from "tsgi";
+   * const log: string[] = [];
+   * const handler = toFetch((environ, startResponse) => {
+   *   environ["wsgi.errors"].writelines(["disk ", "full\n"]);
+   *   startResponse("507 Insufficient Storage", []);
+   *   return [];
+   * }, { errorLog: (text) => log.push(text) });
+   * await handler(new Request("http://localhost/"));
+   * console.assert(log.join("") === "disk full\n");
+   * ```
+   */
   writelines(texts: Iterable<string>): void {
     for (const text of texts) this.write(text);
   }
 
-  /** Does nothing: text is never held back. */
+  /** Does nothing: text is never held back. PEP 3333 asks for the method. */
   flush(): void {}
 }

@@ -22,7 +22,19 @@ export type FileLike =
 
 const DEFAULT_BLOCK_SIZE = 65536;
 
-/** An async iterable of the rest of a file, in blocks. */
+/**
+ * An async iterable of the rest of a file, in blocks (PEP 3333, "Optional Platform-Specific File Handling").
+ *
+ * @example As an application gets it
+ * ```ts
+ * import { toFetch } from "tsgi";
+ * const handler = toFetch((environ, startResponse) => {
+ *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+ *   return environ["wsgi.file_wrapper"](new Blob(["a long text"]).stream());
+ * });
+ * console.assert(await (await handler(new Request("http://localhost/"))).text() === "a long text");
+ * ```
+ */
 export class FileWrapper implements AsyncIterable<Uint8Array> {
   readonly #file: FileLike;
   readonly #blockSize: number;
@@ -37,7 +49,7 @@ export class FileWrapper implements AsyncIterable<Uint8Array> {
    *
    * @example
    * ```ts
-   * import { FileWrapper } from "./file_wrapper.ts";
+   * import { FileWrapper } from "tsgi";
    * const parts = [new Uint8Array([1, 2]), new Uint8Array([3])];
    * const got: number[] = [];
    * for await (const block of new FileWrapper({ read: () => parts.shift() }, 2)) got.push(...block);
@@ -70,7 +82,7 @@ export class FileWrapper implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** Closes the file if it can be closed; a second call does nothing. */
+  /** Closes the file if it can be closed, and gives what its `close()` gives; a second call does nothing. */
   close(): unknown {
     if (this.#closed) return undefined;
     this.#closed = true;

@@ -16,6 +16,7 @@ const LF = 0x0a;
 
 /** A read was begun while another one waited. */
 export class OverlappingReadError extends InputError {
+  /** Name of the class. */
   override readonly name = "OverlappingReadError";
 
   /** Says what to do instead. */
@@ -24,7 +25,25 @@ export class OverlappingReadError extends InputError {
   }
 }
 
-/** The request body, as an application reads it. Arrays it gives belong to the application. */
+/**
+ * The request body, as an application reads it (PEP 3333, "Input and Error Streams"). Arrays it gives belong to the
+ * application. Sizes are in bytes.
+ *
+ * @example
+ * ```ts
+ * import { toFetch } from "tsgi";
+ * const handler = toFetch(async (environ, startResponse) => {
+ *   const input = environ["wsgi.input"];
+ *   const first = await input.readline();
+ *   let rest = 0;
+ *   for await (const bytes of input) rest += bytes.length;
+ *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+ *   return [first, `and ${rest} bytes\n`];
+ * });
+ * const response = await handler(new Request("http://localhost/", { method: "POST", body: "one\ntwo\nthree" }));
+ * console.assert(await response.text() === "one\nand 9 bytes\n");
+ * ```
+ */
 export class InputStream implements AsyncIterable<Uint8Array> {
   readonly #body: RequestBody;
   readonly #limitReadline: number;
@@ -40,7 +59,8 @@ export class InputStream implements AsyncIterable<Uint8Array> {
    * Reads up to `size` bytes; fewer only at the end. Without a size, or with a negative one, the whole rest.
    *
    * @throws {InputError} (as a rejection) for a body that is cut off, malformed or too large, an overlapping read,
-   * or a read after the response; {@linkcode TypeError} for a size that is not a whole number.
+   * or a read after the response.
+   * @throws {TypeError} (as a rejection) for a size that is not a whole number.
    *
    * @example
    * ```ts
@@ -59,17 +79,32 @@ export class InputStream implements AsyncIterable<Uint8Array> {
 
   /**
    * Reads one line with its LF. With a size, at most that many bytes of it; without one at most `limitReadline`.
+   * Empty at the end.
    *
-   * @throws as {@linkcode InputStream.read}
+   * @throws {InputError} (as a rejection) as {@linkcode InputStream.read} does.
+   * @throws {TypeError} (as a rejection) for a size that is not a whole number.
    */
   readline(size?: number | null): Promise<Uint8Array> {
     return this.#operation(size, this.#limitReadline, (limit) => this.#line(limit));
   }
 
   /**
-   * Reads lines to the end, or up to and with the line that reaches `hint` bytes.
+   * Reads lines to the end, or up to and with the line that reaches `hint` bytes. A line has any length here.
    *
-   * @throws as {@linkcode InputStream.read}
+   * @throws {InputError} (as a rejection) as {@linkcode InputStream.read} does.
+   * @throws {TypeError} (as a rejection) for a hint that is not a whole number.
+   *
+   * @example
+   * ```ts
+   * import { toFetch } from "tsgi";
+   * const handler = toFetch(async (environ, startResponse) => {
+   *   const lines = await environ["wsgi.input"].readlines();
+   *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+   *   return [`${lines.length} lines\n`];
+   * });
+   * const response = await handler(new Request("http://localhost/", { method: "POST", body: "one\ntwo" }));
+   * console.assert(await response.text() === "2 lines\n");
+   * ```
    */
   readlines(hint?: number | null): Promise<Uint8Array[]> {
     return this.#operation(hint === 0 ? null : hint, Infinity, async (enough) => {
@@ -84,7 +119,11 @@ export class InputStream implements AsyncIterable<Uint8Array> {
     });
   }
 
-  /** Yields bytes as they arrive, not lines. Leaving the loop early keeps the rest readable. */
+  /**
+   * Yields bytes as they arrive, not lines (PEP 3333 would have lines). Leaving the loop early keeps the rest readable.
+   *
+   * @throws {InputError} (as a rejection) as {@linkcode InputStream.read} does.
+   */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
     return {
       next: () =>

@@ -24,13 +24,18 @@ import { InputError, type RequestBody } from "./request_body.ts";
 import { responseHead, StartResponseError } from "./response.ts";
 import type { ApplicationFunction, Environ, StartResponse, Write } from "./types.ts";
 
-/** `write()` was called when it may not be, or with more than it may send. */
+/**
+ * `write()` was called when it may not be, or with more than it may send (PEP 3333, "The write() Callable" and "Handling
+ * the Content-Length Header").
+ */
 export class WriteError extends Error {
+  /** Name of the class. */
   override readonly name = "WriteError";
 }
 
 /** The response took longer than `requestTimeout`: the reason of `signal` then. */
 export class RequestTimeoutError extends Error {
+  /** Name of the class. */
   override readonly name = "RequestTimeoutError";
   /** The status the client gets when the head has not been sent. */
   readonly status = "503 Service Unavailable";

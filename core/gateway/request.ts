@@ -9,13 +9,15 @@
 import type { Exchange, HeaderList, Hijacked } from "../seams.ts";
 import { checkHeaders } from "./response.ts";
 
-/** Something was asked of a request that its wire, its host or its state does not allow. */
+/** Something was asked of a request that its wire, its host or its state does not allow: `earlyHints()`, `hijack()`. */
 export class RequestError extends Error {
+  /** Name of the class. */
   override readonly name = "RequestError";
 }
 
 /** The client has gone: the reason of `signal`, and what pending reads reject with. */
 export class ClientDisconnectedError extends Error {
+  /** Name of the class. */
   override readonly name = "ClientDisconnectedError";
 }
 
@@ -31,7 +33,7 @@ export interface RequestState {
   hijacked(): void;
 }
 
-/** The value of `environ["tsgi.request"]`. */
+/** The value of `environ["tsgi.request"]`: what PEP 3333 has no name for. */
 export class GatewayRequest {
   readonly #state: RequestState;
 
@@ -46,10 +48,14 @@ export class GatewayRequest {
    *
    * @example
    * ```ts
-   * import type { Environ, StartResponse } from "./types.ts";
-   * async function* app(environ: Environ, startResponse: StartResponse) {
+   * import type { Environ, StartResponse } from "tsgi";
+   * export async function* app(environ: Environ, startResponse: StartResponse) {
    *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
-   *   while (!environ["tsgi.request"].signal.aborted) yield "still here\n";
+   *   const { signal } = environ["tsgi.request"];
+   *   while (!signal.aborted) {
+   *     yield "still here\n";
+   *     await new Promise((resolve) => setTimeout(resolve, 100));
+   *   }
    * }
    * ```
    */
@@ -58,10 +64,22 @@ export class GatewayRequest {
   }
 
   /**
-   * Sends a 103 Early Hints response (RFC 8297) ahead of the final one; nothing to an HTTP/1.0 client.
+   * Sends a 103 Early Hints response (RFC 8297) ahead of the final one; nothing to an HTTP/1.0 client, nor on a fetch
+   * host.
    *
+   * @param headers Name and value pairs, Link above all.
    * @throws {RequestError} after the response head has been sent.
    * @throws {StartResponseError} for a header that `startResponse` would refuse.
+   *
+   * @example
+   * ```ts
+   * import type { Environ, StartResponse } from "tsgi";
+   * export function app(environ: Environ, startResponse: StartResponse) {
+   *   environ["tsgi.request"].earlyHints([["Link", "</style.css>; rel=preload; as=style"]]);
+   *   startResponse("200 OK", [["Content-Type", "text/html; charset=utf-8"]]);
+   *   return ['<!doctype html><link rel="stylesheet" href="/style.css">'];
+   * }
+   * ```
    */
   earlyHints(headers: HeaderList): void {
     if (this.#state.headSent) throw new RequestError("earlyHints: the response head has already been sent");
@@ -69,10 +87,37 @@ export class GatewayRequest {
   }
 
   /**
-   * Takes the raw socket, after a request with `Connection: Upgrade` and before any response. The application
-   * sends the 101 itself; what it returns is closed and not sent.
+   * Takes the raw socket, after a request with `Connection: Upgrade` (RFC 9110 7.8) and before any response. The
+   * application sends the 101 itself; what it returns is closed and not sent. The socket is paused, and is not closed
+   * by `end()` alone, until `attach` is called.
    *
    * @throws {RequestError} when there is no raw socket (fetch hosts), no Upgrade, a body, or a response has begun.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "node:net";
+   * import { serve } from "tsgi";
+   * const server = await serve((environ) => {
+   *   const { transport, leftover } = environ["tsgi.request"].hijack();
+   *   const head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
+   *   transport.write(new TextEncoder().encode(head));
+   *   transport.attach({
+   *     receive: (bytes) => void transport.write(bytes.slice()), // they are lent: send a copy
+   *     drained: () => {},
+   *     ended: () => transport.end(),
+   *     closed: () => {},
+   *     shutdown: () => {},
+   *     tick: () => {},
+   *   }, leftover);
+   *   return [];
+   * }, { port: 0, onListen: () => {} });
+   * const client = connect({ port: server.address.port, host: "127.0.0.1", allowHalfOpen: true });
+   * client.end("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nping");
+   * let text = "";
+   * for await (const bytes of client) text += bytes;
+   * console.assert(text.endsWith("\r\n\r\nping"));
+   * await server.shutdown({ timeout: 0 });
+   * ```
    */
   hijack(): Hijacked {
     if (this.#state.headSent || this.#state.exchange === undefined) {

@@ -14,8 +14,9 @@ export interface BodySource {
   wanted(): void;
 }
 
-/** Base of all errors that reading `wsgi.input` gives. */
+/** Base of all errors that reading `wsgi.input` gives. What it does not catch becomes a response with its status. */
 export class InputError extends Error {
+  /** Name of the class. */
   override readonly name: string = "InputError";
   /** The status the client gets when the application lets the error through before the head is sent. */
   readonly status: string = "500 Internal Server Error";
@@ -23,30 +24,39 @@ export class InputError extends Error {
 
 /** The peer ended the body before its declared end. */
 export class TruncatedBodyError extends InputError {
+  /** Name of the class. */
   override readonly name = "TruncatedBodyError";
+  /** What the client gets: see {@linkcode InputError.status}. */
   override readonly status = "400 Bad Request";
 }
 
-/** The body breaks the rules of its framing. */
+/** The body breaks the rules of its framing (RFC 9112 7.1). */
 export class MalformedBodyError extends InputError {
+  /** Name of the class. */
   override readonly name = "MalformedBodyError";
+  /** What the client gets: see {@linkcode InputError.status}. */
   override readonly status = "400 Bad Request";
 }
 
 /** The client sent nothing of the body for `bodyTimeout`. */
 export class BodyTimeoutError extends InputError {
+  /** Name of the class. */
   override readonly name = "BodyTimeoutError";
+  /** What the client gets: see {@linkcode InputError.status}. */
   override readonly status = "408 Request Timeout";
 }
 
 /** The body is longer than `limitRequestBody`, or carries too much framing. */
 export class BodyTooLargeError extends InputError {
+  /** Name of the class. */
   override readonly name = "BodyTooLargeError";
+  /** What the client gets: see {@linkcode InputError.status}. */
   override readonly status = "413 Content Too Large";
 }
 
 /** `wsgi.input` was read after the response had ended or the client had gone. */
 export class InputClosedError extends InputError {
+  /** Name of the class. */
   override readonly name = "InputClosedError";
 }
 
@@ -130,7 +140,7 @@ export class RequestBody {
     return this.#finished;
   }
 
-  /** Takes `count` bytes, or as many as are here. */
+  /** Takes `count` bytes, or as many as are here. The array belongs to the caller. */
   take(count: number): Uint8Array {
     const size = Math.min(count, this.#buffered);
     this.#demand = 0;

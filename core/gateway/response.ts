@@ -12,8 +12,9 @@ import { describe } from "../errors.ts";
 import { BEYOND_LATIN1, CONTROL_IN_VALUE, DIGITS, isHopByHop, TOKEN } from "../grammar.ts";
 import type { ResponseHead } from "../seams.ts";
 
-/** `startResponse` was called in a way that PEP 3333 does not allow. */
+/** `startResponse` was called in a way that PEP 3333 does not allow ("The start_response() Callable"), or not at all. */
 export class StartResponseError extends Error {
+  /** Name of the class. */
   override readonly name = "StartResponseError";
 }
 

@@ -16,10 +16,13 @@ import type { GatewayRequest } from "./request.ts";
 
 export type { HeaderList } from "../seams.ts";
 
-/** One block of a body: bytes, or a string that is sent as UTF-8. */
+/** One block of a body: bytes (PEP 3333, "A Note On String Types"), or a string that is sent as UTF-8. */
 export type Chunk = Uint8Array | string;
 
-/** What an application returns, before a promise of it. It may also have a `close()` method. */
+/**
+ * What an application returns, or a promise of it (PEP 3333, "Specification Details"). It may also have a `close()`
+ * method, which is called exactly once. A string is an iterable of its characters and is taken as one block.
+ */
 export type Body = Iterable<Chunk> | AsyncIterable<Chunk> | Uint8Array;
 
 /**
@@ -41,11 +44,14 @@ export type Write = (chunk: Chunk) => Promise<void> | undefined;
  */
 export type StartResponse = (status: string, headers: HeaderList, excInfo?: unknown) => Write;
 
-/** The request, as PEP 3333 names it. A plain object that the application may change as it likes. */
+/**
+ * The request, as PEP 3333 names it ("environ Variables"). A plain object that the application may change as it likes.
+ * Text that comes from the client is latin-1, one code unit a byte ("Unicode Issues").
+ */
 export interface Environ {
   /** Method, letter case as sent. */
   REQUEST_METHOD: string;
-  /** The mount prefix: empty, or beginning with a slash. */
+  /** The mount prefix, option `scriptName`: empty, or beginning with a slash. */
   SCRIPT_NAME: string;
   /** The rest of the path, percent-decoded once, one code unit a byte. */
   PATH_INFO: string;
@@ -67,7 +73,7 @@ export interface Environ {
   REMOTE_ADDR?: string;
   /** Port of the client; absent where it is not known. */
   REMOTE_PORT?: string;
-  /** Always `[1, 0]`. */
+  /** Version of WSGI: always `[1, 0]`. */
   "wsgi.version": readonly [1, 0];
   /** `"http"` or `"https"`. */
   "wsgi.url_scheme": string;
@@ -93,13 +99,13 @@ export interface Environ {
   [key: string]: unknown;
 }
 
-/** An application as a function. */
+/** An application as a function (PEP 3333, "The Application/Framework Side"). May be asynchronous. */
 export type ApplicationFunction = (environ: Environ, startResponse: StartResponse) => Body | Promise<Body>;
 
 /** An application as a class: constructed for each request, then iterated. */
 export type ApplicationClass = new (environ: Environ, startResponse: StartResponse) => Body;
 
-/** An application as an object. */
+/** An application as an object: one that exists before the first request and has state of its own. */
 export interface ApplicationObject {
   /** Called as the function form, with `this` bound. */
   wsgiApp: ApplicationFunction;

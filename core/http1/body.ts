@@ -27,7 +27,16 @@ export interface BodyDecoder {
   decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody | undefined): number;
 }
 
-/** A body of a declared length. */
+/**
+ * A body of a declared length (RFC 9112 6.2).
+ *
+ * @example
+ * ```ts
+ * import { LengthDecoder } from "./body.ts";
+ * const decoder = new LengthDecoder(3);
+ * console.assert(decoder.decode(new Uint8Array(5), 0, 5, undefined) === 3 && decoder.done);
+ * ```
+ */
 export class LengthDecoder implements BodyDecoder {
   #remaining: number;
 
@@ -72,7 +81,7 @@ const DATA_LF = 3;
 const TRAILERS = 4;
 const END = 5;
 
-/** A chunked body, with extensions and trailers parsed and dropped. */
+/** A chunked body (RFC 9112 7.1), with extensions and trailers parsed and dropped. */
 export class ChunkedDecoder implements BodyDecoder {
   readonly #limits: RequestLimits;
   readonly #latin1: (bytes: Uint8Array, start: number, end: number) => string;
@@ -193,6 +202,8 @@ export class ChunkedDecoder implements BodyDecoder {
 
 /** The trailers exceed the limits for header fields. */
 class TrailersTooLargeError extends InputError {
+  /** Name of the class. */
   override readonly name = "TrailersTooLargeError";
+  /** What the client gets: see {@linkcode InputError.status}. */
   override readonly status = FIELDS_TOO_LARGE;
 }

@@ -38,7 +38,7 @@ import type { Http1Config } from "./config.ts";
 import { type BodyDecoder, ChunkedDecoder, LengthDecoder } from "./body.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
 import { HeadParser } from "./head_parser.ts";
-import { Refusal, REQUEST_TIMEOUT } from "./refusal.ts";
+import { Refusal, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE } from "./refusal.ts";
 import { RequestHead } from "./request_head.ts";
 
 const HEAD = 0;
@@ -127,6 +127,12 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
     this.#body?.fail(new InputClosedError("The client closed the connection"));
     invocation?.departed();
     this.#config.forget(this);
+  }
+
+  /** The server has no room for this connection: it is told so before it asks, and closed. */
+  turnAway(): void {
+    this.#exchange.begin(new RequestHead());
+    this.#exchange.refuse(SERVICE_UNAVAILABLE);
   }
 
   shutdown(): void {

@@ -48,6 +48,13 @@ const table = new Map<string, FieldName>();
  * What is known of a field name.
  *
  * @throws {Refusal} 400 when it is not a token: empty, with a space before the colon, with controls.
+ *
+ * @example
+ * ```ts
+ * import { fieldName, HOST } from "./fields.ts";
+ * const { key, kind } = fieldName("hOST");
+ * console.assert(key === "HTTP_HOST" && kind === HOST);
+ * ```
  */
 export function fieldName(name: string): FieldName {
   const known = table.get(name);
@@ -66,7 +73,18 @@ export function fieldName(name: string): FieldName {
   return field;
 }
 
-/** The value of a field line whose colon is at index `colon`. */
+/**
+ * The value of a field line whose colon is at index `colon`, trimmed.
+ *
+ * @throws {Refusal} 400 when it holds a control other than HTAB.
+ *
+ * @example
+ * ```ts
+ * import { fieldColon, fieldValue } from "./fields.ts";
+ * const line = "Accept: \ttext/plain ";
+ * console.assert(fieldValue(line, fieldColon(line)) === "text/plain");
+ * ```
+ */
 export function fieldValue(line: string, colon: number): string {
   const value = trimOws(line.slice(colon + 1));
   if (CONTROL_IN_VALUE.test(value)) throw new Refusal(BAD_REQUEST, "a field value holds a control character");
@@ -74,9 +92,10 @@ export function fieldValue(line: string, colon: number): string {
 }
 
 /**
- * Index of the colon of a field line.
+ * Index of the colon of a field line. One that begins with white space (obs-fold, RFC 9112 5.2) has no token before it
+ * and is refused by {@linkcode fieldName}.
  *
- * @throws {Refusal} 400 for a line without one, and for a line that begins with white space (obs-fold).
+ * @throws {Refusal} 400 for a line without one.
  */
 export function fieldColon(line: string): number {
   const colon = line.indexOf(":");

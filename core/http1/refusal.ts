@@ -14,10 +14,12 @@ export const URI_TOO_LONG = "414 URI Too Long";
 export const EXPECTATION_FAILED = "417 Expectation Failed";
 export const FIELDS_TOO_LARGE = "431 Request Header Fields Too Large";
 export const NOT_IMPLEMENTED = "501 Not Implemented";
+export const SERVICE_UNAVAILABLE = "503 Service Unavailable";
 export const VERSION_NOT_SUPPORTED = "505 HTTP Version Not Supported";
 
 /** Thrown where a request breaks a rule; caught by the connection, which answers `status` and closes. */
 export class Refusal extends Error {
+  /** Name of the class. */
   override readonly name = "Refusal";
   /** Code and reason phrase for the client. */
   readonly status: string;

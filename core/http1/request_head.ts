@@ -16,7 +16,7 @@ import { BAD_REQUEST, CONTENT_TOO_LARGE, EXPECTATION_FAILED, FIELDS_TOO_LARGE } 
 import { NOT_IMPLEMENTED, Refusal, URI_TOO_LONG, VERSION_NOT_SUPPORTED } from "./refusal.ts";
 import { checkHost, parseTarget, type Target } from "./target.ts";
 
-/** What becomes of fields whose name has an underscore. */
+/** What becomes of fields whose name has an underscore: dropped, a 400, or mapped like those with a dash. */
 export type HeaderMap = "drop" | "refuse" | "dangerous";
 
 /** Limits on what a client may send. All in octets but `limitRequestFields`. */
@@ -68,7 +68,11 @@ export class RequestHead implements RequestLine {
   #hasUpgrade = false;
   #hasType = false;
 
-  /** Takes the request line. */
+  /**
+   * Takes the request line (RFC 9112 3).
+   *
+   * @throws {Refusal} 400 for a malformed one, 505 for another major version, 501 for CONNECT.
+   */
   requestLine(line: string): void {
     const parts = REQUEST_LINE.exec(line);
     if (parts === null) throw badRequestLine(line);
@@ -83,7 +87,11 @@ export class RequestHead implements RequestLine {
     this.#authority = authority;
   }
 
-  /** Takes a field line. */
+  /**
+   * Takes a field line (RFC 9112 5).
+   *
+   * @throws {Refusal} 400 for a malformed one or one too many of its name, 417 for another expectation, 431 for too many.
+   */
   fieldLine(line: string, limits: RequestLimits): void {
     if (++this.fieldCount > limits.limitRequestFields) {
       throw new Refusal(FIELDS_TOO_LARGE, `more than ${limits.limitRequestFields} header fields`);
@@ -130,7 +138,12 @@ export class RequestHead implements RequestLine {
     }
   }
 
-  /** Draws the conclusions, once the empty line behind the head has come. */
+  /**
+   * Draws the conclusions, once the empty line behind the head has come (RFC 9112 6.3 and 9.3).
+   *
+   * @throws {Refusal} 400 for no Host or a framing that can be read in two ways, 413 for too long a body, 501 for a
+   * transfer coding other than chunked.
+   */
   settle(limits: RequestLimits): void {
     if (this.#host === null && this.http11) throw new Refusal(BAD_REQUEST, "HTTP/1.1 without Host");
     this.#settleConnection();

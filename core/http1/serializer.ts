@@ -9,6 +9,7 @@
 
 import { imfFixdate } from "../grammar.ts";
 import type { HeaderList, ResponseHead } from "../seams.ts";
+import { SERVICE_UNAVAILABLE } from "./refusal.ts";
 
 /** How the end of a response body is marked. */
 export type Framing = "none" | "length" | "chunked" | "close";
@@ -23,7 +24,16 @@ export interface HeadContext {
   readonly serverHeader: string;
 }
 
-/** The framing of a response of `length` bytes, null when that is not known. */
+/**
+ * The framing of a response of `length` bytes, null when that is not known (RFC 9112 6.3).
+ *
+ * @example
+ * ```ts
+ * import { framing } from "./serializer.ts";
+ * console.assert(framing(true, 5, false) === "length" && framing(true, null, false) === "chunked");
+ * console.assert(framing(false, null, false) === "close" && framing(true, 5, true) === "none");
+ * ```
+ */
 export function framing(http11: boolean, length: number | null, bodyless: boolean): Framing {
   if (bodyless) return "none";
   if (length !== null) return "length";
@@ -53,7 +63,15 @@ function framingField(head: ResponseHead, length: number | null, how: Framing): 
   return stated ? `Content-Length: ${length}\r\n` : "";
 }
 
-/** An interim response, as latin-1 text. */
+/**
+ * An interim response (RFC 9110 15.2), as latin-1 text.
+ *
+ * @example
+ * ```ts
+ * import { serializeInterim } from "./serializer.ts";
+ * console.assert(serializeInterim("100 Continue", []) === "HTTP/1.1 100 Continue\r\n\r\n");
+ * ```
+ */
 export function serializeInterim(status: string, headers: HeaderList): string {
   return `HTTP/1.1 ${status}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
 }
@@ -61,8 +79,9 @@ export function serializeInterim(status: string, headers: HeaderList): string {
 /** A whole response in the server's own words; the connection closes behind it. */
 export function serializeRefusal(status: string, withBody: boolean): string {
   const body = `${status}\n`;
+  const retry = status === SERVICE_UNAVAILABLE ? "Retry-After: 1\r\n" : "";
   return `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n` +
-    `Date: ${httpDate(Date.now())}\r\nConnection: close\r\n\r\n${withBody ? body : ""}`;
+    `Date: ${httpDate(Date.now())}\r\n${retry}Connection: close\r\n\r\n${withBody ? body : ""}`;
 }
 
 let dateSecond = -1;

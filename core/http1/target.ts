@@ -27,9 +27,22 @@ const IPV4 = new RegExp(`^(?:${OCTET}\\.){3}${OCTET}$`);
 const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i;
 
 /**
- * Checks a Host value or an authority: `uri-host [":" port]`.
+ * Checks a Host value or an authority: `uri-host [":" port]` (RFC 9110 7.2); either part may be empty.
  *
  * @throws {Refusal} 400 when it is anything else.
+ *
+ * @example
+ * ```ts
+ * import { checkHost } from "./target.ts";
+ * for (const good of ["example.org", "[::1]:8000", ""]) checkHost(good);
+ * let refused = false;
+ * try {
+ *   checkHost("a b");
+ * } catch {
+ *   refused = true;
+ * }
+ * console.assert(refused);
+ * ```
  */
 export function checkHost(value: string): void {
   const parts = HOST.exec(value);
@@ -52,7 +65,7 @@ function isIPv6(text: string): boolean {
 }
 
 /**
- * Splits a target. The caller has made sure that it holds neither controls nor spaces.
+ * Splits a target (RFC 9112 3.2). The caller has made sure that it holds neither controls nor spaces.
  *
  * @throws {Refusal} 400 for a target that has none of the forms its method allows, 501 for CONNECT.
  *
