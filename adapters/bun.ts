@@ -6,13 +6,14 @@
 
 import { lookup } from "node:dns/promises";
 import process from "node:process";
-import { backlogError, listenError } from "../core/errors.ts";
+import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
 import type { Host, Listener, ListenOptions } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { type BunSocket, BunTransport } from "./bun_socket.ts";
 import { latin1 } from "./latin1.ts";
+import { refuseOnBun } from "./refusals.ts";
 import { claimPath, releasePath, setMode } from "./unix_path.ts";
 
 /** What Bun tells of the sockets of a listener. */
@@ -57,7 +58,7 @@ export const host: Host = {
   listen: async (options, accept): Promise<Listener> => {
     const { hostname, fd } = options;
     const path = fd === undefined ? options.path : undefined;
-    if (options.backlog !== undefined) throw backlogError(options);
+    refuseOnBun(options);
     if (path !== undefined) await claimPath(path);
     const listener = await listen(options, {
       binaryType: "uint8array",

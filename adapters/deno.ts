@@ -4,13 +4,14 @@
  * @module
  */
 
-import { describeAddress, ListenError, listenError } from "../core/errors.ts";
+import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
 import type { Connection, Host, Listener, ListenOptions, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { type DenoAddr, type DenoConn, DenoTransport } from "./deno_socket.ts";
 import { latin1 } from "./latin1.ts";
+import { refuseOnDeno } from "./refusals.ts";
 
 /** A listening socket. */
 interface DenoListener {
@@ -52,7 +53,7 @@ export const host: Host = {
   },
   listen: async (options, accept): Promise<Listener> => {
     const { hostname, path } = options;
-    refuse(options);
+    refuseOnDeno(options);
     const unix = path === undefined ? undefined : await import("./unix_path.ts"); // loads what TCP does not need
     if (path !== undefined) await unix?.claimPath(path);
     const listener = listen(options);
@@ -70,16 +71,6 @@ export const host: Host = {
     };
   },
 };
-
-/** What Deno would silently do otherwise, or end the process for. */
-function refuse(options: ListenOptions): void {
-  const where = describeAddress(options);
-  const instead = "serve with tsgi/node, which can, under Deno too";
-  if (options.fd !== undefined) {
-    throw new ListenError(where, `Deno.listen takes no file descriptor; ${instead}`, "ENOTSUP");
-  }
-  if (options.reusePort) throw new ListenError(where, `Deno.listen has no stable reusePort; ${instead}`, "ENOTSUP");
-}
 
 function listen(options: ListenOptions): DenoListener {
   const { hostname, port, path, backlog } = options;

@@ -50,7 +50,7 @@ const MARK = 65536; // bytes a response stream holds before the application wait
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
  * @param options Those of `serve` that need no socket.
- * @returns a function from a Request to a promise of a Response; the promise never rejects.
+ * @returns a function from a Request to a promise of a Response. An error of the application is a 500.
  * @throws {ApplicationError} when `app` is no application.
  * @throws {OptionError} for an option with a value it cannot have.
  *

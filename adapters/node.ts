@@ -9,13 +9,14 @@
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import process from "node:process";
-import { backlogError, listenError } from "../core/errors.ts";
+import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
 import type { Connection, Host, Listener, ListenOptions, Peer, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { latin1 } from "./latin1.ts";
 import { BatchedOutput } from "./output.ts";
+import { refuseOnBun } from "./refusals.ts";
 import { claimPath, releasePath, setMode } from "./unix_path.ts";
 
 class NodeTransport extends BatchedOutput implements Transport {
@@ -121,7 +122,7 @@ export const host: Host = {
   },
   listen: async (options, accept) => {
     const { hostname, port, path, fd, backlog, reusePort } = options;
-    if (backlog !== undefined && process.versions.bun !== undefined) throw backlogError(options);
+    if (process.versions.bun !== undefined) refuseOnBun(options);
     if (path !== undefined && fd === undefined) await claimPath(path);
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       new NodeTransport(socket, accept);

@@ -17,9 +17,9 @@ import { ListenError } from "../core/errors.ts";
  * @throws {ListenError} (as a rejection) when a server answers there, or it is no socket.
  */
 export async function claimPath(path: string): Promise<void> {
-  const status = lstatSync(path, { throwIfNoEntry: false });
-  if (status === undefined) return;
-  if (!status.isSocket()) throw new ListenError(`unix:${path}`, "there is a file that is not a socket", "EEXIST");
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isSocket()) throw new ListenError(`unix:${path}`, "there is a file that is not a socket", "EEXIST");
   if (await answers(path)) throw new ListenError(`unix:${path}`, "another server listens there", "EADDRINUSE");
   unlinkSync(path);
 }

@@ -30,11 +30,6 @@ export function listenError(options: ListenOptions, code: string, cause: unknown
   return new ListenError(describeAddress(options), reason as string, code, { cause });
 }
 
-/** The error for a backlog where the runtime would silently take its own, 512. */
-export function backlogError(options: ListenOptions): ListenError {
-  return new ListenError(describeAddress(options), "Bun takes no backlog, its own is 512", "ENOTSUP");
-}
-
 /** Where a server is to listen, for messages. */
 export function describeAddress({ hostname, port, path, fd }: ListenOptions): string {
   if (fd !== undefined) return `file descriptor ${fd}`;

@@ -14,7 +14,7 @@ export interface BodySource {
   wanted(): void;
 }
 
-/** Base of all errors that reading `wsgi.input` gives. What it does not catch becomes a response with its status. */
+/** Base of all errors that reading `wsgi.input` gives. One that the application does not catch is answered with its status. */
 export class InputError extends Error {
   /** Name of the class. */
   override readonly name: string = "InputError";

@@ -90,7 +90,7 @@ export class RequestHead implements RequestLine {
   /**
    * Takes a field line (RFC 9112 5).
    *
-   * @throws {Refusal} 400 for a malformed one or one too many of its name, 417 for another expectation, 431 for too many.
+   * @throws {Refusal} 400 for a malformed, repeated or refused one, 417 for another expectation, 431 for too many.
    */
   fieldLine(line: string, limits: RequestLimits): void {
     if (++this.fieldCount > limits.limitRequestFields) {
