@@ -70,7 +70,7 @@ const runtimes = globalThis as unknown as Runtimes;
 /**
  * Serves an application on the runtime this program runs on, over its own sockets.
  *
- * @param app A function, a class, or an object with `wsgiApp`.
+ * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
  * @param options See {@linkcode ServeOptions}; without any: 127.0.0.1, port from PORT or else 8000.
  * @returns the server, once it listens.
  * @throws {ListenError} (as a rejection) when the address cannot be had.
@@ -102,6 +102,7 @@ export async function serve(app: Application, options?: ServeOptions): Promise<S
  * does not have it (before 24.2).
  *
  * @param meta The module's `import.meta`.
+ * @returns false also where the runtime does not tell which program was started.
  *
  * @example
  * ```ts

@@ -9,7 +9,7 @@ import process from "node:process";
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
-import type { Host, Listener, ListenOptions } from "../core/seams.ts";
+import type { Address, Host, Listener, ListenOptions } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { type BunSocket, BunTransport } from "./bun_socket.ts";
 import { latin1 } from "./latin1.ts";
@@ -29,7 +29,7 @@ interface BunHandlers {
 
 /** A listening socket. */
 interface BunListener {
-  readonly port: number;
+  readonly port?: number;
   stop(closeConnections?: boolean): void;
 }
 
@@ -56,8 +56,7 @@ export const host: Host = {
     return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
   },
   listen: async (options, accept): Promise<Listener> => {
-    const { hostname, fd } = options;
-    const path = fd === undefined ? options.path : undefined;
+    const path = options.fd === undefined ? options.path : undefined;
     refuseOnBun(options);
     if (path !== undefined) await claimPath(path);
     const listener = await listen(options, {
@@ -71,7 +70,7 @@ export const host: Host = {
     });
     if (path !== undefined) setMode(path, options.mode);
     return {
-      address: path === undefined ? { hostname, port: listener.port } : { hostname: "", port: 0, path },
+      address: addressOf(listener, options),
       close: () => {
         listener.stop(false);
         if (path !== undefined) releasePath(path);
@@ -80,6 +79,12 @@ export const host: Host = {
     };
   },
 };
+
+/** Where it listens. Of a descriptor Bun does not tell: then each request says it, from its own connection. */
+function addressOf(listener: BunListener, { hostname, path, fd }: ListenOptions): Address {
+  if (fd !== undefined) return { hostname: "", port: listener.port ?? 0 };
+  return path === undefined ? { hostname, port: listener.port as number } : { hostname: "", port: 0, path };
+}
 
 async function listen(options: ListenOptions, socket: BunHandlers): Promise<BunListener> {
   const { hostname, port, path, fd, reusePort } = options;

@@ -135,6 +135,7 @@ export class BunTransport extends BatchedOutput implements Transport {
 
   end(): void {
     this.flush();
+    this.resume();
     this.#ending = true;
     if (this.#kept.length === 0) this.#sendFin();
   }

@@ -108,6 +108,7 @@ export class DenoTransport extends BatchedOutput implements Transport {
 
   end(): void {
     this.flush();
+    this.resume();
     this.#ending = true;
     if (!this.#writing) queueMicrotask(() => this.#sendFin());
   }

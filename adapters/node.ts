@@ -88,6 +88,7 @@ class NodeTransport extends BatchedOutput implements Transport {
   end(): void {
     this.flush();
     this.#socket.end();
+    this.#socket.resume();
   }
 
   destroy(): void {

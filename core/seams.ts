@@ -114,7 +114,7 @@ export interface Transport {
   resume(): void;
   /** Hands the socket to another connection, which first receives `leftover`, later. Reads again. */
   attach(next: Connection, leftover: Uint8Array): void;
-  /** Sends what is buffered, then FIN. The socket closes by itself once the peer has sent FIN too. */
+  /** Sends what is buffered, then FIN, and reads on. The socket closes by itself once the peer has sent FIN too. */
   end(): void;
   /** Closes at once; what is buffered here is lost, what the system has taken is not. */
   destroy(): void;

@@ -69,6 +69,7 @@ export function connectionTemplate(template: EnvironTemplate, peer: Peer): Envir
   if (peer.remoteAddress !== "") own.REMOTE_ADDR = peer.remoteAddress;
   if (peer.remotePort !== "") own.REMOTE_PORT = peer.remotePort;
   if (isWildcard(own.SERVER_NAME as string) && peer.localAddress !== "") own.SERVER_NAME = peer.localAddress;
+  if (own.SERVER_PORT === "0" && peer.localPort !== "") own.SERVER_PORT = peer.localPort;
   return own;
 }
 

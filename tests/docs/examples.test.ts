@@ -12,7 +12,7 @@ import { allBlocks, type Block, documentedSources, exampleSections, writeBlocks 
 import { MARK, type Result } from "./run.ts";
 
 const runtimes: readonly Runtime[] = ["node", "deno", "bun"];
-const DEADLINE = 18_000; // ms for all examples on one runtime
+const DEADLINE = 15_000; // ms for all examples on one runtime
 const root = projectPath("");
 const dist = projectPath("dist"); // not in the repository, and no other tool looks in; Node refuses node_modules
 
@@ -118,7 +118,8 @@ describe("types", () => {
   });
 
   test("nothing else is wrong", () => {
-    expect(typeErrors).toBe("");
+    const ofBlocks = (line: string): boolean => blocks.some(({ file }) => line.startsWith(`${file}(`));
+    expect(typeErrors.split("\n").filter((line) => line !== "" && !ofBlocks(line))).toEqual([]);
   });
 });
 
