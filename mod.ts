@@ -19,6 +19,7 @@
 import type { Application } from "./core/gateway/types.ts";
 import type { ServeOptions } from "./core/options.ts";
 import type { Server } from "./core/server.ts";
+import { type SimpleServer, startSimpleServer } from "./core/simple_server.ts";
 
 export type {
   Application,
@@ -35,6 +36,7 @@ export type { Address, Connection, HeaderList, Hijacked, Peer, Transport } from 
 export type { ServeOptions } from "./core/options.ts";
 export type { HeaderMap } from "./core/http1/request_head.ts";
 export type { Server, ShutdownOptions } from "./core/server.ts";
+export type { SimpleServer } from "./core/simple_server.ts";
 export type { ErrorStream } from "./core/gateway/errors.ts";
 export type { GatewayRequest } from "./core/gateway/request.ts";
 export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
@@ -89,12 +91,47 @@ const runtimes = globalThis as unknown as Runtimes;
  * ```
  */
 export async function serve(app: Application, options?: ServeOptions): Promise<Server> {
-  const adapter = runtimes.Deno !== undefined
-    ? await import("./adapters/deno.ts")
-    : runtimes.Bun !== undefined
-    ? await import("./adapters/bun.ts")
-    : await import("./adapters/node.ts");
-  return adapter.serve(app, options);
+  return (await adapter()).serve(app, options);
+}
+
+/**
+ * A server as `wsgiref.simple_server.make_server` makes it: it is bound at once, and serves when it is told to.
+ *
+ * @param host Name or address to listen on.
+ * @param port Port to listen on; 0 for a free one.
+ * @param app The application; `setApp` changes it.
+ * @param options See {@linkcode ServeOptions}; signals are left alone unless `handleSignals` is true.
+ * @throws {ListenError} (as a rejection) when the address cannot be had.
+ * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
+ * @throws {ApplicationError} (as a rejection) when `app` is no application.
+ *
+ * @example
+ * ```ts
+ * import { makeServer } from "tsgi";
+ * const server = await makeServer("127.0.0.1", 0, (_environ, startResponse) => {
+ *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+ *   return "hello\n";
+ * });
+ * const answer = fetch(`http://127.0.0.1:${server.address.port}/`);
+ * await server.handleRequest();
+ * console.assert(await (await answer).text() === "hello\n");
+ * await server.shutdown({ timeout: 0 });
+ * ```
+ */
+export async function makeServer(
+  host: string,
+  port: number,
+  app: Application,
+  options?: Omit<ServeOptions, "hostname" | "port">,
+): Promise<SimpleServer> {
+  return startSimpleServer((await adapter()).host, host, port, app, options);
+}
+
+/** The adapter of the runtime this program runs on; the others are not loaded. */
+function adapter(): Promise<typeof import("./adapters/node.ts")> {
+  if (runtimes.Deno !== undefined) return import("./adapters/deno.ts");
+  if (runtimes.Bun !== undefined) return import("./adapters/bun.ts");
+  return import("./adapters/node.ts");
 }
 
 /**

@@ -70,7 +70,14 @@ export async function startServer(host: Host, app: Application, options: ServeOp
   return server;
 }
 
-class RunningServer implements Server {
+/** A connection that has been accepted and not been let in yet. */
+interface Guest {
+  readonly connection: Http1Connection;
+  readonly transport: Transport;
+}
+
+/** A server in full: what `serve` shows a part of. */
+export class RunningServer implements Server {
   readonly finished: Promise<void>;
   readonly #host: Host;
   readonly #settings: Settings;
@@ -78,6 +85,10 @@ class RunningServer implements Server {
   readonly #errors: ErrorStream;
   readonly #connections = new Map<Connection, Transport>();
   readonly #turnedAway = new Set<Connection>(); // of those: told 503, and on their way out
+  readonly #tickets: (() => void)[] = []; // of handleOne: who is told when that connection is done
+  readonly #ended = new Map<Connection, () => void>();
+  #waiting: Guest[] = [];
+  #open: boolean; // connections are let in as they come
   #config: Http1Config | undefined;
   #listener: Listener | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -89,8 +100,10 @@ class RunningServer implements Server {
   #cutAt = Infinity;
   #finish: () => void = () => {};
 
-  constructor(host: Host, app: Application, all: Settings) {
+  /** A server of `app`; unless `open`, connections wait until `openUp` or `handleOne`. */
+  constructor(host: Host, app: Application, all: Settings, open = true) {
     this.#host = host;
+    this.#open = open;
     this.#settings = all;
     this.#errors = new ErrorStream(all.errorLog);
     this.#gateway = createGateway(app, this.#errors, all, host);
@@ -101,6 +114,28 @@ class RunningServer implements Server {
     return (this.#listener as Listener).address;
   }
 
+  /** Serves another application from the next request on. */
+  set app(app: Application) {
+    this.#gateway.app = asFunction(app);
+  }
+
+  /** Lets in the connections that wait, and those to come. */
+  openUp(): void {
+    this.#open = true;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { transport } of waiting) transport.resume();
+  }
+
+  /** Lets in one connection for one request; settles when it is gone. */
+  handleOne(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#tickets.push(resolve);
+      this.#letIn();
+    });
+  }
+
+  /** Listens. */
   async listen(): Promise<void> {
     const all = this.#settings;
     this.#listener = await this.#host.listen(all, (transport) => this.#accept(transport));
@@ -121,6 +156,8 @@ class RunningServer implements Server {
     if (!this.#stopping) {
       this.#stopping = true;
       for (const connection of this.#connections.keys()) connection.shutdown();
+      for (const { transport } of this.#waiting) transport.reset(); // nobody will ever let them in
+      for (const resolve of this.#tickets.splice(0)) resolve();
       this.#close();
     }
     this.#tick();
@@ -144,8 +181,22 @@ class RunningServer implements Server {
       this.#turnedAway.add(connection);
       connection.turnAway();
     }
+    if (!this.#open) {
+      transport.pause();
+      this.#waiting.push({ connection, transport });
+      this.#letIn();
+    }
     if (this.#stopping) connection.shutdown(); // it was accepted while the listener was being closed
     return connection;
+  }
+
+  #letIn(): void {
+    while (this.#tickets.length > 0 && this.#waiting.length > 0) {
+      const { connection, transport } = this.#waiting.shift() as Guest;
+      this.#ended.set(connection, this.#tickets.shift() as () => void);
+      connection.serveOne();
+      transport.resume();
+    }
   }
 
   #http1(address: Address): Http1Config {
@@ -166,6 +217,9 @@ class RunningServer implements Server {
       forget: (connection) => {
         this.#connections.delete(connection);
         this.#turnedAway.delete(connection);
+        if (this.#waiting.length > 0) this.#waiting = this.#waiting.filter((guest) => guest.connection !== connection);
+        this.#ended.get(connection)?.();
+        this.#ended.delete(connection);
         this.#settle();
       },
     };

@@ -44,7 +44,7 @@ export class RequestTimeoutError extends Error {
 /** What invocations of one server share. */
 export interface Gateway {
   /** The application in its function form. */
-  readonly app: ApplicationFunction;
+  app: ApplicationFunction;
   /** Where failures are reported. */
   readonly errors: ErrorStream;
   /** Bytes that `wsgi.input.readline()` reads at most when it is given no size. */

@@ -78,6 +78,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   #bodyBegun = false; // bytes of the body have arrived
   #continued = false; // 100 Continue has been sent
   #requests = 0;
+  #maxRequests: number;
   #bodyBytes = 0; // of all requests: the progress of input
   #drained = 0;
   #held: Uint8Array = NO_BYTES; // our own copy
@@ -95,6 +96,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   constructor(transport: Transport, config: Http1Config) {
     this.#transport = transport;
     this.#config = config;
+    this.#maxRequests = config.maxRequestsPerConnection;
     this.#parser = new HeadParser(config, config.latin1);
     this.#exchange = new Http1Exchange(transport, this, config.serverHeader);
     this.#template = connectionTemplate(config.template, transport.peer);
@@ -133,6 +135,11 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   turnAway(): void {
     this.#exchange.begin(new RequestHead());
     this.#exchange.refuse(SERVICE_UNAVAILABLE);
+  }
+
+  /** The next request is the last one. */
+  serveOne(): void {
+    this.#maxRequests = 1;
   }
 
   shutdown(): void {
@@ -297,7 +304,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   #begin(head: RequestHead): void {
     const config = this.#config;
     this.#request = head;
-    if (++this.#requests >= config.maxRequestsPerConnection) this.#stopping = true;
+    if (++this.#requests >= this.#maxRequests) this.#stopping = true;
     this.#continued = false;
     this.#bodyBegun = false;
     this.#exchange.begin(head);

@@ -39,6 +39,13 @@ describe.each<Runtime>(["node", "deno", "bun"])("%s", (runtime) => {
     expect(await run(runtime, "IPv6")).toMatchObject({ code: 0, stdout: "served\n" });
   });
 
+  it("makeServer answers a request at a time, changes its application, and serves for ever until shutdown", async () => {
+    expect(await run(runtime, "makeServer")).toMatchObject({
+      code: 0,
+      stdout: "served close | served close | false\nchanged null | changed null\ncut\n",
+    });
+  });
+
   it("shutdown without a time-out ends idle connections", async () => {
     expect(await run(runtime, "shutdown at once")).toMatchObject({ code: 0, stdout: "done\n" });
   });

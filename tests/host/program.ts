@@ -1,7 +1,7 @@
 /** What a user's program does that cannot serve: the first argument says why. Nothing is caught. */
 
 import process from "node:process";
-import { type Application, serve, type ServeOptions } from "../../mod.ts";
+import { type Application, makeServer, serve, type ServeOptions } from "../../mod.ts";
 
 const app: Application = (_environ, startResponse) => {
   startResponse("200 OK", [["Content-Type", "text/plain"]]);
@@ -36,6 +36,43 @@ switch (process.argv[2]) {
     console.log(await response.text());
     await server.shutdown({ timeout: 0 });
     await server.finished;
+    break;
+  }
+  case "makeServer": {
+    const server = await makeServer("127.0.0.1", 0, app);
+    const base = `http://127.0.0.1:${server.address.port}/`;
+    const get = (): Promise<string> =>
+      fetch(base).then(async (response) => `${await response.text()} ${response.headers.get("connection")}`);
+    // One request each, of connections that were there before and after it was asked for.
+    const early = get();
+    await server.handleRequest();
+    const one = server.handleRequest();
+    const late = await get();
+    await one;
+    let answered = false;
+    const third = get().then((text) => {
+      answered = true;
+      return text;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    console.log(await early, "|", late, "|", answered);
+    server.setApp((_environ, startResponse) => {
+      startResponse("200 OK", []);
+      return ["changed"];
+    });
+    const forever = server.serveForever();
+    console.log(await third, "|", await get());
+    await server.shutdown();
+    await forever;
+    const unserved = await makeServer("127.0.0.1", 0, app);
+    const nobody = fetch(`http://127.0.0.1:${unserved.address.port}/`).then(() => "answered", () => "cut");
+    const waiting = unserved.handleRequest();
+    await waiting;
+    await nobody;
+    const left = fetch(`http://127.0.0.1:${unserved.address.port}/`).then(() => "answered", () => "cut");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await unserved.shutdown();
+    console.log(await left);
     break;
   }
   case "shutdown at once": {
