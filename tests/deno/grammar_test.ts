@@ -44,7 +44,7 @@ Deno.test("grammar: latin-1 goes there and back, every octet", () => {
 
 Deno.test("errors: a message says what was wrong, where, and what was expected", () => {
   const error = assertThrows(() => {
-    throw new ListenError("127.0.0.1", 80, "permission denied", "EACCES");
+    throw new ListenError("127.0.0.1:80", "permission denied", "EACCES");
   }, ListenError);
   assertStringIncludes(error.message, "127.0.0.1:80");
   assertStringIncludes(new OptionError("backlog", "a positive integer", -1).message, "got number -1");
