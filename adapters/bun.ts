@@ -14,6 +14,7 @@ import { type Server, startServer } from "../core/server.ts";
 import { type BunSocket, BunTransport } from "./bun_socket.ts";
 import { latin1 } from "./latin1.ts";
 import { refuseOnBun } from "./refusals.ts";
+import { writeStderr } from "./stderr.ts";
 import { claimPath, releasePath, setMode } from "./unix_path.ts";
 
 /** What Bun tells of the sockets of a listener. */
@@ -49,7 +50,7 @@ export const host: Host = {
   runtime: "bun",
   latin1,
   turn: (callback) => void setImmediate(callback),
-  stderr: (text) => void process.stderr.write(text),
+  stderr: writeStderr,
   env: (name) => process.env[name],
   onSignal: (listener) => {
     process.on("SIGINT", listener).on("SIGTERM", listener);

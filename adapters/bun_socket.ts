@@ -81,7 +81,7 @@ export class BunTransport extends BatchedOutput implements Transport {
       this.#needsDrain = false;
       this.feed(() => this.#connection?.drained());
     }
-    if (this.#ending) this.#sendFin();
+    if (this.#ending && this.#kept.length === 0) this.#sendFin();
   }
 
   close(error?: Error): void {
@@ -128,6 +128,7 @@ export class BunTransport extends BatchedOutput implements Transport {
   }
 
   attach(next: Connection, leftover: Uint8Array): void {
+    if (this.#closed) return queueMicrotask(() => next.closed());
     this.#connection = next;
     if (leftover.length > 0) this.#arrived.unshift(leftover);
     this.resume();

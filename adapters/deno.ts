@@ -36,13 +36,17 @@ declare const Deno: DenoGlobal;
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const ACCEPT_RETRY = 100; // ms to wait when there are no descriptors left
+const MOST_FAILURES = 64; // of accept in a row, before it is not the clients' doing
 
 /** The host Deno. */
 export const host: Host = {
   runtime: "deno",
   latin1,
   turn: (callback) => void setTimeout(callback, 0),
-  stderr: (text) => void Deno.stderr.writeSync(new TextEncoder().encode(text)),
+  stderr: (text) => {
+    let bytes = new TextEncoder().encode(text);
+    while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));
+  },
   env: (name) => {
     const granted = Deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
     return granted ? Deno.env.get(name) : undefined; // asking without permission would stop at a prompt
@@ -89,13 +93,25 @@ async function acceptLoop(
   accept: (transport: Transport) => Connection,
   state: { readonly closed: boolean },
 ): Promise<void> {
-  while (!state.closed) {
+  for (let failures = 0; !state.closed;) {
     try {
-      new DenoTransport(await listener.accept(), accept);
-    } catch {
-      // The listener was closed, a client left before it was accepted, or there are no descriptors left.
-      if (!state.closed) await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY));
+      open(await listener.accept(), accept);
+      failures = 0;
+    } catch (error) {
+      // A client that has left before it was accepted costs nothing; for want of descriptors there is a wait.
+      const shortage = /^E(MFILE|NFILE|NOBUFS|NOMEM)$/.test((error as { code?: string }).code ?? "");
+      const wait = shortage || ++failures > MOST_FAILURES;
+      if (wait && !state.closed) await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY));
     }
+  }
+}
+
+function open(conn: DenoConn, accept: (transport: Transport) => Connection): void {
+  try {
+    new DenoTransport(conn, accept);
+  } catch (error) {
+    conn.close();
+    throw error;
   }
 }
 

@@ -99,6 +99,7 @@ export class DenoTransport extends BatchedOutput implements Transport {
   }
 
   attach(next: Connection, leftover: Uint8Array): void {
+    if (this.#closed) return queueMicrotask(() => next.closed());
     this.#connection = next;
     queueMicrotask(() => {
       if (leftover.length > 0) this.feed(() => this.#connection?.receive(leftover));

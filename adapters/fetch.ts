@@ -219,6 +219,7 @@ class FetchExchange implements Exchange, BodySource {
   }
 
   #departed(): void {
+    this.#resolve(new Response(null, { status: 500 })); // for nobody, but a handler is expected to settle
     this.#body.fail(new InputClosedError("The client closed the connection"));
     this.#invocation?.departed();
   }

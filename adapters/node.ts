@@ -17,6 +17,7 @@ import { type Server, startServer } from "../core/server.ts";
 import { latin1 } from "./latin1.ts";
 import { BatchedOutput } from "./output.ts";
 import { refuseOnBun } from "./refusals.ts";
+import { writeStderr } from "./stderr.ts";
 import { claimPath, releasePath, setMode } from "./unix_path.ts";
 
 class NodeTransport extends BatchedOutput implements Transport {
@@ -78,6 +79,7 @@ class NodeTransport extends BatchedOutput implements Transport {
   }
 
   attach(next: Connection, leftover: Uint8Array): void {
+    if (this.#socket.destroyed) return queueMicrotask(() => next.closed());
     this.#connection = next;
     queueMicrotask(() => {
       if (leftover.length > 0) this.feed(() => this.#connection?.receive(leftover));
@@ -109,7 +111,7 @@ export const host: Host = {
   runtime: "node",
   latin1,
   turn: (callback) => void setImmediate(callback),
-  stderr: (text) => void process.stderr.write(text),
+  stderr: writeStderr,
   env: (name) => {
     try {
       return process.env[name];

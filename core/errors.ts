@@ -72,6 +72,14 @@ export class OptionError extends Error {
  * ```
  */
 export function describe(value: unknown): string {
+  try {
+    return describeValue(value);
+  } catch {
+    return "a value that cannot be looked at";
+  }
+}
+
+function describeValue(value: unknown): string {
   switch (typeof value) {
     case "string":
       return `string ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value)}`;

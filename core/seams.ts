@@ -134,7 +134,7 @@ export interface Connection {
   closed(error?: unknown): void;
   /** Finish what runs, then close; accept no further request. */
   shutdown(): void;
-  /** The coarse clock: milliseconds, monotonic. Called about once a second. */
+  /** The coarse clock: milliseconds, monotonic. Called about twice a second. */
   tick(now: number): void;
 }
 

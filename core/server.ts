@@ -14,6 +14,7 @@ import type { Application } from "./gateway/types.ts";
 import type { Http1Config } from "./http1/config.ts";
 import { Http1Connection } from "./http1/connection.ts";
 import { errorText, OptionError } from "./errors.ts";
+import { GuardedConnection } from "./hijacked.ts";
 import { type ServeOptions, type Settings, settings } from "./options.ts";
 import type { Address, Connection, Host, Listener, Transport } from "./seams.ts";
 
@@ -145,8 +146,13 @@ export class RunningServer implements Server {
     if (all.handleSignals) this.#ignoreSignals = this.#host.onSignal(stop);
     if (all.signal?.aborted === true) stop();
     else all.signal?.addEventListener("abort", stop, { once: true });
-    if (all.onListen !== undefined) all.onListen(this.address);
-    else this.#host.stderr(`Listening on ${url(this.address)} (tsgi on ${this.#host.runtime})\n`);
+    try {
+      if (all.onListen !== undefined) all.onListen(this.address);
+      else this.#host.stderr(`Listening on ${url(this.address)} (tsgi on ${this.#host.runtime})\n`);
+    } catch (error) {
+      await this.shutdown({ timeout: 0 }); // nobody will have this server
+      throw error;
+    }
   }
 
   shutdown(options: ShutdownOptions = {}): Promise<void> {
@@ -214,15 +220,26 @@ export class RunningServer implements Server {
         errors: this.#errors,
       }),
       latin1: (bytes, start, end) => this.#host.latin1(bytes, start, end),
-      forget: (connection) => {
-        this.#connections.delete(connection);
-        this.#turnedAway.delete(connection);
-        if (this.#waiting.length > 0) this.#waiting = this.#waiting.filter((guest) => guest.connection !== connection);
-        this.#ended.get(connection)?.();
-        this.#ended.delete(connection);
-        this.#settle();
-      },
+      forget: (connection) => this.#forget(connection),
+      adopt: (old, next, transport) => this.#adopt(old, next, transport),
     };
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#turnedAway.delete(connection);
+    if (this.#waiting.length > 0) this.#waiting = this.#waiting.filter((guest) => guest.connection !== connection);
+    this.#ended.get(connection)?.();
+    this.#ended.delete(connection);
+    this.#settle();
+  }
+
+  #adopt(old: Connection, next: Connection, transport: Transport): Connection {
+    const guarded: Connection = new GuardedConnection(next, transport, this.#errors, () => this.#forget(guarded));
+    this.#connections.set(guarded, transport);
+    this.#forget(old);
+    if (this.#stopping) guarded.shutdown();
+    return guarded;
   }
 
   #tick(): void {

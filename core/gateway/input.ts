@@ -130,7 +130,7 @@ export class InputStream implements AsyncIterable<Uint8Array> {
         this.#operation(undefined, 1, async () => {
           if (!this.#body.has(1)) await this.#until(1, () => this.#body.has(1), () => undefined);
           return this.#body.buffered > 0
-            ? { done: false, value: this.#body.takeChunk() }
+            ? { done: false, value: this.#body.takeBlock() }
             : { done: true, value: undefined };
         }),
     };

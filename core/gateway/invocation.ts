@@ -62,7 +62,8 @@ const GO = 0;
 const WAIT = 1;
 const STOP = 2;
 
-const TURN_BYTES = 1024 * 1024;
+const TURN_BYTES = 1024 * 1024; // after which other connections have their turn
+const BLOCK_COST = 256; // bytes that a block counts for at least
 const RETURN_DEADLINE = 5000; // ms that a stopped async iterator has before close() is called all the same
 
 /** One call of an application. */
@@ -211,7 +212,7 @@ export class Invocation implements RequestState {
   #write(chunk: unknown): Promise<void> | undefined {
     if (this.#returned) throw new WriteError("write: called after the application has returned");
     const bytes = blockBytes(chunk, "write");
-    if (this.#departure !== undefined) return undefined;
+    if (this.#departure !== undefined) return handled(Promise.reject(this.#departure));
     if (this.#exchange === undefined) throw new WriteError("write: the response has ended");
     if (this.#unawaited > 0 && this.#unawaited + bytes.length > this.#gateway.writeBufferLimit) {
       throw new WriteError(
@@ -219,19 +220,18 @@ export class Invocation implements RequestState {
       );
     }
     if (!this.#headSent) this.#sendHead();
-    if (bytes.length === 0 || this.#bodyless) return undefined;
+    if (bytes.length === 0 || this.#bodyless) return this.#nextTurn(bytes);
     const fits = bytes.length <= this.#remaining;
     const flowing = this.#send(bytes);
     if (!fits) throw new WriteError(`write: more bytes than the Content-Length of ${this.#head?.contentLength}`);
-    if (flowing) return undefined;
+    if (flowing) return this.#nextTurn(bytes);
     this.#unawaited += bytes.length;
-    const drained = this.#untilDrained();
-    drained.catch(() => {});
-    return drained;
+    return this.#untilDrained();
   }
 
   /** Takes what the application returned, or what its promise gave. */
   #respond(body: unknown): void {
+    if (this.#returned) return; // a promise of a library's own that settles twice
     this.#returned = true;
     this.#body = body;
     if (this.#exchange === undefined) return this.#release(); // departed, hijacked, or failed by excInfo
@@ -333,6 +333,7 @@ export class Invocation implements RequestState {
     if (this.#exchange === undefined) return STOP; // the application failed the response while making the block
     this.#requireStart();
     const bytes = blockBytes(chunk, "The body");
+    this.#turnBytes += Math.max(bytes.length, BLOCK_COST);
     if (bytes.length === 0) return GO;
     if (!this.#headSent) this.#sendHead();
     if (this.#bodyless) return STOP;
@@ -342,8 +343,13 @@ export class Invocation implements RequestState {
       this.#log(`the body is longer than its Content-Length of ${this.#head?.contentLength}; the rest was not sent`);
       return STOP;
     }
-    this.#turnBytes += bytes.length;
     return flowing ? GO : WAIT;
+  }
+
+  /** For `write()`: undefined, or a promise of the next turn of the event loop when this one has had its share. */
+  #nextTurn(bytes: Uint8Array): Promise<void> | undefined {
+    this.#turnBytes += Math.max(bytes.length, BLOCK_COST);
+    return this.#turnIsOver() ? new Promise((resolve) => this.#gateway.turn(resolve)) : undefined;
   }
 
   #turnIsOver(): boolean {
@@ -410,8 +416,7 @@ export class Invocation implements RequestState {
       if (error !== this.#failure && !this.#followsDeparture(error)) this.#log(errorText(error));
     } else {
       this.#failure = error;
-      const known = error instanceof InputError || error instanceof RequestTimeoutError;
-      const status = known ? error.status : "500 Internal Server Error";
+      const status = statusOf(error);
       this.#log(status.startsWith("500") ? errorText(error) : `${status}: ${(error as Error).message}`);
       if (!this.#headSent) exchange.refuse(status);
       else if (this.#remaining === 0) exchange.end(); // all that was promised has been sent
@@ -422,8 +427,12 @@ export class Invocation implements RequestState {
 
   /** Whether an error only says what is known: that the client has gone. */
   #followsDeparture(error: unknown): boolean {
-    return this.#departure !== undefined &&
-      (error === this.#departure || error instanceof InputError || (error as Error | null)?.name === "AbortError");
+    if (this.#departure === undefined) return false;
+    try {
+      return error === this.#departure || error instanceof InputError || (error as Error | null)?.name === "AbortError";
+    } catch {
+      return false;
+    }
   }
 
   /** Stops the iterator if it is not exhausted, then calls `close()`; once, and not while the application runs. */
@@ -432,15 +441,13 @@ export class Invocation implements RequestState {
     this.#released = true;
     const iterator = this.#iterator;
     this.#iterator = undefined;
-    let stopping: unknown;
     try {
-      if (iterator !== undefined) stopping = iterator.return?.();
-      else if (!this.#pulled) stopping = cancelled(this.#body);
+      const stopping = iterator !== undefined ? iterator.return?.() : this.#pulled ? undefined : cancelled(this.#body);
+      if (isThenable(stopping)) return this.#closeAfter(stopping);
     } catch (error) {
       this.#log(errorText(error));
     }
-    if (isThenable(stopping)) this.#closeAfter(stopping);
-    else this.#close();
+    this.#close();
   }
 
   #closeAfter(stopping: PromiseLike<unknown>): void {
@@ -452,7 +459,7 @@ export class Invocation implements RequestState {
       this.#close();
     };
     const deadline = setTimeout(close, RETURN_DEADLINE);
-    stopping.then(close, (error) => {
+    Promise.resolve(stopping).then(close, (error) => {
       if (!this.#followsDeparture(error)) this.#log(errorText(error));
       close();
     });
@@ -470,6 +477,23 @@ export class Invocation implements RequestState {
   }
 
   #log(text: string): void {
-    this.#gateway.errors.write(`tsgi: ${this.#method} ${this.#uri}: ${text}\n`);
+    const uri = this.#uri.replace(/[^\x21-\x7e]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16)}`);
+    this.#gateway.errors.write(`tsgi: ${this.#method} ${uri}: ${text}\n`);
   }
+}
+
+/** What the client is told of an error. Never throws, whatever was thrown. */
+function statusOf(error: unknown): string {
+  try {
+    if (error instanceof InputError || error instanceof RequestTimeoutError) return error.status;
+  } catch {
+    // A revoked proxy, for one.
+  }
+  return "500 Internal Server Error";
+}
+
+/** Marks a promise as handled, so that one nobody awaits does not end the process. */
+function handled(promise: Promise<void>): Promise<void> {
+  promise.catch(() => {});
+  return promise;
 }

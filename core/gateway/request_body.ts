@@ -60,13 +60,18 @@ export class InputClosedError extends InputError {
   override readonly name = "InputClosedError";
 }
 
+const GATHER_LIMIT = 1024; // bytes: a larger piece is a block of its own
+const GATHER_SIZE = 4096;
+const NOTHING = new Uint8Array(0);
 const NEVER_WANTED: BodySource = { wanted() {} };
 
 /** The queue of one request's body. */
 export class RequestBody {
   readonly #source: BodySource;
-  #chunks: Uint8Array[] = [];
-  #offset = 0; // of the first chunk: what has been taken
+  #blocks: Uint8Array[] = [];
+  #first = 0; // index of the oldest block that is left
+  #offset = 0; // of that block: what has been taken
+  #room: Uint8Array | undefined; // the memory of the last block, while small pieces may be added to it
   #buffered = 0;
   #finished = false;
   #error: Error | undefined;
@@ -96,12 +101,30 @@ export class RequestBody {
     return this.#demand > this.#buffered;
   }
 
-  /** Adds bytes, which belong to the body from then on. */
-  push(bytes: Uint8Array): void {
-    if (this.#error !== undefined || bytes.length === 0) return;
-    this.#chunks.push(bytes);
-    this.#buffered += bytes.length;
+  /** Adds a copy of `bytes[start, end)`. Small pieces are gathered, so that many of them cost no more than their bytes. */
+  push(bytes: Uint8Array, start: number = 0, end: number = bytes.length): void {
+    if (this.#error !== undefined || start === end) return;
+    this.#buffered += end - start;
+    if (end - start > GATHER_LIMIT) {
+      this.#room = undefined;
+      this.#blocks.push(copyOf(bytes, start, end));
+    } else {
+      this.#gather(bytes, start, end);
+    }
     this.#awaken();
+  }
+
+  #gather(bytes: Uint8Array, start: number, end: number): void {
+    const last = this.#room === undefined ? undefined : this.#blocks.at(-1);
+    const filled = last === undefined ? 0 : last.length;
+    if (this.#room === undefined || filled + end - start > this.#room.length) {
+      this.#room = new Uint8Array(GATHER_SIZE);
+      this.#room.set(bytes.subarray(start, end));
+      this.#blocks.push(this.#room.subarray(0, end - start));
+    } else {
+      this.#room.set(bytes.subarray(start, end), filled);
+      this.#blocks[this.#blocks.length - 1] = this.#room.subarray(0, filled + end - start);
+    }
   }
 
   /** All bytes have been pushed. */
@@ -121,8 +144,10 @@ export class RequestBody {
 
   /** Drops what is here; later looks throw {@linkcode InputClosedError}. */
   discard(reason: string): void {
-    this.#chunks = [];
+    this.#blocks = [];
+    this.#first = 0;
     this.#offset = 0;
+    this.#room = undefined;
     this.#buffered = 0;
     this.#demand = 0;
     this.#error ??= new InputClosedError(`wsgi.input cannot be read any more: ${reason}`);
@@ -144,42 +169,53 @@ export class RequestBody {
   take(count: number): Uint8Array {
     const size = Math.min(count, this.#buffered);
     this.#demand = 0;
-    const first = this.#chunks[0];
+    const first = this.#blocks[this.#first];
+    this.#buffered -= size;
     if (first !== undefined && this.#offset === 0 && first.length === size) {
-      this.#chunks.shift();
-      this.#buffered -= size;
+      this.#shift();
       return first;
     }
     const taken = new Uint8Array(size);
     for (let filled = 0; filled < size;) {
-      const chunk = this.#chunks[0] as Uint8Array;
-      const end = Math.min(chunk.length, this.#offset + size - filled);
-      taken.set(chunk.subarray(this.#offset, end), filled);
+      const block = this.#blocks[this.#first] as Uint8Array;
+      const end = Math.min(block.length, this.#offset + size - filled);
+      taken.set(block.subarray(this.#offset, end), filled);
       filled += end - this.#offset;
       this.#offset = end;
-      if (end === chunk.length) {
-        this.#chunks.shift();
-        this.#offset = 0;
-      }
+      if (end === block.length) this.#shift();
     }
-    this.#buffered -= size;
     return taken;
   }
 
-  /** Takes the bytes of the oldest push that are left, without copying where it can. */
-  takeChunk(): Uint8Array {
-    return this.take((this.#chunks[0]?.length ?? 0) - this.#offset);
+  /** Removes the oldest block. */
+  #shift(): void {
+    this.#offset = 0;
+    this.#blocks[this.#first++] = NOTHING;
+    if (this.#first === this.#blocks.length) {
+      this.#blocks = [];
+      this.#first = 0;
+      this.#room = undefined; // whoever took the block has its memory
+    } else if (this.#first >= 256) {
+      this.#blocks = this.#blocks.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+
+  /** Takes what is left of the oldest block, without copying where it can. */
+  takeBlock(): Uint8Array {
+    return this.take((this.#blocks[this.#first]?.length ?? 0) - this.#offset);
   }
 
   /** Index of `byte` among the bytes that are here, from index `from` on; -1 when it is not there. */
   indexOf(byte: number, from: number): number {
     let base = -this.#offset;
-    for (const chunk of this.#chunks) {
-      if (base + chunk.length > from) {
-        const at = chunk.indexOf(byte, Math.max(from - base, 0));
+    for (let i = this.#first; i < this.#blocks.length; i++) {
+      const block = this.#blocks[i] as Uint8Array;
+      if (base + block.length > from) {
+        const at = block.indexOf(byte, Math.max(from - base, 0));
         if (at >= 0) return base + at;
       }
-      base += chunk.length;
+      base += block.length;
     }
     return -1;
   }
@@ -202,4 +238,11 @@ export class RequestBody {
     this.#waiting = undefined;
     wake();
   }
+}
+
+/** A copy that is a plain Uint8Array, whatever class of array a host has lent. */
+function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const copy = new Uint8Array(end - start);
+  copy.set(bytes.subarray(start, end));
+  return copy;
 }

@@ -56,7 +56,7 @@ export class LengthDecoder implements BodyDecoder {
   decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody | undefined): number {
     const stop = Math.min(end, start + this.#remaining);
     this.#remaining -= stop - start;
-    sink?.push(bytes.slice(start, stop));
+    sink?.push(bytes, start, stop);
     return stop;
   }
 }
@@ -117,7 +117,7 @@ export class ChunkedDecoder implements BodyDecoder {
       switch (this.#state) {
         case DATA: {
           const stop = Math.min(end, at + this.#remaining);
-          sink?.push(bytes.slice(at, stop));
+          sink?.push(bytes, at, stop);
           this.#remaining -= stop - at;
           at = stop;
           if (this.#remaining === 0) this.#state = DATA_CR;
@@ -164,7 +164,7 @@ export class ChunkedDecoder implements BodyDecoder {
     const parts = CHUNK_LINE.exec(line);
     if (parts === null) throw new MalformedBodyError("A chunk-size line is malformed");
     const digits = (parts[1] as string).replace(/^0+/, "");
-    this.#extensions += (parts[2] as string).length;
+    this.#extensions += line.length - Math.max(1, digits.length); // with the zeros before the size
     if (this.#extensions > EXTENSIONS_LIMIT) {
       throw new BodyTooLargeError(`Chunk extensions of more than ${EXTENSIONS_LIMIT} bytes`);
     }

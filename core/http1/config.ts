@@ -6,7 +6,7 @@
 
 import type { EnvironTemplate } from "../gateway/environ.ts";
 import type { Gateway } from "../gateway/invocation.ts";
-import type { Connection } from "../seams.ts";
+import type { Connection, Transport } from "../seams.ts";
 import type { RequestLimits } from "./request_head.ts";
 
 /** For how long a connection waits, in seconds; Infinity for ever. */
@@ -39,6 +39,8 @@ export interface Http1Config extends RequestLimits, Timeouts {
   readonly serverHeader: string;
   /** The host's decoder. */
   latin1(bytes: Uint8Array, start: number, end: number): string;
-  /** Called when a connection is gone, or hijacked: the server need not think of it any more. */
+  /** Called when a connection is gone. */
   forget(connection: Connection): void;
+  /** Called when a hijacked socket gets its new connection; gives the one to attach in its place. */
+  adopt(old: Connection, next: Connection, transport: Transport): Connection;
 }

@@ -13,8 +13,8 @@
  *     HIJACKED  none: paused for the application       -
  *     CLOSED    dropped                                -
  *
- * One response runs at a time, so pipelined responses leave in order by themselves. Requests behind it are held as
- * bytes, and past HELD_LIMIT the transport is paused. `#advance` is the only loop over arrived bytes and never runs
+ * One response runs at a time, so pipelined responses leave in order by themselves. Requests behind it, and those of a
+ * client that does not take its responses, are held as bytes; past HELD_LIMIT the transport is paused. `#advance` is the only loop over arrived bytes and never runs
  * inside itself: what happens during an application's call only changes the phase.
  *
  * @module
@@ -34,6 +34,7 @@ import {
 } from "../gateway/request_body.ts";
 import type { Connection, Hijacked, Transport } from "../seams.ts";
 import { Watch } from "../watch.ts";
+import { HijackedTransport } from "../hijacked.ts";
 import type { Http1Config } from "./config.ts";
 import { type BodyDecoder, ChunkedDecoder, LengthDecoder } from "./body.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
@@ -106,17 +107,19 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
 
   receive(bytes: Uint8Array): void {
     if (this.#phase >= LINGER) return;
-    if (this.#held.length > 0 || this.#phase === WAIT) this.#hold(bytes);
+    if (this.#held.length > 0 || this.#mustWait()) this.#hold(bytes);
     else this.#advance(bytes);
   }
 
   drained(): void {
+    this.#exchange.drained();
     this.#invocation?.drained();
+    if (this.#phase === HEAD) this.#goOn();
   }
 
   ended(): void {
     this.#peerEnded = true;
-    this.#noMoreInput();
+    if (this.#held.length === 0) this.#noMoreInput();
     this.#departIfStreaming();
   }
 
@@ -213,11 +216,15 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
 
   mayPersist(): boolean {
     const request = this.#request as RequestHead;
-    if (!request.keepAlive || this.#stopping || (this.#peerEnded && this.#held.length === 0)) return false;
+    if (!request.keepAlive || this.#stopping || this.#isLastBeforeFin()) return false;
     if (this.#phase === WAIT) return this.#decoder === undefined || this.#decoder.done;
     if (request.expectsContinue && !this.#continued && !this.#bodyBegun && this.#at >= this.#bytes.length) return false;
     const expected = this.#decoder?.expected ?? 0;
     return expected <= DRAIN_LIMIT;
+  }
+
+  #isLastBeforeFin(): boolean {
+    return this.#peerEnded && this.#held.length === 0 && this.#at >= this.#bytes.length;
   }
 
   responded(keepAlive: boolean): void {
@@ -251,8 +258,8 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
     leftover.set(this.#held, unread.length);
     this.#held = NO_BYTES;
     this.#transport.pause();
-    this.#config.forget(this);
-    return { transport: this.#transport, leftover };
+    const adopt = (next: Connection): Connection => this.#config.adopt(this, next, this.#transport);
+    return { transport: new HijackedTransport(this.#transport, adopt), leftover };
   }
 
   // The loop.
@@ -263,7 +270,7 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
     this.#at = 0;
     this.#advancing = true;
     try {
-      while (this.#at < bytes.length && this.#phase < LINGER && this.#phase !== WAIT) this.#step(bytes);
+      while (this.#at < bytes.length && this.#phase < LINGER && !this.#mustWait()) this.#step(bytes);
     } catch (error) {
       this.#broken(error);
     }
@@ -271,8 +278,13 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
     const at = this.#at;
     this.#bytes = NO_BYTES;
     this.#at = 0;
-    if (this.#phase === WAIT && at < bytes.length) this.#hold(bytes.subarray(at));
+    if (this.#phase < LINGER && at < bytes.length) this.#hold(bytes.subarray(at));
     this.#regulate();
+  }
+
+  /** Whether arriving bytes have to wait: for a response to end, or for the client to take what it has been sent. */
+  #mustWait(): boolean {
+    return this.#phase === WAIT || (this.#phase === HEAD && !this.#exchange.flowing);
   }
 
   #step(bytes: Uint8Array): void {
@@ -337,10 +349,11 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
 
   /** Continues with held bytes after a response. */
   #goOn(): void {
+    if (this.#mustWait()) return;
     const held = this.#held;
     this.#held = NO_BYTES;
     if (held.length > 0 && this.#phase < LINGER) this.#advance(held);
-    if (this.#peerEnded) this.#noMoreInput();
+    if (this.#peerEnded && this.#held.length === 0) this.#noMoreInput();
     this.#regulate();
   }
 
@@ -355,7 +368,8 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   // Flow and endings.
 
   #hold(bytes: Uint8Array): void {
-    if (this.#phase === WAIT && this.#lastRequest()) return; // nothing behind the last request is served
+    // Nothing behind the last request is served; but what is behind an Upgrade is for whoever takes the socket.
+    if (this.#phase === WAIT && this.#lastRequest() && this.#request?.upgrade !== true) return;
     const held = new Uint8Array(this.#held.length + bytes.length);
     held.set(this.#held);
     held.set(bytes, this.#held.length);
@@ -370,7 +384,8 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
   /** Reads from the client, or stops: while the application is behind with its input, or with its responses. */
   #regulate(): void {
     const unread = this.#phase === BODY && this.#body?.awaited === false && this.#body.buffered >= INPUT_MARK;
-    const pause = unread || this.#held.length >= HELD_LIMIT;
+    const choked = this.#phase === HEAD && !this.#exchange.flowing;
+    const pause = unread || choked || this.#held.length >= HELD_LIMIT;
     if (pause === this.#paused || this.#phase >= HIJACKED) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();

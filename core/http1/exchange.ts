@@ -38,6 +38,7 @@ export class Http1Exchange implements Exchange {
   #keepAlive = false;
   #headSent = false;
   #written = 0;
+  #flowing = true;
 
   /** The exchange of `owner`, which writes to `transport`. */
   constructor(transport: Transport, owner: ExchangeOwner, serverHeader: string) {
@@ -55,6 +56,16 @@ export class Http1Exchange implements Exchange {
   /** Bytes written on this connection, by all its responses. */
   get written(): number {
     return this.#written;
+  }
+
+  /** Whether output is below the high-water mark, as far as the last write told. */
+  get flowing(): boolean {
+    return this.#flowing;
+  }
+
+  /** Output is below the high-water mark again. */
+  drained(): void {
+    this.#flowing = true;
   }
 
   /** Whether the head of the current response has been written. */
@@ -78,8 +89,8 @@ export class Http1Exchange implements Exchange {
     if (bytes.length > COPY_LIMIT) {
       this.#text(size);
       this.#written += bytes.length;
-      const flowing = this.#transport.write(bytes);
-      return chunked ? this.#text(end) : flowing;
+      this.#flowing = this.#transport.write(bytes);
+      return chunked ? this.#text(end) : this.#flowing;
     }
     const total = size.length + bytes.length + end.length;
     const memory = this.#transport.reserve(total);
@@ -124,6 +135,7 @@ export class Http1Exchange implements Exchange {
 
   #commit(length: number): boolean {
     this.#written += length;
-    return this.#transport.commit(length);
+    this.#flowing = this.#transport.commit(length);
+    return this.#flowing;
   }
 }

@@ -94,6 +94,7 @@ export class Talk {
       }),
       latin1: readLatin1,
       forget: () => this.forgotten++,
+      adopt: (_old, next) => next,
       ...overrides,
     });
   }

@@ -1,0 +1,177 @@
+/**
+ * A cell: one runtime and one way of serving, in a process whose exit, memory and sockets are watched from outside.
+ *
+ * What a test waits for is a condition that is tried again, with a deadline; numbers come from /proc, not from the
+ * process itself.
+ *
+ * @module
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import type { ServeOptions } from "../../mod.ts";
+import { runCommand, type Runtime } from "../server_process.ts";
+
+/** How a cell is run. */
+export interface CellPlan {
+  readonly name: string;
+  readonly runtime: Runtime;
+  /** The program that serves: `native` chooses the adapter by runtime, `node_net` is always adapters/node.ts. */
+  readonly program: "native" | "node_net";
+  /** The program that does without the library, on the same socket API. */
+  readonly bare: "bare_node" | "bare_deno" | "bare_bun";
+}
+
+/** The five cells. */
+export const cells: readonly CellPlan[] = [
+  { name: "node", runtime: "node", program: "native", bare: "bare_node" },
+  { name: "deno", runtime: "deno", program: "native", bare: "bare_deno" },
+  { name: "bun", runtime: "bun", program: "native", bare: "bare_bun" },
+  { name: "deno-node", runtime: "deno", program: "node_net", bare: "bare_node" },
+  { name: "bun-node", runtime: "bun", program: "node_net", bare: "bare_node" },
+];
+
+/** How a process ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** How a cell is started. */
+export interface StartOptions {
+  /** Options for `serve`. */
+  readonly serve?: ServeOptions;
+  /** Whether to start the program that does without the library. */
+  readonly bare?: boolean;
+  /** Most descriptors that the process may have. */
+  readonly descriptors?: number;
+}
+
+const START_DEADLINE = 30_000; // ms
+const FLAGS = ["--allow-net", "--allow-env", "--allow-read", "--allow-sys"]; // for Deno
+
+/** A running process. */
+export class Cell {
+  readonly port: number;
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #output: { text: string };
+
+  private constructor(child: ChildProcess, port: number, exited: Promise<Exit>, output: { text: string }) {
+    this.#child = child;
+    this.port = port;
+    this.exited = exited;
+    this.#output = output;
+  }
+
+  /** Spawns a program and waits for its port. */
+  static async start(plan: CellPlan, { serve = {}, bare = false, descriptors }: StartOptions = {}): Promise<Cell> {
+    const program = `tests/lifecycle/programs/${bare ? plan.bare : plan.program}.ts`;
+    const { binary, args } = runCommand(plan.runtime, program, FLAGS);
+    const limited = ["-c", `ulimit -n ${descriptors}; exec "$0" "$@"`, binary, ...args];
+    const [command, words] = descriptors === undefined ? [binary, args] : ["sh", limited];
+    const env = { ...process.env, TSGI_SERVE: JSON.stringify(serve) };
+    const child = spawn(command, words, { stdio: ["ignore", "pipe", "pipe"], env });
+    const output = { text: "" };
+    const hear = (text: string): void => void (output.text += text);
+    child.stdout.setEncoding("utf8").on("data", hear);
+    child.stderr.setEncoding("utf8").on("data", hear);
+    let gone = false;
+    const exited = new Promise<Exit>((resolve) => {
+      child.once("error", (error) => hear(error.message));
+      child.once("close", (code, signal) => resolve({ code, signal }));
+    });
+    exited.then(() => gone = true);
+    const port = (): number => Number(/^port (\d+)$/m.exec(output.text)?.[1] ?? 0);
+    try {
+      await until(`the port of ${plan.name}`, () => gone || port() > 0, START_DEADLINE);
+      if (port() === 0) throw new Error(`${program} on ${plan.runtime} ended`);
+    } catch (error) {
+      child.kill("SIGKILL");
+      throw new Error(`${(error as Error).message}\n${output.text}`);
+    }
+    return new Cell(child, port(), exited, output);
+  }
+
+  /** The id of the process. */
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  /** What the process has written. */
+  get output(): string {
+    return this.#output.text;
+  }
+
+  /** Whether the process still runs. */
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** A figure of /proc/PID/status in bytes: VmRSS is resident memory, VmHWM its peak. */
+  memory(name: "VmRSS" | "VmHWM"): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
+    return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
+  }
+
+  /** How many sockets the process has. */
+  sockets(): number {
+    const directory = `/proc/${this.pid}/fd`;
+    let count = 0;
+    for (const name of readdirSync(directory)) {
+      try {
+        if (readlinkSync(`${directory}/${name}`).startsWith("socket:")) count++;
+      } catch {
+        // It was closed since.
+      }
+    }
+    return count;
+  }
+
+  /** Sends a signal. */
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** How the process ended by itself; an error if it does not. */
+  async exit(deadline: number): Promise<Exit> {
+    let ended: Exit | undefined;
+    this.exited.then((exit) => ended = exit);
+    await until("the process to end by itself", () => ended !== undefined, deadline, () => this.output);
+    return ended as Exit;
+  }
+
+  /** Ends the process and waits until it is gone. */
+  async stop(): Promise<void> {
+    if (this.alive) this.kill("SIGKILL");
+    await this.exited;
+  }
+}
+
+/** Runs with a cell, and ends it whatever happens. */
+export async function withCell(plan: CellPlan, options: StartOptions, run: (cell: Cell) => Promise<void>): Promise<void> {
+  const cell = await Cell.start(plan, options);
+  try {
+    await run(cell);
+  } finally {
+    await cell.stop();
+  }
+}
+
+/** Waits until a condition holds. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  deadline = 20_000,
+  more: () => string = () => "",
+): Promise<void> {
+  for (const end = performance.now() + deadline; !await holds(); await pause(5)) {
+    if (performance.now() > end) throw new Error(`Waited ${deadline} ms for ${what} ${more()}`);
+  }
+}
+
+/** Bytes in MiB, with one digit. */
+export function mib(bytes: number): string {
+  return (bytes / 1048576).toFixed(1);
+}

@@ -1,0 +1,127 @@
+/**
+ * The application of all lifecycle tests. It counts its calls and what became of them; `/counts` tells.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import type { Body, Environ, ServeOptions, StartResponse } from "../../../mod.ts";
+
+/** What became of the calls to `/post` and `/blocks`. */
+export interface Counts {
+  readonly calls: number;
+  /** How often close() ran, for each call. */
+  readonly closes: readonly number[];
+  /** Bodies whose first block was asked for, and `finally` blocks of those that ran. */
+  readonly begun: number;
+  readonly finals: number;
+}
+
+/** Bytes between two pauses of a slow reader, and the pause in ms: a GiB takes seconds, and the queue is never empty. */
+export const SLOW_BYTES = 262144;
+export const SLOW_PAUSE = 1;
+/** Bytes of a block of a download. */
+export const BLOCK = 65536;
+
+const closes: number[] = [];
+let begun = 0;
+let finals = 0;
+let release: () => void;
+const released = new Promise<void>((resolve) => release = resolve);
+const abort = new AbortController();
+
+/** Options from the environment, with what every program sets. */
+export function options(): ServeOptions {
+  const given = JSON.parse(process.env["TSGI_SERVE"] ?? "{}") as ServeOptions;
+  const onListen: ServeOptions["onListen"] = ({ port }) => console.log(`port ${port}`);
+  return { hostname: "127.0.0.1", port: 0, signal: abort.signal, onListen, ...given };
+}
+
+/** A timer that the departure of the client ends: what the application leaves behind would keep the process alive. */
+function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** A body of many small blocks whose end is counted. */
+function counted(blocks: number): Body {
+  const call = closes.push(0) - 1;
+  const body = (async function* () {
+    begun++;
+    try {
+      for (let i = 0; i < blocks; i++) {
+        yield "abcd";
+        await wait(1);
+      }
+    } finally {
+      finals++;
+    }
+  })();
+  return Object.assign(body, { close: () => void closes[call]!++ });
+}
+
+function* fresh(bytes: number): Generator<Uint8Array> {
+  for (let sent = 0; sent < bytes; sent += BLOCK) yield new Uint8Array(BLOCK);
+}
+
+/** The application. */
+export async function app(environ: Environ, startResponse: StartResponse): Promise<Body> {
+  const query = new URLSearchParams(environ.QUERY_STRING);
+  const input = environ["wsgi.input"];
+  const ok = (length?: number): unknown =>
+    startResponse("200 OK", length === undefined ? [] : [["Content-Length", String(length)]]);
+  switch (environ.PATH_INFO) {
+    case "/counts": {
+      ok();
+      const counts: Counts = { calls: closes.length, closes, begun, finals };
+      return [JSON.stringify(counts)];
+    }
+    case "/wait":
+      await wait(Number(query.get("ms")), environ["tsgi.request"].signal);
+      ok();
+      return ["waited"];
+    case "/hold":
+      await released;
+      ok();
+      return ["held"];
+    case "/release":
+      release();
+      ok();
+      return ["released"];
+    case "/abort":
+      abort.abort();
+      ok();
+      return ["aborted"];
+    case "/post":
+      await input.read().catch(() => {}); // the client is gone: the body is returned all the same
+      ok();
+      return counted(3);
+    case "/blocks":
+      ok();
+      return counted(50);
+    case "/upload": {
+      let got = 0;
+      let pauses = 0;
+      for await (const bytes of input) {
+        got += bytes.length;
+        if (got < (pauses + 1) * SLOW_BYTES) continue;
+        pauses++;
+        await wait(SLOW_PAUSE);
+      }
+      ok();
+      return [`got ${got}`];
+    }
+    case "/download": {
+      const bytes = Number(query.get("bytes"));
+      ok(bytes);
+      return fresh(bytes);
+    }
+  }
+  ok();
+  return [`ok ${environ.QUERY_STRING}`];
+}

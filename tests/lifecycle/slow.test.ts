@@ -1,0 +1,122 @@
+/**
+ * Idle and slow clients, 500 each, cost others nothing: a normal client is answered at once, a slow head gets its 408
+ * on time, and an idle connection is closed without a word.
+ */
+
+import { connect, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { Client } from "../behaviour/client.ts";
+import { type Cell, cells, mib, until, withCell } from "./cell.ts";
+
+const MANY = 500;
+const HEADER_TIMEOUT = 3; // s
+const KEEP_ALIVE = 5; // s
+const LATE = 1200; // ms: a time-out fires within 1 s of its nominal value, and this process is not alone
+const HEAD = "GET /ok HTTP/1.1\r\nHost: test.example\r\n\r\n";
+
+/** One connection, and when what happened; times are 0 until then. */
+interface Visitor {
+  readonly socket: Socket;
+  readonly since: number;
+  text: string;
+  answered: number;
+  ended: number;
+}
+
+/** Connects, sends `first`, and tells when it was sent and when an answer and the end came. */
+function visit(port: number, first: string): Promise<Visitor> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "127.0.0.1", port, noDelay: true });
+    socket.once("error", reject).once("connect", () => {
+      const visitor: Visitor = { socket, since: performance.now(), text: "", answered: 0, ended: 0 };
+      socket.on("error", (error) => visitor.text += error.message);
+      socket.on("end", () => visitor.ended = performance.now());
+      socket.on("data", (bytes) => {
+        visitor.text += bytes;
+        visitor.answered ||= performance.now();
+      });
+      if (first !== "") socket.write(first);
+      resolve(visitor);
+    });
+  });
+}
+
+async function crowd(port: number, first: string): Promise<Visitor[]> {
+  const visitors: Visitor[] = [];
+  while (visitors.length < MANY) {
+    visitors.push(...await Promise.all(Array.from({ length: 50 }, () => visit(port, first))));
+  }
+  return visitors;
+}
+
+/** One byte a second until the server has had enough. */
+async function trickle(slow: readonly Visitor[]): Promise<void> {
+  for (let at = 1; at <= HEADER_TIMEOUT + 2; at++) {
+    await pause(1000);
+    for (const { socket, answered } of slow) if (answered === 0 && socket.writable) socket.write(HEAD.charAt(at));
+  }
+}
+
+/** Times of requests of a normal client, in ms: each on a new connection and on one that is kept. */
+async function normal(cell: Cell, isOver: () => boolean): Promise<{ fresh: number[]; kept: number[] }> {
+  const times = { fresh: [] as number[], kept: [] as number[] };
+  const ask = async (client: Client, since: number, into: number[]): Promise<void> => {
+    await client.request("GET", "/ok");
+    expect((await client.response(20_000)).status).toBe(200);
+    into.push(performance.now() - since);
+  };
+  const keeper = await Client.connect(cell.port);
+  for (const end = performance.now() + 30_000; !isOver() && performance.now() < end; await pause(20)) {
+    await ask(keeper, performance.now(), times.kept);
+    const since = performance.now();
+    const client = await Client.connect(cell.port);
+    await ask(client, since, times.fresh);
+    client.dispose();
+  }
+  keeper.dispose();
+  return times;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
+
+function spread(values: readonly number[]): string {
+  return `${Math.min(...values).toFixed(0)}..${Math.max(...values).toFixed(0)}`;
+}
+
+describe.each(cells)("$name", (plan) => {
+  it(`${MANY} idle and ${MANY} slow connections`, async () => {
+    await withCell(plan, { serve: { headerTimeout: HEADER_TIMEOUT, keepAliveTimeout: KEEP_ALIVE } }, async (cell) => {
+      await normal(cell, ((left) => () => left-- === 0)(20)); // what a first request needs is there
+      const base = cell.sockets();
+      const before = cell.memory("VmRSS");
+      const idle = await crowd(cell.port, "");
+      await until("all to be accepted", () => cell.sockets() >= base + MANY);
+      const each = (cell.memory("VmRSS") - before) / MANY;
+      const slow = await crowd(cell.port, HEAD.charAt(0));
+      const over = (): boolean => [...idle, ...slow].every((visitor) => visitor.ended > 0);
+      const [times] = await Promise.all([normal(cell, over), trickle(slow)]);
+
+      const refusedAfter = slow.map((visitor) => visitor.answered - visitor.since);
+      const closedAfter = idle.map((visitor) => visitor.ended - visitor.since);
+      console.log(
+        `${plan.name}: ${(each / 1024).toFixed(1)} KiB for an idle connection (${mib(before)} MiB before), ` +
+          `median ${median(times.fresh).toFixed(1)} ms new, ${median(times.kept).toFixed(1)} ms kept, ` +
+          `408 after ${spread(refusedAfter)} ms, closed after ${spread(closedAfter)} ms`,
+      );
+      expect(times.kept.length).toBeGreaterThan(50);
+      expect(median(times.fresh)).toBeLessThan(100);
+      expect(median(times.kept)).toBeLessThan(100);
+      for (const { text } of slow) expect(text).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+      for (const { text } of idle) expect(text).toBe("");
+      for (const [after, seconds] of [[refusedAfter, HEADER_TIMEOUT], [closedAfter, KEEP_ALIVE]] as const) {
+        expect(Math.min(...after)).toBeGreaterThanOrEqual(seconds * 1000 - 5); // the two clocks are not one
+        expect(Math.max(...after)).toBeLessThanOrEqual(seconds * 1000 + LATE);
+      }
+      for (const { socket } of [...idle, ...slow]) socket.destroy();
+      await until("the sockets to be gone", () => cell.sockets() <= base);
+    });
+  }, 60_000);
+});
