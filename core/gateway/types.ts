@@ -28,7 +28,8 @@ export type Body = Iterable<Chunk> | AsyncIterable<Chunk> | Uint8Array;
 /**
  * The imperative way to send a block (PEP 3333, "The write() Callable").
  *
- * @returns undefined while output is below the high-water mark, else a promise that settles on drain or disconnect.
+ * @returns undefined while output is below the high-water mark, else a promise that settles on drain or disconnect;
+ * once the client is gone it rejects with {@linkcode ClientDisconnectedError}.
  * @throws {WriteError} after the response has ended, past the Content-Length, or when too much output is unawaited.
  */
 export type Write = (chunk: Chunk) => Promise<void> | undefined;

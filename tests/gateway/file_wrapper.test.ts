@@ -189,6 +189,6 @@ describe("W03, W04 served", () => {
       { body },
     );
     await settle();
-    expect(exchange.calls).toEqual(["head 200 OK", "body ab", "body c", "end"]);
+    expect(exchange.calls).toEqual(["head 200 OK", "body abc", "end"]);
   });
 });

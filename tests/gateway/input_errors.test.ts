@@ -203,11 +203,22 @@ describe("the queue under the stream", () => {
     );
   });
 
-  test("a chunk that is taken whole is given without a copy", () => {
+  test("small pieces are gathered, large ones are blocks of their own; all are copies", () => {
     const { body } = open();
-    const chunk = bytes("abc");
-    body.push(chunk);
-    expect(body.takeChunk()).toBe(chunk);
-    expect(body.takeChunk().length).toBe(0);
+    const large = new Uint8Array(5000).fill(1);
+    for (const piece of [bytes("ab"), bytes("c"), large, bytes("d")]) body.push(piece);
+    large.fill(2);
+    const taken = [body.takeBlock(), body.takeBlock(), body.takeBlock(), body.takeBlock()];
+    expect(taken.map((block) => block.length)).toEqual([3, 5000, 1, 0]);
+    expect(taken[1]?.every((byte) => byte === 1)).toBe(true);
+    body.push(bytes("e"));
+    expect(taken[2]).toEqual(bytes("d"));
+  });
+
+  test("a body in a million pieces is read at once: work grows with its bytes, not with their square", () => {
+    const { body } = open();
+    const piece = bytes("x");
+    for (let i = 0; i < 1_000_000; i++) body.push(piece);
+    expect(body.take(1_000_000).every((byte) => byte === 0x78)).toBe(true);
   });
 });

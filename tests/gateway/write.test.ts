@@ -4,6 +4,7 @@
  * It gives undefined while the client keeps up, else a promise that settles on drain or departure and never rejects.
  */
 
+import { ClientDisconnectedError } from "../../core/gateway/request.ts";
 import { describe, expect, test } from "vitest";
 import { ApplicationError } from "../../core/gateway/application.ts";
 import { WriteError } from "../../core/gateway/invocation.ts";
@@ -89,8 +90,8 @@ describe("B18 what it gives", () => {
     });
   }
 
-  test("B21 after departure it sends nothing, throws nothing and gives undefined", async () => {
-    const given: unknown[] = [];
+  test("B21 after departure it sends nothing and throws nothing; who awaits it is told", async () => {
+    const given: (Promise<void> | undefined)[] = [];
     const { invocation, exchange, log } = call(async (_environ, startResponse) => {
       const write = startResponse("200 OK", []);
       write("a");
@@ -101,7 +102,8 @@ describe("B18 what it gives", () => {
     invocation.departed();
     await settle();
     await settle();
-    expect([given, exchange.calls, log]).toEqual([[undefined, undefined], ["head 200 OK", "body a"], []]);
+    for (const promise of given) await expect(promise).rejects.toThrow(ClientDisconnectedError);
+    expect([given.length, exchange.calls, log]).toEqual([2, ["head 200 OK", "body a"], []]);
   });
 
   test("B18 an ignored promise, or one nobody settles, is no unhandled rejection", async () => {

@@ -107,35 +107,41 @@ describe.each(cells)("$name", (plan) => {
     });
   }, 120_000);
 
-  it(`${FLOOD} pipelined requests behind a response that is held: bounded memory, and all answered in order`, async () => {
-    await withCell(plan, {}, async (cell) => {
-      for (let i = 0; i < 20; i++) expect(await serves(cell)).toBe(true);
-      const before = cell.memory("VmRSS");
-      const client = await Client.connect(cell.port);
-      await client.request("GET", "/hold");
-      const filler = "f".repeat(950);
-      let sent = 0;
-      for (let i = 0; i < FLOOD; i++) {
-        client.request("GET", `/ok?${i}`, { headers: [["X-Filler", filler]] }).then(() => sent++);
-      }
-      let last = -1;
-      let still = 0;
-      await until("the client to be stopped", () => {
-        still = sent === last ? still + 1 : 0;
-        last = sent;
-        return still === 100;
+  it(
+    `${FLOOD} pipelined requests behind a response that is held: bounded memory, and all answered in order`,
+    async () => {
+      await withCell(plan, {}, async (cell) => {
+        for (let i = 0; i < 20; i++) expect(await serves(cell)).toBe(true);
+        const before = cell.memory("VmRSS");
+        const client = await Client.connect(cell.port);
+        await client.request("GET", "/hold");
+        const filler = "f".repeat(950);
+        let sent = 0;
+        for (let i = 0; i < FLOOD; i++) {
+          client.request("GET", `/ok?${i}`, { headers: [["X-Filler", filler]] }).then(() => sent++);
+        }
+        let last = -1;
+        let still = 0;
+        await until("the client to be stopped", () => {
+          still = sent === last ? still + 1 : 0;
+          last = sent;
+          return still === 100;
+        });
+        expect(client.unsent).toBeGreaterThan(1048576); // the server has stopped reading
+        const held = cell.memory("VmRSS") - before;
+        console.log(
+          `${plan.name}: ${mib(held)} MiB more while ${FLOOD} requests wait, ${mib(client.unsent)} MiB unsent`,
+        );
+        expect(held).toBeLessThan(GROWTH);
+        const other = await Client.connect(cell.port);
+        await other.request("GET", "/release");
+        await other.response(DEADLINE);
+        other.dispose();
+        expect(textOf(await client.response(DEADLINE))).toBe("held");
+        for (let i = 0; i < FLOOD; i++) expect(textOf(await client.response(DEADLINE))).toBe(`ok ${i}`);
+        client.dispose();
       });
-      expect(client.unsent).toBeGreaterThan(1048576); // the server has stopped reading
-      const held = cell.memory("VmRSS") - before;
-      console.log(`${plan.name}: ${mib(held)} MiB more while ${FLOOD} requests wait, ${mib(client.unsent)} MiB unsent`);
-      expect(held).toBeLessThan(GROWTH);
-      const other = await Client.connect(cell.port);
-      await other.request("GET", "/release");
-      await other.response(DEADLINE);
-      other.dispose();
-      expect(textOf(await client.response(DEADLINE))).toBe("held");
-      for (let i = 0; i < FLOOD; i++) expect(textOf(await client.response(DEADLINE))).toBe(`ok ${i}`);
-      client.dispose();
-    });
-  }, 120_000);
+    },
+    120_000,
+  );
 });

@@ -150,7 +150,11 @@ export class Cell {
 }
 
 /** Runs with a cell, and ends it whatever happens. */
-export async function withCell(plan: CellPlan, options: StartOptions, run: (cell: Cell) => Promise<void>): Promise<void> {
+export async function withCell(
+  plan: CellPlan,
+  options: StartOptions,
+  run: (cell: Cell) => Promise<void>,
+): Promise<void> {
   const cell = await Cell.start(plan, options);
   try {
     await run(cell);

@@ -18,7 +18,11 @@ const BODY_AT = REQUEST.indexOf("\r\n\r\n") + 4;
 const GET_BLOCKS = requestBytes("GET", "/blocks", { headers: [] });
 
 /** Runs a task for each number from 1, a few at a time. */
-async function each(count: number, task: (number: number, fence: Client) => Promise<void>, port: number): Promise<void> {
+async function each(
+  count: number,
+  task: (number: number, fence: Client) => Promise<void>,
+  port: number,
+): Promise<void> {
   let next = 1;
   const run = async (): Promise<void> => {
     const fence = await Client.connect(port);
@@ -66,22 +70,26 @@ async function base(cell: Cell): Promise<number> {
 }
 
 describe.each(cells)("$name", (plan) => {
-  it.each(["once it was read", "at once"])(`reset after each byte of a request, ${REQUEST.length}, %s`, async (when) => {
-    await withCell(plan, {}, async (cell) => {
-      const before = await base(cell);
-      await each(REQUEST.length, async (count, fence) => {
-        const client = await Client.connect(cell.port);
-        await client.send(REQUEST.subarray(0, count));
-        if (when !== "at once") await passed(fence);
-        client.reset();
-      }, cell.port);
-      const { calls } = await settled(cell, before);
-      const complete = REQUEST.length - BODY_AT + 1; // heads that arrived whole
-      if (when === "at once") expect(calls).toBeLessThanOrEqual(complete);
-      else expect(calls).toBe(complete);
-      expect(cell.output).toMatch(/^port \d+\n$/);
-    });
-  }, 120_000);
+  it.each(["once it was read", "at once"])(
+    `reset after each byte of a request, ${REQUEST.length}, %s`,
+    async (when) => {
+      await withCell(plan, {}, async (cell) => {
+        const before = await base(cell);
+        await each(REQUEST.length, async (count, fence) => {
+          const client = await Client.connect(cell.port);
+          await client.send(REQUEST.subarray(0, count));
+          if (when !== "at once") await passed(fence);
+          client.reset();
+        }, cell.port);
+        const { calls } = await settled(cell, before);
+        const complete = REQUEST.length - BODY_AT + 1; // heads that arrived whole
+        if (when === "at once") expect(calls).toBeLessThanOrEqual(complete);
+        else expect(calls).toBe(complete);
+        expect(cell.output).toMatch(/^port \d+\n$/);
+      });
+    },
+    120_000,
+  );
 
   it("reset after each byte of a response", async () => {
     await withCell(plan, {}, async (cell) => {

@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Client } from "../behaviour/client.ts";
 import { textOf } from "../behaviour/response.ts";
-import { type Cell, cells, type CellPlan, until, withCell } from "./cell.ts";
+import { type Cell, type CellPlan, cells, until, withCell } from "./cell.ts";
 
 const ROUNDS = 20;
 const CLIENTS = 8; // of each kind

@@ -250,7 +250,12 @@ export const bodyTable: Table = {
       bump(entry, "pulls");
       if (full !== undefined) {
         bump(entry, "full");
-        await full;
+        try {
+          await full;
+        } catch (error) {
+          entry.gone = nameOf(error);
+          return [];
+        }
         bump(entry, "drained");
       }
     }
