@@ -2,7 +2,9 @@
  * What a program sees of `serve` itself on each runtime: clear errors and exit statuses, IPv6, and an orderly end.
  */
 
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { projectPath, runCommand, type Runtime } from "../server_process.ts";
 
@@ -44,6 +46,39 @@ describe.each<Runtime>(["node", "deno", "bun"])("%s", (runtime) => {
       code: 0,
       stdout: "served close | served close | false\nchanged null | changed null\ncut\n",
     });
+  });
+
+  it("an onListen that throws rejects serve and leaves nothing listening", async () => {
+    expect(await run(runtime, "onListen throws")).toMatchObject({ code: 0, stdout: "not now closed\n" });
+  });
+
+  it("X02 survives that nobody reads its standard error", async () => {
+    const { binary, args } = runCommand(runtime, "tests/host/program.ts", ["--allow-net", "--allow-env"]);
+    const child = spawn(binary, [...args, "nobody reads stderr"], { stdio: ["pipe", "pipe", "pipe"] });
+    let out = "";
+    child.stdout.on("data", (text) => out += text);
+    await once(child.stdout, "data");
+    child.stderr.destroy();
+    child.stdin.write("go\n");
+    const [code] = await once(child, "close");
+    expect([code, out.split("\n")[1]]).toEqual([0, "500,500,500,500,500"]);
+  });
+
+  it("L05 clients that leave before they are accepted hold nobody up", async () => {
+    const { binary, args } = runCommand(runtime, "tests/host/program.ts", ["--allow-net", "--allow-env"]);
+    const child = spawn(binary, [...args, "nobody reads stderr"], { stdio: ["pipe", "pipe", "inherit"] });
+    const [port] = await once(child.stdout, "data");
+    const storm = Array.from({ length: 300 }, () =>
+      new Promise<void>((resolve) => {
+        const socket = connect(Number(port), "127.0.0.1", () => socket.resetAndDestroy());
+        socket.on("error", () => {}).once("close", () => resolve());
+      }));
+    await Promise.all(storm);
+    // With a wait for each of them this would be half a minute.
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(10_000) });
+    expect(await answer.text()).toBe("served");
+    child.kill("SIGKILL");
+    await once(child, "close");
   });
 
   it("shutdown without a time-out ends idle connections", async () => {

@@ -1,9 +1,9 @@
 /** What a user's program does that cannot serve: the first argument says why. Nothing is caught. */
 
 import process from "node:process";
-import { type Application, makeServer, serve, type ServeOptions } from "../../mod.ts";
+import { type Application, type ApplicationFunction, makeServer, serve, type ServeOptions } from "../../mod.ts";
 
-const app: Application = (_environ, startResponse) => {
+const app: ApplicationFunction = (_environ, startResponse) => {
   startResponse("200 OK", [["Content-Type", "text/plain"]]);
   return ["served"];
 };
@@ -73,6 +73,34 @@ switch (process.argv[2]) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     await unserved.shutdown();
     console.log(await left);
+    break;
+  }
+  case "onListen throws": {
+    const taken: { port: number }[] = [];
+    const failed = await serve(app, {
+      port: 0,
+      onListen: (address) => {
+        taken.push(address);
+        throw new Error("not now");
+      },
+    }).then(() => "served", (error: Error) => error.message);
+    console.log(failed, await fetch(`http://127.0.0.1:${taken[0]?.port}/`).then(() => "open", () => "closed"));
+    break;
+  }
+  case "nobody reads stderr": {
+    // The test closes its end of standard error; then each failed request writes its trace to it.
+    const server = await serve((environ, startResponse) => {
+      if (environ.PATH_INFO === "/fail") throw new Error("for the log");
+      return app(environ, startResponse);
+    }, { port: 0, onListen: ({ port }) => console.log(port) });
+    process.stdin.once("data", async () => {
+      const statuses: number[] = [];
+      for (let i = 0; i < 5; i++) {
+        statuses.push((await fetch(`http://127.0.0.1:${server.address.port}/fail`)).status);
+      }
+      console.log(statuses.join());
+      process.exit(0);
+    });
     break;
   }
   case "shutdown at once": {

@@ -1,0 +1,166 @@
+/**
+ * What one client, or one strange application, must not be able to do: each case here once stopped a server.
+ */
+
+import { describe, expect, it } from "vitest";
+import { GuardedConnection } from "../../core/hijacked.ts";
+import { ErrorStream } from "../../core/gateway/errors.ts";
+import type { Body, Environ, StartResponse } from "../../core/gateway/types.ts";
+import type { Connection } from "../../core/seams.ts";
+import { hello, RecordingTransport, Talk } from "./harness.ts";
+
+const GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+const HEAD = GET.replace("GET", "HEAD");
+
+describe("a client that does not take its responses", () => {
+  it("B04 gets no more of them: reading stops, also when they have no body", async () => {
+    const talk = new Talk(hello);
+    talk.transport.flowing = false;
+    talk.receive(HEAD.repeat(3));
+    expect(talk.statuses).toEqual([200]);
+    expect(talk.transport.calls).toEqual(["pause"]);
+    talk.connection.drained();
+    await talk.settled();
+    expect(talk.statuses).toEqual([200, 200]);
+    talk.transport.flowing = true;
+    talk.connection.drained();
+    await talk.settled();
+    expect(talk.statuses).toEqual([200, 200, 200]);
+    expect(talk.transport.calls.at(-1)).toBe("resume");
+  });
+
+  it("L03 that has sent FIN too is answered once it takes them", () => {
+    const talk = new Talk(hello);
+    talk.transport.flowing = false;
+    talk.receive(HEAD.repeat(2));
+    talk.connection.ended();
+    talk.transport.flowing = true;
+    talk.connection.drained();
+    expect(talk.statuses).toEqual([200, 200]);
+    expect(talk.transport.calls.filter((call) => call === "end")).toEqual(["end"]);
+  });
+});
+
+it("L03 FIN behind many pipelined requests: all are answered, and only the last says close", async () => {
+  const talk = new Talk(async (environ: Environ, startResponse: StartResponse): Promise<Body> => {
+    if (environ.PATH_INFO === "/slow") await new Promise((resolve) => setImmediate(resolve));
+    startResponse("200 OK", []);
+    return [];
+  });
+  talk.receive(GET.replace("/", "/slow") + GET + GET + GET);
+  talk.connection.ended();
+  for (let i = 0; i < 5; i++) await talk.settled();
+  expect(talk.statuses).toEqual([200, 200, 200, 200]);
+  expect(talk.sent.match(/Connection: close/g)).toHaveLength(1);
+  expect(talk.sent.trimEnd().endsWith("Connection: close")).toBe(true);
+});
+
+describe("hijacking", () => {
+  const UPGRADE = "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
+
+  it("bytes behind the Upgrade are kept for it, also during shutdown", async () => {
+    let leftover: Uint8Array | undefined;
+    const talk = new Talk(async (environ: Environ, startResponse: StartResponse): Promise<Body> => {
+      startResponse("200 OK", []);
+      await new Promise((resolve) => setImmediate(resolve));
+      leftover = environ["tsgi.request"].hijack().leftover;
+      return [];
+    });
+    talk.receive(UPGRADE);
+    talk.connection.shutdown();
+    talk.receive("early");
+    await talk.settled();
+    await talk.settled();
+    expect(String.fromCharCode(...(leftover ?? []))).toBe("early");
+    expect(talk.sent).toBe("");
+  });
+
+  it("an error in the application's connection is reported and costs its socket", () => {
+    let log = "";
+    let closed = 0;
+    const throwing = new Proxy({} as Connection, {
+      get: (_target, name) => () => {
+        throw new Error(`in ${String(name)}`);
+      },
+    });
+    const transport = new RecordingTransport();
+    const guarded = new GuardedConnection(throwing, transport, new ErrorStream((text) => log += text), () => closed++);
+    guarded.receive(new Uint8Array(1));
+    guarded.drained();
+    guarded.ended();
+    guarded.tick(0);
+    guarded.shutdown();
+    guarded.closed();
+    for (const name of ["receive", "drained", "ended", "tick", "shutdown", "closed"]) {
+      expect(log).toContain(`in ${name}`);
+    }
+    expect(transport.calls).toEqual(Array(6).fill("reset"));
+    expect(closed).toBe(1);
+  });
+});
+
+describe("an application that gives strange things", () => {
+  const revoked = (): never => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    throw proxy;
+  };
+  const apps: [
+    title: string,
+    app: (environ: Environ, startResponse: StartResponse) => Body | Promise<Body>,
+    status: number,
+  ][] = [
+    ["X10 throws what cannot be looked at", revoked, 500],
+    ["X10 rejects with it", () => Promise.resolve().then(revoked), 500],
+    ["B15 returns it", () => {
+      const { proxy, revoke } = Proxy.revocable([], {});
+      revoke();
+      return proxy as string[];
+    }, 500],
+    ["returns a thenable that settles twice", (_environ, startResponse) => {
+      startResponse("200 OK", []);
+      const twice = { then: (resolve: (body: Body) => void) => [resolve(["A"]), resolve(["B"])] };
+      return twice as unknown as Promise<Body>;
+    }, 200],
+  ];
+  it.each(apps)("%s", async (_title, app, status) => {
+    const talk = await new Talk(app).receive(GET).settled();
+    expect(talk.statuses).toEqual([status]);
+    expect(talk.sent).not.toContain("B");
+    expect(talk.log === "").toBe(status === 200);
+  });
+
+  it("B04 yields the turn after many blocks, small or empty, whatever makes them", async () => {
+    for (const block of ["", "x"]) {
+      let pulled = 0;
+      const forever = {
+        next: () => ({ done: pulled++ > 100_000, value: block }),
+        [Symbol.iterator]: (): never => forever as never,
+      };
+      const sync = new Talk((_environ, startResponse) => {
+        startResponse("200 OK", []);
+        return forever as unknown as Iterable<string>;
+      });
+      sync.receive(GET);
+      expect(pulled).toBeGreaterThan(1000);
+      expect(pulled).toBeLessThan(10_000); // the rest comes in later turns
+      sync.connection.closed();
+      await sync.settled();
+    }
+  });
+
+  it("B18 write() in a loop lets others have their turn, also where nothing is sent", async () => {
+    const talk = new Talk(async (_environ: Environ, startResponse: StartResponse): Promise<Body> => {
+      const write = startResponse("200 OK", []);
+      for (let i = 0; i < 50_000; i++) await write("x");
+      return [];
+    });
+    talk.receive(HEAD);
+    let turns = 0;
+    while (!talk.transport.sent.includes("Date") || turns < 3) {
+      await talk.settled();
+      turns++;
+    }
+    expect(turns).toBeGreaterThanOrEqual(3);
+  });
+});
