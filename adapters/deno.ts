@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
@@ -42,7 +43,7 @@ const MOST_FAILURES = 64; // of accept in a row, before it is not the clients' d
 export const host: Host = {
   runtime: "deno",
   latin1,
-  turn: (callback) => void setTimeout(callback, 0),
+  turn: (callback) => void setImmediate(callback),
   stderr: (text) => {
     let bytes = new TextEncoder().encode(text);
     while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));

@@ -41,6 +41,8 @@ export interface Server {
 }
 
 const TICK = 500; // ms
+const QUIET_TURNS = 3; // of the event loop without a new connection: then nobody waits to be accepted
+const MOST_TURNS = 1000; // for a port that is never quiet
 
 /**
  * The shared part of all invocations of one application.
@@ -94,6 +96,7 @@ export class RunningServer implements Server {
   #listener: Listener | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ignoreSignals: () => void = () => {};
+  #accepted = 0; // connections so far
   #stopping = false;
   #stopped = false; // the port is free
   #clock = 0; // ms, of the ticks
@@ -172,6 +175,7 @@ export class RunningServer implements Server {
 
   async #close(): Promise<void> {
     try {
+      await this.#acceptWaiting();
       await this.#listener?.close();
     } catch (error) {
       this.#errors.write(`tsgi: ${errorText(error)}\n`);
@@ -180,7 +184,17 @@ export class RunningServer implements Server {
     this.#settle();
   }
 
+  /** Closing the port resets connections that the system has made and nobody has accepted: those are accepted first. */
+  async #acceptWaiting(): Promise<void> {
+    for (let turns = 0, quiet = 0; turns < MOST_TURNS && quiet < QUIET_TURNS; turns++) {
+      const before = this.#accepted;
+      await new Promise<void>((resolve) => this.#host.turn(resolve));
+      quiet = this.#accepted === before ? quiet + 1 : 0;
+    }
+  }
+
   #accept(transport: Transport): Connection {
+    this.#accepted++;
     const connection = new Http1Connection(transport, this.#config as Http1Config);
     this.#connections.set(connection, transport);
     if (this.#connections.size - this.#turnedAway.size > this.#settings.maxConnections) {
