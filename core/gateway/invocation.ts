@@ -418,9 +418,13 @@ export class Invocation implements RequestState {
       this.#failure = error;
       const status = statusOf(error);
       this.#log(status.startsWith("500") ? errorText(error) : `${status}: ${(error as Error).message}`);
-      if (!this.#headSent) exchange.refuse(status);
-      else if (this.#remaining === 0) exchange.end(); // all that was promised has been sent
-      else exchange.abort(error);
+      try {
+        if (!this.#headSent) exchange.refuse(status);
+        else if (this.#remaining === 0) exchange.end(); // all that was promised has been sent
+        else exchange.abort(error);
+      } catch (second) {
+        this.#log(errorText(second)); // the transport's: the body is closed all the same
+      }
     }
     this.#release();
   }

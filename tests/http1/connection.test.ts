@@ -469,6 +469,11 @@ describe("what a response head looks like", () => {
       reply("200 OK", [["SERVER", "x"]], ["a"], GET, { serverHeader: "s" }),
       "HTTP/1.1 200 OK\nSERVER: x\nContent-Length: 1\nDate: now\n\na",
     ],
+    [
+      "H04 the application cannot set the framing",
+      reply("200 OK", [["Transfer-Encoding", "chunked"]], ["a"]).split("\n")[0] as string,
+      "HTTP/1.1 500 Internal Server Error",
+    ],
     ["H05 an empty reason keeps its space", reply("200 ", [], []), "HTTP/1.1 200 \nContent-Length: 0\nDate: now\n\n"],
     [
       "R17 repeated names stay apart",

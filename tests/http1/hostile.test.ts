@@ -130,6 +130,23 @@ describe("an application that gives strange things", () => {
     expect(talk.log === "").toBe(status === 200);
   });
 
+  it("X14 its body is closed once, also when the transport throws", async () => {
+    for (const asynchronous of [false, true]) {
+      let closed = 0;
+      const talk = new Talk((_environ, startResponse) => {
+        startResponse("200 OK", []);
+        const body = Object.assign(["a", "b"].values(), { close: () => closed++ });
+        return asynchronous ? Promise.resolve(body) : body;
+      });
+      talk.transport.commit = () => {
+        throw new Error("no memory");
+      };
+      await talk.receive(GET).settled();
+      expect(closed).toBe(1);
+      expect(talk.log).toContain("no memory");
+    }
+  });
+
   it("B04 yields the turn after many blocks, small or empty, whatever makes them", async () => {
     for (const block of ["", "x"]) {
       let pulled = 0;
