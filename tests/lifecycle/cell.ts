@@ -115,18 +115,20 @@ export class Cell {
     return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
   }
 
-  /** How many sockets the process has. */
+  /** How many sockets the process has, apart from standard output, which is one that runtimes duplicate. */
   sockets(): number {
     const directory = `/proc/${this.pid}/fd`;
-    let count = 0;
+    const sockets = new Set<string>();
+    const standard = ["1", "2"].map((name) => readlinkSync(`${directory}/${name}`));
     for (const name of readdirSync(directory)) {
       try {
-        if (readlinkSync(`${directory}/${name}`).startsWith("socket:")) count++;
+        const target = readlinkSync(`${directory}/${name}`);
+        if (target.startsWith("socket:") && !standard.includes(target)) sockets.add(target);
       } catch {
         // It was closed since.
       }
     }
-    return count;
+    return sockets.size;
   }
 
   /** Sends a signal. */

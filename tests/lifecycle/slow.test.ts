@@ -89,8 +89,9 @@ function spread(values: readonly number[]): string {
 describe.each(cells)("$name", (plan) => {
   it(`${MANY} idle and ${MANY} slow connections`, async () => {
     await withCell(plan, { serve: { headerTimeout: HEADER_TIMEOUT, keepAliveTimeout: KEEP_ALIVE } }, async (cell) => {
-      await normal(cell, ((left) => () => left-- === 0)(20)); // what a first request needs is there
       const base = cell.sockets();
+      await normal(cell, ((left) => () => left-- === 0)(20)); // what a first request needs is there
+      await until("the first clients to be gone", () => cell.sockets() <= base);
       const before = cell.memory("VmRSS");
       const idle = await crowd(cell.port, "");
       await until("all to be accepted", () => cell.sockets() >= base + MANY);

@@ -6,6 +6,7 @@
 
 import process from "node:process";
 import type { Body, Environ, ServeOptions, StartResponse } from "../../../mod.ts";
+import { BLOCK, SLOW_BYTES, SLOW_PAUSE } from "./pace.ts";
 
 /** What became of the calls to `/post` and `/blocks`. */
 export interface Counts {
@@ -16,12 +17,6 @@ export interface Counts {
   readonly begun: number;
   readonly finals: number;
 }
-
-/** Bytes between two pauses of a slow reader, and the pause in ms: a GiB takes seconds, and the queue is never empty. */
-export const SLOW_BYTES = 262144;
-export const SLOW_PAUSE = 1;
-/** Bytes of a block of a download. */
-export const BLOCK = 65536;
 
 const closes: number[] = [];
 let begun = 0;
