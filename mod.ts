@@ -45,7 +45,7 @@ export { type FileLike, FileWrapper } from "./core/gateway/file_wrapper.ts";
 export { ListenError, OptionError } from "./core/errors.ts";
 export { ApplicationError } from "./core/gateway/application.ts";
 export { StartResponseError } from "./core/gateway/response.ts";
-export { WriteError } from "./core/gateway/invocation.ts";
+export { WriteError } from "./core/gateway/gateway.ts";
 export { ClientDisconnectedError, RequestError } from "./core/gateway/request.ts";
 export { InputStream, OverlappingReadError } from "./core/gateway/input.ts";
 export {

@@ -10,14 +10,11 @@
 
 import type { Connection, Peer, Transport } from "../core/seams.ts";
 import { BatchedOutput } from "./output.ts";
+import { peerOf, type SocketAddresses } from "./peer.ts";
 
 /** A TCP socket, with data of ours. */
-export interface BunSocket {
+export interface BunSocket extends SocketAddresses {
   data: BunTransport;
-  readonly remoteAddress?: string;
-  readonly remotePort?: number;
-  readonly localAddress?: string;
-  readonly localPort?: number;
   write(bytes: Uint8Array): number;
   pause(): void;
   resume(): void;
@@ -45,12 +42,7 @@ export class BunTransport extends BatchedOutput implements Transport {
   constructor(socket: BunSocket, accept: (transport: Transport) => Connection) {
     super();
     this.#socket = socket;
-    this.peer = {
-      remoteAddress: socket.remoteAddress ?? "",
-      remotePort: String(socket.remotePort ?? ""),
-      localAddress: socket.localAddress ?? "",
-      localPort: String(socket.localPort ?? ""),
-    };
+    this.peer = peerOf(socket);
     this.#connection = accept(this);
   }
 

@@ -9,6 +9,7 @@
 
 import type { Connection, Peer, Transport } from "../core/seams.ts";
 import { BatchedOutput, HIGH_WATER_MARK } from "./output.ts";
+import { peerOf } from "./peer.ts";
 
 /** One end of a connection. */
 export interface DenoAddr {
@@ -57,12 +58,12 @@ export class DenoTransport extends BatchedOutput implements Transport {
 
   get peer(): Peer {
     const { remoteAddr, localAddr } = this.#conn;
-    return this.#peer ??= {
-      remoteAddress: remoteAddr.hostname ?? "",
-      remotePort: String(remoteAddr.port ?? ""),
-      localAddress: localAddr.hostname ?? "",
-      localPort: String(localAddr.port ?? ""),
-    };
+    return this.#peer ??= peerOf({
+      remoteAddress: remoteAddr.hostname,
+      remotePort: remoteAddr.port,
+      localAddress: localAddr.hostname,
+      localPort: localAddr.port,
+    });
   }
 
   get buffered(): number {

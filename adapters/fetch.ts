@@ -9,7 +9,8 @@
 
 import { type EnvironTemplate, serverTemplate } from "../core/gateway/environ.ts";
 import { ErrorStream } from "../core/gateway/errors.ts";
-import { type Gateway, Invocation } from "../core/gateway/invocation.ts";
+import { type Gateway } from "../core/gateway/gateway.ts";
+import { Invocation } from "../core/gateway/invocation.ts";
 import {
   type BodySource,
   BodyTooLargeError,

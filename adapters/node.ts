@@ -16,6 +16,7 @@ import type { Connection, Host, Listener, ListenOptions, Peer, Transport } from 
 import { type Server, startServer } from "../core/server.ts";
 import { latin1 } from "./latin1.ts";
 import { BatchedOutput } from "./output.ts";
+import { peerOf } from "./peer.ts";
 import { refuseOnBun } from "./refusals.ts";
 import { writeStderr } from "./stderr.ts";
 import { claimPath, releasePath, setMode } from "./unix_path.ts";
@@ -30,12 +31,7 @@ class NodeTransport extends BatchedOutput implements Transport {
   constructor(socket: Socket, accept: (transport: Transport) => Connection) {
     super();
     this.#socket = socket;
-    this.peer = {
-      remoteAddress: socket.remoteAddress ?? "",
-      remotePort: String(socket.remotePort ?? ""),
-      localAddress: socket.localAddress ?? "",
-      localPort: String(socket.localPort ?? ""),
-    };
+    this.peer = peerOf(socket);
     this.#connection = accept(this);
     socket.on("data", (bytes: Uint8Array) => this.feed(() => this.#connection?.receive(bytes)));
     socket.on("end", () => this.#connection?.ended());

@@ -9,7 +9,7 @@
 import { asFunction } from "./gateway/application.ts";
 import { serverTemplate } from "./gateway/environ.ts";
 import { ErrorStream } from "./gateway/errors.ts";
-import type { Gateway } from "./gateway/invocation.ts";
+import type { Gateway } from "./gateway/gateway.ts";
 import type { Application } from "./gateway/types.ts";
 import type { Http1Config } from "./http1/config.ts";
 import { Http1Connection } from "./http1/connection.ts";

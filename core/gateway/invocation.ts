@@ -16,44 +16,14 @@
 
 import { errorText } from "../errors.ts";
 import type { Exchange, ResponseHead } from "../seams.ts";
-import type { ErrorStream } from "./errors.ts";
 import { blockBytes, cancelled, isThenable, notABody } from "./body.ts";
+import { closeBody } from "./closing.ts";
+import { type Gateway, type RequestTimeoutError, statusOf, WriteError } from "./gateway.ts";
 import { InputStream } from "./input.ts";
 import { ClientDisconnectedError, GatewayRequest, type RequestState } from "./request.ts";
 import { InputError, type RequestBody } from "./request_body.ts";
 import { responseHead, StartResponseError } from "./response.ts";
-import type { ApplicationFunction, Environ, StartResponse, Write } from "./types.ts";
-
-/**
- * `write()` was called when it may not be, or with more than it may send (PEP 3333, "The write() Callable" and "Handling
- * the Content-Length Header").
- */
-export class WriteError extends Error {
-  /** Name of the class. */
-  override readonly name = "WriteError";
-}
-
-/** The response took longer than `requestTimeout`: the reason of `signal` then. */
-export class RequestTimeoutError extends Error {
-  /** Name of the class. */
-  override readonly name = "RequestTimeoutError";
-  /** The status the client gets when the head has not been sent. */
-  readonly status = "503 Service Unavailable";
-}
-
-/** What invocations of one server share. */
-export interface Gateway {
-  /** The application in its function form. */
-  app: ApplicationFunction;
-  /** Where failures are reported. */
-  readonly errors: ErrorStream;
-  /** Bytes that `wsgi.input.readline()` reads at most when it is given no size. */
-  readonly limitReadline: number;
-  /** Bytes that `write()` takes above the high-water mark before it throws. */
-  readonly writeBufferLimit: number;
-  /** Runs a callback in a later turn of the event loop. */
-  turn(callback: () => void): void;
-}
+import type { Environ, StartResponse, Write } from "./types.ts";
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
@@ -64,7 +34,6 @@ const STOP = 2;
 
 const TURN_BYTES = 1024 * 1024; // after which other connections have their turn
 const BLOCK_COST = 256; // bytes that a block counts for at least
-const RETURN_DEADLINE = 5000; // ms that a stopped async iterator has before close() is called all the same
 
 /** One call of an application. */
 export class Invocation implements RequestState {
@@ -445,55 +414,17 @@ export class Invocation implements RequestState {
     this.#released = true;
     const iterator = this.#iterator;
     this.#iterator = undefined;
-    try {
-      const stopping = iterator !== undefined ? iterator.return?.() : this.#pulled ? undefined : cancelled(this.#body);
-      if (isThenable(stopping)) return this.#closeAfter(stopping);
-    } catch (error) {
-      this.#log(errorText(error));
-    }
-    this.#close();
-  }
-
-  #closeAfter(stopping: PromiseLike<unknown>): void {
-    let done = false;
-    const close = (): void => {
-      if (done) return;
-      done = true;
-      clearTimeout(deadline);
-      this.#close();
-    };
-    const deadline = setTimeout(close, RETURN_DEADLINE);
-    Promise.resolve(stopping).then(close, (error) => {
-      if (!this.#followsDeparture(error)) this.#log(errorText(error));
-      close();
+    const stop = (): unknown =>
+      iterator !== undefined ? iterator.return?.() : this.#pulled ? undefined : cancelled(this.#body);
+    closeBody(this.#body, stop, (error, where) => {
+      if (!this.#followsDeparture(error)) this.#log(`${where}${errorText(error)}`);
     });
-  }
-
-  #close(): void {
-    const body = this.#body as { close?: unknown } | null | undefined;
-    try {
-      if (typeof body?.close !== "function") return;
-      const closing: unknown = body.close();
-      if (isThenable(closing)) closing.then(undefined, (error) => this.#log(`close(): ${errorText(error)}`));
-    } catch (error) {
-      this.#log(`close(): ${errorText(error)}`);
-    }
   }
 
   #log(text: string): void {
     const uri = this.#uri.replace(/[^\x21-\x7e]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16)}`);
     this.#gateway.errors.write(`tsgi: ${this.#method} ${uri}: ${text}\n`);
   }
-}
-
-/** What the client is told of an error. Never throws, whatever was thrown. */
-function statusOf(error: unknown): string {
-  try {
-    if (error instanceof InputError || error instanceof RequestTimeoutError) return error.status;
-  } catch {
-    // A revoked proxy, for one.
-  }
-  return "500 Internal Server Error";
 }
 
 /** Marks a promise as handled, so that one nobody awaits does not end the process. */

@@ -5,7 +5,7 @@
  */
 
 import type { EnvironTemplate } from "../gateway/environ.ts";
-import type { Gateway } from "../gateway/invocation.ts";
+import type { Gateway } from "../gateway/gateway.ts";
 import type { Connection, Transport } from "../seams.ts";
 import type { RequestLimits } from "./request_head.ts";
 

@@ -23,7 +23,8 @@
 import type { EnvironTemplate } from "../gateway/environ.ts";
 import { connectionTemplate } from "../gateway/environ.ts";
 import { errorText } from "../errors.ts";
-import { Invocation, RequestTimeoutError } from "../gateway/invocation.ts";
+import { RequestTimeoutError } from "../gateway/gateway.ts";
+import { Invocation } from "../gateway/invocation.ts";
 import {
   type BodySource,
   BodyTimeoutError,

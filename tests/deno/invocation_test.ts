@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
-import { WriteError } from "../../core/gateway/invocation.ts";
+import { WriteError } from "../../core/gateway/gateway.ts";
 import { TruncatedBodyError } from "../../core/gateway/request_body.ts";
 import type { Application, Environ } from "../../core/gateway/types.ts";
 import { call, settle, thrownBy } from "../gateway/fake_exchange.ts";

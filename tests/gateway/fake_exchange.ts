@@ -11,7 +11,8 @@
 import { asFunction } from "../../core/gateway/application.ts";
 import { requestEnviron, serverTemplate } from "../../core/gateway/environ.ts";
 import { ErrorStream } from "../../core/gateway/errors.ts";
-import { type Gateway, Invocation } from "../../core/gateway/invocation.ts";
+import { type Gateway } from "../../core/gateway/gateway.ts";
+import { Invocation } from "../../core/gateway/invocation.ts";
 import { RequestError } from "../../core/gateway/request.ts";
 import { RequestBody } from "../../core/gateway/request_body.ts";
 import type { Application, Environ } from "../../core/gateway/types.ts";

@@ -7,7 +7,7 @@
 import { ClientDisconnectedError } from "../../core/gateway/request.ts";
 import { describe, expect, test } from "vitest";
 import { ApplicationError } from "../../core/gateway/application.ts";
-import { WriteError } from "../../core/gateway/invocation.ts";
+import { WriteError } from "../../core/gateway/gateway.ts";
 import type { Application, Write } from "../../core/gateway/types.ts";
 import { call, type Called, NOTHING_THROWN, settle, thrownBy } from "./fake_exchange.ts";
 

@@ -1,0 +1,52 @@
+/**
+ * The end of a body: its iterator is stopped, then its `close()` is called (PEP 3333, "The Application/Framework Side").
+ *
+ * Stopping an asynchronous iterator takes as long as it takes; a generator that waits for something that never comes
+ * does not keep `close()` waiting for ever.
+ *
+ * @module
+ */
+
+import { isThenable } from "./body.ts";
+
+/** Told of what goes wrong, and where: `""` or `"close(): "`. */
+export type Failed = (error: unknown, where: string) => void;
+
+const RETURN_DEADLINE = 5000; // ms that a stopped iterator has before close() is called all the same
+
+/** Calls `stop`, and once that has settled the `close()` of `body`, where it has one. Never throws. */
+export function closeBody(body: unknown, stop: () => unknown, failed: Failed): void {
+  try {
+    const stopping = stop();
+    if (isThenable(stopping)) return closeAfter(stopping, body, failed);
+  } catch (error) {
+    failed(error, "");
+  }
+  close(body, failed);
+}
+
+function closeAfter(stopping: PromiseLike<unknown>, body: unknown, failed: Failed): void {
+  let done = false;
+  const once = (): void => {
+    if (done) return;
+    done = true;
+    clearTimeout(deadline);
+    close(body, failed);
+  };
+  const deadline = setTimeout(once, RETURN_DEADLINE);
+  Promise.resolve(stopping).then(once, (error) => {
+    failed(error, "");
+    once();
+  });
+}
+
+function close(body: unknown, failed: Failed): void {
+  try {
+    const closable = body as { close?: unknown } | null | undefined;
+    if (typeof closable?.close !== "function") return;
+    const closing: unknown = closable.close();
+    if (isThenable(closing)) closing.then(undefined, (error) => failed(error, "close(): "));
+  } catch (error) {
+    failed(error, "close(): ");
+  }
+}
