@@ -37,7 +37,8 @@ declare const Deno: DenoGlobal;
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const ACCEPT_RETRY = 100; // ms to wait when there are no descriptors left
-const MOST_FAILURES = 64; // of accept in a row, before it is not the clients' doing
+/** Names of what accept throws for a client that is gone. */
+const DEPARTURES: ReadonlySet<string> = new Set(["NotConnected", "ConnectionReset", "ConnectionAborted"]);
 
 /** The host Deno. */
 export const host: Host = {
@@ -94,15 +95,13 @@ async function acceptLoop(
   accept: (transport: Transport) => Connection,
   state: { readonly closed: boolean },
 ): Promise<void> {
-  for (let failures = 0; !state.closed;) {
+  while (!state.closed) {
     try {
       open(await listener.accept(), accept);
-      failures = 0;
     } catch (error) {
-      // A client that has left before it was accepted costs nothing; for want of descriptors there is a wait.
-      const shortage = /^E(MFILE|NFILE|NOBUFS|NOMEM)$/.test((error as { code?: string }).code ?? "");
-      const wait = shortage || ++failures > MOST_FAILURES;
-      if (wait && !state.closed) await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY));
+      // A client that has left before it was accepted holds nobody up; for want of descriptors there is a wait.
+      const left = DEPARTURES.has((error as Error).name);
+      if (!left && !state.closed) await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY));
     }
   }
 }

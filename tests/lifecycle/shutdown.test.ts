@@ -127,7 +127,12 @@ async function cut(client: Client): Promise<number> {
 const STOPS: readonly (readonly [name: string, stop: (cell: Cell) => Promise<void>])[] = [
   ["SIGTERM", (cell) => Promise.resolve(cell.kill("SIGTERM"))],
   ["SIGINT", (cell) => Promise.resolve(cell.kill("SIGINT"))],
-  ["AbortSignal", async (cell) => (await running(cell, "/abort")).dispose()],
+  ["AbortSignal", async (cell) => {
+    const client = await Client.connect(cell.port);
+    await client.request("GET", "/abort");
+    await client.response(DEADLINE);
+    client.dispose();
+  }],
 ];
 
 describe.each(cells)("$name: under load", (plan: CellPlan) => {
