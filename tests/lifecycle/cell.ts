@@ -46,6 +46,8 @@ export interface StartOptions {
   readonly bare?: boolean;
   /** Most descriptors that the process may have. */
   readonly descriptors?: number;
+  /** A socket of this process that it gets as its number 3; Bun cannot tell the port of such a one. */
+  readonly socket?: { readonly fd: number; readonly port: number };
 }
 
 const START_DEADLINE = 30_000; // ms
@@ -66,32 +68,41 @@ export class Cell {
   }
 
   /** Spawns a program and waits for its port. */
-  static async start(plan: CellPlan, { serve = {}, bare = false, descriptors }: StartOptions = {}): Promise<Cell> {
+  static async start(
+    plan: CellPlan,
+    { serve = {}, bare = false, descriptors, socket }: StartOptions = {},
+  ): Promise<Cell> {
     const program = `tests/lifecycle/programs/${bare ? plan.bare : plan.program}.ts`;
     const { binary, args } = runCommand(plan.runtime, program, FLAGS);
     const limited = ["-c", `ulimit -n ${descriptors}; exec "$0" "$@"`, binary, ...args];
     const [command, words] = descriptors === undefined ? [binary, args] : ["sh", limited];
     const env = { ...process.env, TSGI_SERVE: JSON.stringify(serve) };
-    const child = spawn(command, words, { stdio: ["ignore", "pipe", "pipe"], env });
+    const child = spawn(command, words, {
+      stdio: ["ignore", "pipe", "pipe", ...(socket === undefined ? [] : [socket.fd])],
+      env,
+    });
     const output = { text: "" };
     const hear = (text: string): void => void (output.text += text);
-    child.stdout.setEncoding("utf8").on("data", hear);
-    child.stderr.setEncoding("utf8").on("data", hear);
+    child.stdout?.setEncoding("utf8").on("data", hear);
+    child.stderr?.setEncoding("utf8").on("data", hear);
     let gone = false;
     const exited = new Promise<Exit>((resolve) => {
       child.once("error", (error) => hear(error.message));
       child.once("close", (code, signal) => resolve({ code, signal }));
     });
     exited.then(() => gone = true);
-    const port = (): number => Number(/^port (\d+)$/m.exec(output.text)?.[1] ?? 0);
+    const port = (): number | undefined => {
+      const line = /^port (\d+)$/m.exec(output.text);
+      return line === null ? undefined : socket?.port ?? Number(line[1]);
+    };
     try {
-      await until(`the port of ${plan.name}`, () => gone || port() > 0, START_DEADLINE);
-      if (port() === 0) throw new Error(`${program} on ${plan.runtime} ended`);
+      await until(`the port of ${plan.name}`, () => gone || port() !== undefined, START_DEADLINE);
+      if (port() === undefined) throw new Error(`${program} on ${plan.runtime} ended`);
     } catch (error) {
       child.kill("SIGKILL");
       throw new Error(`${(error as Error).message}\n${output.text}`);
     }
-    return new Cell(child, port(), exited, output);
+    return new Cell(child, port() as number, exited, output);
   }
 
   /** The id of the process. */

@@ -11,73 +11,15 @@ import { describe, expect, it } from "vitest";
 import { Client } from "../behaviour/client.ts";
 import { textOf } from "../behaviour/response.ts";
 import { type Cell, type CellPlan, cells, until, withCell } from "./cell.ts";
+import { CLIENTS, clientsOf, noTally, type Tally } from "./load.ts";
 
 const ROUNDS = 20;
-const CLIENTS = 8; // of each kind
-const GAP = 50; // ms between requests of a keep-alive client, below drainIdle
 const DEADLINE = 20_000;
 const END = { code: 0, signal: null };
 
-/** What became of the requests of one round. */
-interface Tally {
-  answered: number;
-  /** Of those: told that the connection ends. */
-  last: number;
-  /** Connections the system made and then reset before a request was sent. */
-  unsent: number;
-  /** First requests of connections that the system reset without a byte: never accepted by the server. */
-  backlog: number;
-  failures: string[];
-}
-
-/** Sends one request, and checks the response to the last byte. False when the connection ends. */
-async function exchange(client: Client, tally: Tally, kind: string): Promise<boolean> {
-  const id = `${kind}${tally.answered}`;
-  try {
-    const ms = tally.answered % 10;
-    const path = ms === 0 ? `/ok?${id}` : `/wait?ms=${ms}`;
-    await client.request("GET", path, kind === "closing" ? { headers: [["Connection", "close"]] } : {});
-    const response = await client.response(DEADLINE);
-    const body = textOf(response);
-    if (response.status !== 200 || body !== (ms === 0 ? `ok ${id}` : "waited")) throw new Error(`Got ${body}`);
-    tally.answered++;
-    const last = response.headers.some(([name, value]) => /^connection$/i.test(name) && value === "close");
-    if (last && kind !== "closing") tally.last++;
-    return !last;
-  } catch (error) {
-    const reset = (client.failure as NodeJS.ErrnoException | null)?.code;
-    if (client.seen === 0 && (reset === "ECONNRESET" || reset === "EPIPE")) tally.backlog++;
-    else tally.failures.push(`${kind}: ${(error as Error).message}`);
-    return false;
-  }
-}
-
-/** Connects again and again, until it is refused. */
-async function load(port: number, kind: "fresh" | "closing" | "kept", tally: Tally): Promise<void> {
-  for (let connections = 0; connections < 100_000; connections++) {
-    let client: Client;
-    try {
-      client = await Client.connect(port);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED") return;
-      tally.unsent++;
-      continue;
-    }
-    try {
-      if (kind !== "kept") await exchange(client, tally, kind);
-      else while (!client.over && await exchange(client, tally, kind)) await pause(GAP);
-    } finally {
-      client.dispose();
-    }
-  }
-}
-
 async function round(cell: Cell, number: number): Promise<Tally> {
-  const tally: Tally = { answered: 0, last: 0, unsent: 0, backlog: 0, failures: [] };
-  const clients = Array.from({ length: CLIENTS }, (_, i) => [
-    load(cell.port, i % 2 === 0 ? "fresh" : "closing", tally),
-    load(cell.port, "kept", tally),
-  ]).flat();
+  const tally = noTally();
+  const clients = clientsOf(cell.port, tally);
   await until("the load", () => tally.answered > 4 * CLIENTS);
   await pause(60 + 7 * number);
   cell.kill("SIGTERM");
@@ -137,7 +79,7 @@ const STOPS: readonly (readonly [name: string, stop: (cell: Cell) => Promise<voi
 
 describe.each(cells)("$name: under load", (plan: CellPlan) => {
   it(`no request is lost in ${ROUNDS} rounds`, async () => {
-    const all: Tally = { answered: 0, last: 0, unsent: 0, backlog: 0, failures: [] };
+    const all = noTally();
     for (let number = 0; number < ROUNDS; number++) {
       await withCell(plan, {}, async (cell) => {
         const tally = await round(cell, number);

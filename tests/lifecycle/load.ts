@@ -1,0 +1,86 @@
+/**
+ * Load for the shutdown tests: clients that connect until they are refused, and check each response to the last byte.
+ *
+ * @module
+ */
+
+import { setTimeout as pause } from "node:timers/promises";
+import { Client } from "../behaviour/client.ts";
+import { textOf } from "../behaviour/response.ts";
+
+/** Clients of each kind: those with a connection for each request, and those that keep theirs. */
+export const CLIENTS = 8;
+const GAP = 50; // ms between requests of a keep-alive client, below drainIdle
+const DEADLINE = 20_000;
+
+/** What became of the requests of one round. */
+export interface Tally {
+  answered: number;
+  /** Of those: told that the connection ends. */
+  last: number;
+  /** Connections the system made and then reset before a request was sent. */
+  unsent: number;
+  /** First requests of connections that the system reset without a byte: never accepted by the server. */
+  backlog: number;
+  failures: string[];
+}
+
+/** Sends one request, and checks the response to the last byte. False when the connection ends. */
+async function exchange(client: Client, tally: Tally, kind: string): Promise<boolean> {
+  const id = `${kind}${tally.answered}`;
+  try {
+    const ms = tally.answered % 10;
+    const path = ms === 0 ? `/ok?${id}` : `/wait?ms=${ms}`;
+    await client.request("GET", path, kind === "closing" ? { headers: [["Connection", "close"]] } : {});
+    const response = await client.response(DEADLINE);
+    const body = textOf(response);
+    if (response.status !== 200 || body !== (ms === 0 ? `ok ${id}` : "waited")) throw new Error(`Got ${body}`);
+    tally.answered++;
+    const last = response.headers.some(([name, value]) => /^connection$/i.test(name) && value === "close");
+    if (last && kind !== "closing") tally.last++;
+    return !last;
+  } catch (error) {
+    const reset = (client.failure as NodeJS.ErrnoException | null)?.code;
+    if (client.seen === 0 && (reset === "ECONNRESET" || reset === "EPIPE")) tally.backlog++;
+    else tally.failures.push(`${kind}: ${(error as Error).message}`);
+    return false;
+  }
+}
+
+/** Connects again and again, until it is refused. */
+async function connectAgainAndAgain(
+  port: number,
+  kind: "fresh" | "closing" | "kept",
+  tally: Tally,
+  over: () => boolean,
+): Promise<void> {
+  for (let connections = 0; connections < 100_000 && !over(); connections++) {
+    let client: Client;
+    try {
+      client = await Client.connect(port);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED") return;
+      tally.unsent++;
+      continue;
+    }
+    try {
+      if (kind !== "kept") await exchange(client, tally, kind);
+      else while (!client.over && !over() && await exchange(client, tally, kind)) await pause(GAP);
+    } finally {
+      client.dispose();
+    }
+  }
+}
+
+/** A tally of nothing yet. */
+export function noTally(): Tally {
+  return { answered: 0, last: 0, unsent: 0, backlog: 0, failures: [] };
+}
+
+/** Starts the clients of a port; each settles once it is refused, or once `over` says so. */
+export function clientsOf(port: number, tally: Tally, over: () => boolean = () => false): Promise<void>[] {
+  return Array.from({ length: CLIENTS }, (_, i) => [
+    connectAgainAndAgain(port, i % 2 === 0 ? "fresh" : "closing", tally, over),
+    connectAgainAndAgain(port, "kept", tally, over),
+  ]).flat();
+}
