@@ -20,6 +20,7 @@ import type { Application } from "./core/gateway/types.ts";
 import type { ServeOptions } from "./core/options.ts";
 import type { Server } from "./core/server.ts";
 import { type SimpleServer, startSimpleServer } from "./core/simple_server.ts";
+import { isCgi } from "./adapters/environment.ts";
 
 export type {
   Application,
@@ -41,6 +42,7 @@ export type { ErrorStream } from "./core/gateway/errors.ts";
 export type { GatewayRequest } from "./core/gateway/request.ts";
 export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
 export { toFetch } from "./adapters/fetch.ts";
+export type { Protocol } from "./core/wires.ts";
 export { type FileLike, FileWrapper } from "./core/gateway/file_wrapper.ts";
 export { ListenError, OptionError } from "./core/errors.ts";
 export { ApplicationError } from "./core/gateway/application.ts";
@@ -70,7 +72,8 @@ interface Runtimes {
 const runtimes = globalThis as unknown as Runtimes;
 
 /**
- * Serves an application on the runtime this program runs on, over its own sockets.
+ * Serves an application on the runtime this program runs on, over its own sockets; or, when a web server has started the
+ * program as a CGI script, answers the one request it was started for.
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
  * @param options See {@linkcode ServeOptions}; without any: 127.0.0.1, port from PORT or else 8000.
@@ -91,6 +94,7 @@ const runtimes = globalThis as unknown as Runtimes;
  * ```
  */
 export async function serve(app: Application, options?: ServeOptions): Promise<Server> {
+  if (isCgi()) return (await import("./adapters/cgi.ts")).serve(app, options);
   return (await adapter()).serve(app, options);
 }
 

@@ -12,6 +12,7 @@ import type { ServeOptions } from "../core/options.ts";
 import type { Address, Host, Listener, ListenOptions } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { type BunSocket, BunTransport } from "./bun_socket.ts";
+import { env } from "./environment.ts";
 import { latin1 } from "./latin1.ts";
 import { refuseOnBun } from "./refusals.ts";
 import { writeStderr } from "./stderr.ts";
@@ -51,7 +52,7 @@ export const host: Host = {
   latin1,
   turn: (callback) => void setImmediate(callback),
   stderr: writeStderr,
-  env: (name) => process.env[name],
+  env,
   onSignal: (listener) => {
     process.on("SIGINT", listener).on("SIGTERM", listener);
     return () => void process.off("SIGINT", listener).off("SIGTERM", listener);

@@ -10,14 +10,15 @@ import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
 import type { Connection, Host, Listener, ListenOptions, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
-import { type DenoAddr, type DenoConn, DenoTransport } from "./deno_socket.ts";
+import { env } from "./environment.ts";
 import { latin1 } from "./latin1.ts";
+import { type PromisedSocket, PromisedTransport, type SocketEnd } from "./promised_socket.ts";
 import { refuseOnDeno } from "./refusals.ts";
 
 /** A listening socket. */
 interface DenoListener {
-  readonly addr: DenoAddr;
-  accept(): Promise<DenoConn>;
+  readonly addr: SocketEnd;
+  accept(): Promise<PromisedSocket>;
   close(): void;
 }
 
@@ -29,8 +30,6 @@ interface DenoGlobal {
   addSignalListener(signal: "SIGINT" | "SIGTERM", listener: () => void): void;
   removeSignalListener(signal: "SIGINT" | "SIGTERM", listener: () => void): void;
   readonly stderr: { writeSync(bytes: Uint8Array): number };
-  readonly env: { get(name: string): string | undefined };
-  readonly permissions: { querySync(descriptor: { name: "env"; variable: string }): { state: string } };
 }
 
 declare const Deno: DenoGlobal;
@@ -49,10 +48,7 @@ export const host: Host = {
     let bytes = new TextEncoder().encode(text);
     while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));
   },
-  env: (name) => {
-    const granted = Deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
-    return granted ? Deno.env.get(name) : undefined; // asking without permission would stop at a prompt
-  },
+  env,
   onSignal: (listener) => {
     for (const signal of SIGNALS) Deno.addSignalListener(signal, listener);
     return () => SIGNALS.forEach((signal) => Deno.removeSignalListener(signal, listener));
@@ -106,9 +102,9 @@ async function acceptLoop(
   }
 }
 
-function open(conn: DenoConn, accept: (transport: Transport) => Connection): void {
+function open(conn: PromisedSocket, accept: (transport: Transport) => Connection): void {
   try {
-    new DenoTransport(conn, accept);
+    new PromisedTransport(conn, accept);
   } catch (error) {
     conn.close();
     throw error;

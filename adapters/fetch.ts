@@ -9,7 +9,7 @@
 
 import { type EnvironTemplate, serverTemplate } from "../core/gateway/environ.ts";
 import { ErrorStream } from "../core/gateway/errors.ts";
-import { type Gateway } from "../core/gateway/gateway.ts";
+import { createGateway, type Gateway } from "../core/gateway/gateway.ts";
 import { Invocation } from "../core/gateway/invocation.ts";
 import {
   type BodySource,
@@ -22,7 +22,6 @@ import { RequestError } from "../core/gateway/request.ts";
 import type { Application } from "../core/gateway/types.ts";
 import { type ServeOptions, type Settings, settings } from "../core/options.ts";
 import type { Exchange, Hijacked, ResponseHead } from "../core/seams.ts";
-import { createGateway } from "../core/server.ts";
 import { fetchEnviron, type FetchInfo } from "./fetch_environ.ts";
 
 export type { FetchInfo } from "./fetch_environ.ts";

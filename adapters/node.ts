@@ -14,6 +14,7 @@ import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
 import type { Connection, Host, Listener, ListenOptions, Peer, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
+import { env } from "./environment.ts";
 import { latin1 } from "./latin1.ts";
 import { BatchedOutput } from "./output.ts";
 import { peerOf } from "./peer.ts";
@@ -108,13 +109,7 @@ export const host: Host = {
   latin1,
   turn: (callback) => void setImmediate(callback),
   stderr: writeStderr,
-  env: (name) => {
-    try {
-      return process.env[name];
-    } catch {
-      return undefined; // under Deno, without permission
-    }
-  },
+  env,
   onSignal: (listener) => {
     process.on("SIGINT", listener).on("SIGTERM", listener);
     return () => void process.off("SIGINT", listener).off("SIGTERM", listener);

@@ -7,7 +7,9 @@
 import { OptionError } from "./errors.ts";
 import { BEYOND_LATIN1, CONTROL_IN_VALUE } from "./grammar.ts";
 import type { HeaderMap } from "./http1/request_head.ts";
+import { ALL_PEERS, LOOPBACK, parseIps } from "./peers.ts";
 import type { Address } from "./seams.ts";
+import { type Protocol, PROTOCOLS } from "./wires.ts";
 
 /** What `serve` may be told. Every option has a default. */
 export interface ServeOptions {
@@ -25,6 +27,14 @@ export interface ServeOptions {
   readonly backlog?: number;
   /** Whether several processes may listen on the port, the system sharing out the connections. Default false. */
   readonly reusePort?: boolean;
+  /** What is spoken: with clients, or with the web server in front. Default `"http"`. */
+  readonly protocol?: Protocol;
+  /**
+   * Addresses and networks that may connect: `["192.0.2.7", "10.0.0.0/8"]`, or `"*"` for all. Whoever may speak FastCGI,
+   * SCGI or uwsgi to a server can tell it anything. Default: all for HTTP, this machine alone for the others. Unix
+   * sockets have file modes instead.
+   */
+  readonly allowIps?: readonly string[] | "*";
   /** Most connections at a time; one more is told 503 and closed. Default Infinity. */
   readonly maxConnections?: number;
   /** Whether SIGINT and SIGTERM shut the server down, a second one at once. Default true. */
@@ -61,7 +71,7 @@ export interface ServeOptions {
   readonly headerTimeout?: number;
   /** Seconds without a byte of a body that the application waits for; then 408. Default 60. */
   readonly bodyTimeout?: number;
-  /** Seconds a connection may be idle; then it is closed. Default 15. */
+  /** Seconds a connection may be idle; then it is closed. Default 15; 75 for FastCGI, so that web servers end it. */
   readonly keepAliveTimeout?: number;
   /** Seconds a client may take none of the output that waits for it; then it is cut. Default 60. */
   readonly writeTimeout?: number;
@@ -87,6 +97,8 @@ type Unset = "onListen" | "path" | "mode" | "fd" | "backlog" | "signal";
 export interface DefaultsFromHost {
   /** The environment variable PORT, where there is one. */
   readonly port: string | undefined;
+  /** The environment variable FCGI_WEB_SERVER_ADDRS (FastCGI 3.2): the web servers that may connect. */
+  readonly webServers?: string | undefined;
   /** Writes to standard error. */
   readonly errorLog: (text: string) => void;
 }
@@ -137,6 +149,8 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
     fd: undefined,
     backlog: undefined,
     reusePort: false,
+    protocol: "http",
+    allowIps: peersFor(given.protocol, fromHost.webServers),
     handleSignals: true,
     signal: undefined,
     onListen: undefined,
@@ -148,6 +162,7 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
     headerMap: "drop",
     ...LIMITS,
     ...TIMEOUTS,
+    ...(given.protocol === "fastcgi" ? { keepAliveTimeout: 75 } : {}),
   };
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(all, name)) throw new OptionError(name, `one of ${Object.keys(all).join(", ")}`, name);
@@ -163,6 +178,16 @@ function portFrom(text: string | undefined): number {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : NaN;
   if (!(port <= 65535)) throw new OptionError("PORT (environment)", "a whole number from 0 to 65535", text);
   return port;
+}
+
+/** Who may connect: to an HTTP server everybody, else this machine, or the web servers that the environment names. */
+function peersFor(protocol: unknown, webServers: string | undefined): ServeOptions["allowIps"] {
+  if (protocol === undefined || protocol === "http") return ALL_PEERS;
+  if (protocol !== "fastcgi" || webServers === undefined || webServers === "") return LOOPBACK;
+  const named = webServers.split(",").map((one) => one.trim());
+  const good = named.every((one) => parseIps(one) !== null);
+  expect(good, "FCGI_WEB_SERVER_ADDRS (environment)", "addresses with commas between them", webServers);
+  return named;
 }
 
 function check(name: string, value: unknown): void {
@@ -182,6 +207,15 @@ function check(name: string, value: unknown): void {
       return expect(wholeFrom(value, 0) && (value as number) <= 0o777, name, "a file mode from 0 to 0o777", value);
     case "fd":
       return expect(wholeFrom(value, 0), name, "a file descriptor, a whole number from 0", value);
+    case "protocol":
+      return expect(PROTOCOLS.includes(value as string), name, `one of ${PROTOCOLS.join(", ")}`, value);
+    case "allowIps":
+      return expect(
+        value === ALL_PEERS || (Array.isArray(value) && value.every((one) => parseIps(one) !== null)),
+        name,
+        'an array of addresses and networks, or "*"',
+        value,
+      );
     case "signal":
       return expect(value instanceof AbortSignal, name, "an AbortSignal", value);
     case "onListen":

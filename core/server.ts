@@ -9,14 +9,17 @@
 import { asFunction } from "./gateway/application.ts";
 import { serverTemplate } from "./gateway/environ.ts";
 import { ErrorStream } from "./gateway/errors.ts";
-import type { Gateway } from "./gateway/gateway.ts";
+import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import type { Application } from "./gateway/types.ts";
 import type { Http1Config } from "./http1/config.ts";
-import { Http1Connection } from "./http1/connection.ts";
 import { errorText, OptionError } from "./errors.ts";
 import { GuardedConnection } from "./hijacked.ts";
 import { type ServeOptions, type Settings, settings } from "./options.ts";
+import { allowsPeer } from "./peers.ts";
+import { FORBIDDEN, SERVICE_UNAVAILABLE } from "./refusal.ts";
 import type { Address, Connection, Host, Listener, Transport } from "./seams.ts";
+import type { WireConnection } from "./wire.ts";
+import { loadWire, type Wire } from "./wires.ts";
 
 /** What `shutdown` of a {@linkcode Server} may be told. */
 export interface ShutdownOptions {
@@ -45,21 +48,6 @@ const QUIET_TURNS = 3; // of the event loop without a new connection: then nobod
 const MOST_TURNS = 1000; // for a port that is never quiet
 
 /**
- * The shared part of all invocations of one application.
- *
- * @throws {ApplicationError} when `app` is no application.
- */
-export function createGateway(app: Application, errors: ErrorStream, all: Settings, host: Pick<Host, "turn">): Gateway {
-  return {
-    app: asFunction(app),
-    errors,
-    limitReadline: all.limitReadline,
-    writeBufferLimit: all.writeBufferLimit,
-    turn: (callback) => host.turn(callback),
-  };
-}
-
-/**
  * Listens and serves an application on a host.
  *
  * @throws {ListenError} (as a rejection) when the address cannot be had.
@@ -67,7 +55,11 @@ export function createGateway(app: Application, errors: ErrorStream, all: Settin
  * @throws {ApplicationError} (as a rejection) when `app` is no application.
  */
 export async function startServer(host: Host, app: Application, options: ServeOptions = {}): Promise<Server> {
-  const all = settings(options, { port: host.env("PORT"), errorLog: (text) => host.stderr(text) });
+  const all = settings(options, {
+    port: host.env("PORT"),
+    webServers: host.env("FCGI_WEB_SERVER_ADDRS"),
+    errorLog: (text) => host.stderr(text),
+  });
   const server = new RunningServer(host, app, all);
   await server.listen();
   return server;
@@ -75,7 +67,7 @@ export async function startServer(host: Host, app: Application, options: ServeOp
 
 /** A connection that has been accepted and not been let in yet. */
 interface Guest {
-  readonly connection: Http1Connection;
+  readonly connection: WireConnection;
   readonly transport: Transport;
 }
 
@@ -87,12 +79,13 @@ export class RunningServer implements Server {
   readonly #gateway: Gateway;
   readonly #errors: ErrorStream;
   readonly #connections = new Map<Connection, Transport>();
-  readonly #turnedAway = new Set<Connection>(); // of those: told 503, and on their way out
+  readonly #turnedAway = new Set<Connection>(); // of those: told why, and on their way out
   readonly #tickets: (() => void)[] = []; // of handleOne: who is told when that connection is done
   readonly #ended = new Map<Connection, () => void>();
   #waiting: Guest[] = [];
   #open: boolean; // connections are let in as they come
   #config: Http1Config | undefined;
+  #wire: Wire | undefined;
   #listener: Listener | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ignoreSignals: () => void = () => {};
@@ -142,8 +135,9 @@ export class RunningServer implements Server {
   /** Listens. */
   async listen(): Promise<void> {
     const all = this.#settings;
+    this.#wire = await loadWire(all.protocol);
     this.#listener = await this.#host.listen(all, (transport) => this.#accept(transport));
-    this.#config = this.#http1(this.#listener.address);
+    this.#config = this.#wireConfig(this.#listener.address);
     this.#timer = setInterval(() => this.#tick(), TICK);
     const stop = (): void => void this.shutdown({ timeout: this.#stopping ? 0 : all.gracefulTimeout });
     if (all.handleSignals) this.#ignoreSignals = this.#host.onSignal(stop);
@@ -151,7 +145,7 @@ export class RunningServer implements Server {
     else all.signal?.addEventListener("abort", stop, { once: true });
     try {
       if (all.onListen !== undefined) all.onListen(this.address);
-      else this.#host.stderr(`Listening on ${url(this.address)} (tsgi on ${this.#host.runtime})\n`);
+      else this.#host.stderr(`Listening on ${url(this.address, all.protocol)} (tsgi on ${this.#host.runtime})\n`);
     } catch (error) {
       await this.shutdown({ timeout: 0 }); // nobody will have this server
       throw error;
@@ -195,11 +189,13 @@ export class RunningServer implements Server {
 
   #accept(transport: Transport): Connection {
     this.#accepted++;
-    const connection = new Http1Connection(transport, this.#config as Http1Config);
+    const connection = (this.#wire as Wire)(transport, this.#config as Http1Config);
     this.#connections.set(connection, transport);
-    if (this.#connections.size - this.#turnedAway.size > this.#settings.maxConnections) {
-      this.#turnedAway.add(connection);
-      connection.turnAway();
+    if (!allowsPeer(this.#settings, transport.peer)) {
+      this.#errors.write(`tsgi: turned away ${transport.peer.remoteAddress}: it is not among allowIps\n`);
+      this.#turnAway(connection, FORBIDDEN);
+    } else if (this.#connections.size - this.#turnedAway.size > this.#settings.maxConnections) {
+      this.#turnAway(connection, SERVICE_UNAVAILABLE);
     }
     if (!this.#open) {
       transport.pause();
@@ -208,6 +204,11 @@ export class RunningServer implements Server {
     }
     if (this.#stopping) connection.shutdown(); // it was accepted while the listener was being closed
     return connection;
+  }
+
+  #turnAway(connection: WireConnection, status: string): void {
+    this.#turnedAway.add(connection);
+    connection.turnAway(status);
   }
 
   #letIn(): void {
@@ -219,7 +220,7 @@ export class RunningServer implements Server {
     }
   }
 
-  #http1(address: Address): Http1Config {
+  #wireConfig(address: Address): Http1Config {
     const all = this.#settings;
     const unix = address.path !== undefined;
     return {
@@ -285,7 +286,7 @@ export class RunningServer implements Server {
  * console.assert(url({ hostname: "::1", port: 8000 }) === "http://[::1]:8000/");
  * ```
  */
-export function url({ hostname, port, path }: Address): string {
-  if (path !== undefined) return `unix:${path}`;
-  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
+export function url({ hostname, port, path }: Address, scheme: string = "http"): string {
+  if (path !== undefined) return scheme === "http" ? `unix:${path}` : `${scheme}+unix:${path}`;
+  return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
 }

@@ -14,24 +14,24 @@ export type Failed = (error: unknown, where: string) => void;
 
 const RETURN_DEADLINE = 5000; // ms that a stopped iterator has before close() is called all the same
 
-/** Calls `stop`, and once that has settled the `close()` of `body`, where it has one. Never throws. */
-export function closeBody(body: unknown, stop: () => unknown, failed: Failed): void {
+/** Calls `stop`, and once that has settled the `close()` of `body`, where it has one; then `closed`. Never throws. */
+export function closeBody(body: unknown, stop: () => unknown, failed: Failed, closed: () => void = () => {}): void {
   try {
     const stopping = stop();
-    if (isThenable(stopping)) return closeAfter(stopping, body, failed);
+    if (isThenable(stopping)) return closeAfter(stopping, body, failed, closed);
   } catch (error) {
     failed(error, "");
   }
-  close(body, failed);
+  close(body, failed, closed);
 }
 
-function closeAfter(stopping: PromiseLike<unknown>, body: unknown, failed: Failed): void {
+function closeAfter(stopping: PromiseLike<unknown>, body: unknown, failed: Failed, closed: () => void): void {
   let done = false;
   const once = (): void => {
     if (done) return;
     done = true;
     clearTimeout(deadline);
-    close(body, failed);
+    close(body, failed, closed);
   };
   const deadline = setTimeout(once, RETURN_DEADLINE);
   Promise.resolve(stopping).then(once, (error) => {
@@ -40,13 +40,13 @@ function closeAfter(stopping: PromiseLike<unknown>, body: unknown, failed: Faile
   });
 }
 
-function close(body: unknown, failed: Failed): void {
+function close(body: unknown, failed: Failed, closed: () => void): void {
   try {
     const closable = body as { close?: unknown } | null | undefined;
-    if (typeof closable?.close !== "function") return;
-    const closing: unknown = closable.close();
-    if (isThenable(closing)) closing.then(undefined, (error) => failed(error, "close(): "));
+    const closing: unknown = typeof closable?.close === "function" ? closable.close() : undefined;
+    if (isThenable(closing)) return void closing.then(closed, (error) => (failed(error, "close(): "), closed()));
   } catch (error) {
     failed(error, "close(): ");
   }
+  closed();
 }

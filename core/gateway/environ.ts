@@ -99,11 +99,15 @@ export function requestEnviron(template: EnvironTemplate, line: RequestLine, scr
   environ.PATH_INFO = line.path;
   environ.QUERY_STRING = line.query;
   environ.SERVER_PROTOCOL = line.protocol;
-  if (scriptName !== "" && isBelow(line.path, scriptName)) {
-    environ.SCRIPT_NAME = scriptName;
-    environ.PATH_INFO = line.path.slice(scriptName.length);
-  }
+  mount(environ, line.path, scriptName);
   return environ;
+}
+
+/** Splits a path at the mount point `scriptName`, if it is at or below it: into SCRIPT_NAME and PATH_INFO. */
+export function mount(environ: Environ, path: string, scriptName: string): void {
+  if (scriptName === "" || !isBelow(path, scriptName)) return;
+  environ.SCRIPT_NAME = scriptName;
+  environ.PATH_INFO = path.slice(scriptName.length);
 }
 
 /** Whether a path is at or below a mount point, on a segment boundary: `/app` does not own `/apple`. */
@@ -111,10 +115,15 @@ function isBelow(path: string, mount: string): boolean {
   return path.startsWith(mount) && (path.length === mount.length || path.charCodeAt(mount.length) === 0x2f);
 }
 
-/** Sets a header field's key, or appends the value to it with a comma when it is there already (RFC 3875 4.1.18). */
+/** Sets a header field's key, or appends the value to it when it is there already (RFC 3875 4.1.18). */
 export function addField(environ: Environ, key: string, value: string): void {
   const present = environ[key];
-  environ[key] = present === undefined ? value : `${present},${value}`;
+  environ[key] = present === undefined ? value : joinFields(key, present as string, value);
+}
+
+/** The values of a repeated header field as one: with a comma, but cookies as RFC 9113 8.2.3 puts them together. */
+export function joinFields(key: string, first: string, second: string): string {
+  return `${first}${key === "HTTP_COOKIE" ? "; " : ","}${second}`;
 }
 
 /**
@@ -134,10 +143,11 @@ export function environKey(name: string): string | null {
   if (upper === "CONTENT-TYPE") return "CONTENT_TYPE";
   if (upper === "CONTENT-LENGTH") return "CONTENT_LENGTH";
   const key = `HTTP_${upper.replaceAll("-", "_")}`;
-  return NEVER.has(key) ? null : key;
+  return NEVER_KEYS.has(key) ? null : key;
 }
 
-const NEVER: ReadonlySet<string> = new Set([
+/** Keys that never enter an environ, whoever sends them. */
+export const NEVER_KEYS: ReadonlySet<string> = new Set([
   "HTTP_PROXY",
   "HTTP_CONTENT_TYPE",
   "HTTP_CONTENT_LENGTH",

@@ -4,9 +4,11 @@
  * @module
  */
 
+import type { Host } from "../seams.ts";
+import { asFunction } from "./application.ts";
 import type { ErrorStream } from "./errors.ts";
 import { InputError } from "./request_body.ts";
-import type { ApplicationFunction } from "./types.ts";
+import type { Application, ApplicationFunction } from "./types.ts";
 
 /**
  * `write()` was called when it may not be, or with more than it may send (PEP 3333, "The write() Callable" and "Handling
@@ -37,6 +39,31 @@ export interface Gateway {
   readonly writeBufferLimit: number;
   /** Runs a callback in a later turn of the event loop. */
   turn(callback: () => void): void;
+  /** Called when the `close()` of a body has settled: then nothing of an invocation is left. */
+  closed?(): void;
+}
+
+/** Those of its parts that are options. */
+type GatewayLimits = Pick<Gateway, "limitReadline" | "writeBufferLimit">;
+
+/**
+ * The shared part of all invocations of one application.
+ *
+ * @throws {ApplicationError} when `app` is no application.
+ */
+export function createGateway(
+  app: Application,
+  errors: ErrorStream,
+  { limitReadline, writeBufferLimit }: GatewayLimits,
+  host: Pick<Host, "turn">,
+): Gateway {
+  return {
+    app: asFunction(app),
+    errors,
+    limitReadline,
+    writeBufferLimit,
+    turn: (callback) => host.turn(callback),
+  };
 }
 
 /** What the client is told of an error. Never throws, whatever was thrown. */

@@ -416,9 +416,10 @@ export class Invocation implements RequestState {
     this.#iterator = undefined;
     const stop = (): unknown =>
       iterator !== undefined ? iterator.return?.() : this.#pulled ? undefined : cancelled(this.#body);
-    closeBody(this.#body, stop, (error, where) => {
+    const failed = (error: unknown, where: string): void => {
       if (!this.#followsDeparture(error)) this.#log(`${where}${errorText(error)}`);
-    });
+    };
+    closeBody(this.#body, stop, failed, () => this.#gateway.closed?.());
   }
 
   #log(text: string): void {

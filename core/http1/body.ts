@@ -9,7 +9,7 @@
 
 import { BodyTooLargeError, InputError, MalformedBodyError, type RequestBody } from "../gateway/request_body.ts";
 import { fieldColon, fieldName, fieldValue } from "./fields.ts";
-import { FIELDS_TOO_LARGE, Refusal } from "./refusal.ts";
+import { FIELDS_TOO_LARGE, Refusal } from "../refusal.ts";
 import type { RequestLimits } from "./request_head.ts";
 
 /** Takes a body out of a stream of bytes. */

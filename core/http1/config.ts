@@ -4,43 +4,8 @@
  * @module
  */
 
-import type { EnvironTemplate } from "../gateway/environ.ts";
-import type { Gateway } from "../gateway/gateway.ts";
-import type { Connection, Transport } from "../seams.ts";
+import type { WireConfig } from "../wire.ts";
 import type { RequestLimits } from "./request_head.ts";
 
-/** For how long a connection waits, in seconds; Infinity for ever. */
-export interface Timeouts {
-  /** For a request head to be complete, from its first byte. */
-  readonly headerTimeout: number;
-  /** For the next bytes of a body that the application waits for. */
-  readonly bodyTimeout: number;
-  /** For the next request, or the first. */
-  readonly keepAliveTimeout: number;
-  /** For the client to take any output. */
-  readonly writeTimeout: number;
-  /** For a response to be complete, from its request head. */
-  readonly requestTimeout: number;
-  /** For one more request of an idle connection, after shutdown has begun. */
-  readonly drainIdle: number;
-}
-
 /** What the connections of one server share. */
-export interface Http1Config extends RequestLimits, Timeouts {
-  /** Requests that one connection may make. */
-  readonly maxRequestsPerConnection: number;
-  /** The application and what it runs with. */
-  readonly gateway: Gateway;
-  /** What every environ starts from. */
-  readonly template: EnvironTemplate;
-  /** Mount point of the application, without a slash at its end; "" for none. */
-  readonly scriptName: string;
-  /** Value of the Server field, or "". */
-  readonly serverHeader: string;
-  /** The host's decoder. */
-  latin1(bytes: Uint8Array, start: number, end: number): string;
-  /** Called when a connection is gone. */
-  forget(connection: Connection): void;
-  /** Called when a hijacked socket gets its new connection; gives the one to attach in its place. */
-  adopt(old: Connection, next: Connection, transport: Transport): Connection;
-}
+export interface Http1Config extends RequestLimits, WireConfig {}

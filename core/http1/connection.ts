@@ -34,13 +34,14 @@ import {
   TruncatedBodyError,
 } from "../gateway/request_body.ts";
 import type { Connection, Hijacked, Transport } from "../seams.ts";
+import { INPUT_MARK, LINGER_TIME, type WireConnection } from "../wire.ts";
 import { Watch } from "../watch.ts";
 import { HijackedTransport } from "../hijacked.ts";
 import type { Http1Config } from "./config.ts";
 import { type BodyDecoder, ChunkedDecoder, LengthDecoder } from "./body.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
 import { HeadParser } from "./head_parser.ts";
-import { Refusal, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE } from "./refusal.ts";
+import { Refusal, REQUEST_TIMEOUT } from "../refusal.ts";
 import { RequestHead } from "./request_head.ts";
 
 const HEAD = 0;
@@ -51,10 +52,8 @@ const LINGER = 4;
 const HIJACKED = 5;
 const CLOSED = 6;
 
-const INPUT_MARK = 65536; // bytes of a body that may wait for the application before reading stops
 const HELD_LIMIT = 65536; // bytes of pipelined requests that may wait for a response before reading stops
 const DRAIN_LIMIT = 262144; // bytes of an unread body that are worth keeping a connection for
-const LINGER_TIME = 2; // seconds that a client has to read the last response before the socket is destroyed
 
 /** What a client can be waited for to send. */
 const NOTHING_NOW = 0;
@@ -66,7 +65,7 @@ const FIN = 5;
 const NO_BYTES = new Uint8Array(0);
 
 /** A connection that speaks HTTP/1.1. */
-export class Http1Connection implements Connection, BodySource, ExchangeOwner {
+export class Http1Connection implements WireConnection, BodySource, ExchangeOwner {
   readonly #transport: Transport;
   readonly #config: Http1Config;
   readonly #parser: HeadParser;
@@ -135,13 +134,11 @@ export class Http1Connection implements Connection, BodySource, ExchangeOwner {
     this.#config.forget(this);
   }
 
-  /** The server has no room for this connection: it is told so before it asks, and closed. */
-  turnAway(): void {
+  turnAway(status: string): void {
     this.#exchange.begin(new RequestHead());
-    this.#exchange.refuse(SERVICE_UNAVAILABLE);
+    this.#exchange.refuse(status);
   }
 
-  /** The next request is the last one. */
   serveOne(): void {
     this.#maxRequests = 1;
   }

@@ -9,7 +9,7 @@
 
 import { environKey } from "../gateway/environ.ts";
 import { CONTROL_IN_VALUE, TOKEN, trimOws } from "../grammar.ts";
-import { BAD_REQUEST, Refusal } from "./refusal.ts";
+import { BAD_REQUEST, Refusal } from "../refusal.ts";
 
 /** What a field means to the parser. */
 export const PLAIN = 0;

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { BAD_REQUEST, Refusal } from "./refusal.ts";
+import { BAD_REQUEST, Refusal } from "../refusal.ts";
 import { RequestHead, type RequestLimits, tooLong } from "./request_head.ts";
 
 const EMPTY_LINES = 8; // that may precede a request (RFC 9112 2.2)

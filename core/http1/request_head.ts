@@ -12,8 +12,8 @@ import { addField, type EnvironTemplate, requestEnviron, type RequestLine } from
 import type { Environ } from "../gateway/types.ts";
 import { DIGITS, listMembers } from "../grammar.ts";
 import * as Field from "./fields.ts";
-import { BAD_REQUEST, CONTENT_TOO_LARGE, EXPECTATION_FAILED, FIELDS_TOO_LARGE } from "./refusal.ts";
-import { NOT_IMPLEMENTED, Refusal, URI_TOO_LONG, VERSION_NOT_SUPPORTED } from "./refusal.ts";
+import { BAD_REQUEST, CONTENT_TOO_LARGE, EXPECTATION_FAILED, FIELDS_TOO_LARGE } from "../refusal.ts";
+import { NOT_IMPLEMENTED, Refusal, URI_TOO_LONG, VERSION_NOT_SUPPORTED } from "../refusal.ts";
 import { checkHost, parseTarget, type Target } from "./target.ts";
 
 /** What becomes of fields whose name has an underscore: dropped, a 400, or mapped like those with a dash. */

@@ -9,7 +9,7 @@
 
 import { imfFixdate } from "../grammar.ts";
 import type { HeaderList, ResponseHead } from "../seams.ts";
-import { SERVICE_UNAVAILABLE } from "./refusal.ts";
+import { SERVICE_UNAVAILABLE } from "../refusal.ts";
 
 /** How the end of a response body is marked. */
 export type Framing = "none" | "length" | "chunked" | "close";

@@ -5,7 +5,7 @@
  */
 
 import { percentDecode } from "../grammar.ts";
-import { BAD_REQUEST, NOT_IMPLEMENTED, Refusal } from "./refusal.ts";
+import { BAD_REQUEST, NOT_IMPLEMENTED, Refusal } from "../refusal.ts";
 
 /** What a target says. */
 export interface Target {

@@ -30,6 +30,8 @@ const DEFAULTS = {
   urlScheme: "http",
   multiprocess: false,
   headerMap: "drop",
+  protocol: "http",
+  allowIps: "*",
   limitRequestLine: 8190,
   limitRequestFields: 100,
   limitRequestFieldSize: 8190,
@@ -94,6 +96,16 @@ const TABLE: Record<string, Row> = {
     bad: ["Drop", "", "keep", null, true],
     expected: '"drop", "refuse" or "dangerous"',
   },
+  protocol: {
+    good: ["http", "fastcgi", "scgi", "uwsgi"],
+    bad: ["HTTP", "https", "", "ajp", null, 7],
+    expected: "one of http, fastcgi, scgi, uwsgi",
+  },
+  allowIps: {
+    good: ["*", [], ["127.0.0.1", "::1", "10.0.0.0/8"]],
+    bad: ["127.0.0.1", ["localhost"], ["10.0.0.0/33"], [7], null, true],
+    expected: 'an array of addresses and networks, or "*"',
+  },
   limitRequestLine: COUNT,
   limitRequestFields: COUNT,
   limitRequestFieldSize: COUNT,
@@ -122,6 +134,30 @@ for (const [name, { good, bad, expected }] of Object.entries(TABLE)) {
     }
   });
 }
+
+describe("what a protocol changes", () => {
+  const webServers = (text: string): Settings["allowIps"] =>
+    settings({ protocol: "fastcgi" }, { port: undefined, errorLog: log, webServers: text }).allowIps;
+
+  test("who may connect, unless it is said", () => {
+    expect(make({ protocol: "http" }).allowIps).toBe("*");
+    for (const protocol of ["fastcgi", "scgi", "uwsgi"]) {
+      expect(make({ protocol }).allowIps).toEqual(["127.0.0.0/8", "::1"]);
+      expect(make({ protocol, allowIps: "*" }).allowIps).toBe("*");
+    }
+  });
+
+  test("F16 FastCGI: the environment variable FCGI_WEB_SERVER_ADDRS", () => {
+    expect(webServers("192.0.2.7, 192.0.2.8")).toEqual(["192.0.2.7", "192.0.2.8"]);
+    expect(webServers("")).toEqual(["127.0.0.0/8", "::1"]);
+    expectRefused(thrownBy(() => webServers("localhost")), "FCGI_WEB_SERVER_ADDRS (environment)", '"localhost"');
+  });
+
+  test("how long an idle connection stays", () => {
+    expect([make({}).keepAliveTimeout, make({ protocol: "fastcgi" }).keepAliveTimeout]).toEqual([15, 75]);
+    expect(make({ protocol: "fastcgi", keepAliveTimeout: 5 }).keepAliveTimeout).toBe(5);
+  });
+});
 
 describe("unknown options", () => {
   for (const name of ["prot", "Port", "constructor", "toString", "hasOwnProperty"]) {

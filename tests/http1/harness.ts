@@ -14,6 +14,8 @@ import type { Http1Config } from "../../core/http1/config.ts";
 import { Http1Connection } from "../../core/http1/connection.ts";
 import { settings } from "../../core/options.ts";
 import type { Connection, Transport } from "../../core/seams.ts";
+import type { WireConnection } from "../../core/wire.ts";
+import type { Wire } from "../../core/wires.ts";
 
 /** A transport that records. */
 export class RecordingTransport implements Transport {
@@ -66,16 +68,20 @@ export type Overrides = Partial<Omit<Http1Config, "gateway" | "template">>;
 /** A connection under test with all that surrounds it. */
 export class Talk {
   readonly transport: RecordingTransport = new RecordingTransport();
-  readonly connection: Http1Connection;
+  readonly connection: WireConnection;
   /** What went to wsgi.errors. */
   log = "";
   /** How often the connection asked to be forgotten. */
   forgotten = 0;
 
-  constructor(app: Application, overrides: Overrides = {}) {
+  constructor(
+    app: Application,
+    overrides: Overrides = {},
+    wire: Wire = (transport, config) => new Http1Connection(transport, config),
+  ) {
     const defaults = settings({}, { port: undefined, errorLog: () => {} });
     const errors = new ErrorStream((text) => this.log += text);
-    this.connection = new Http1Connection(this.transport, {
+    this.connection = wire(this.transport, {
       ...defaults,
       gateway: {
         app: asFunction(app),

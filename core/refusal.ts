@@ -1,5 +1,5 @@
 /**
- * What an HTTP/1.1 server says to a message it will not serve.
+ * What a server says to a message it will not serve.
  *
  * A refusal never reaches the application. The client gets the status and nothing else: the reason goes to the log.
  *
@@ -8,6 +8,7 @@
 
 /** Status lines of refusals; also those of the gateway pass through here. */
 export const BAD_REQUEST = "400 Bad Request";
+export const FORBIDDEN = "403 Forbidden";
 export const REQUEST_TIMEOUT = "408 Request Timeout";
 export const CONTENT_TOO_LARGE = "413 Content Too Large";
 export const URI_TOO_LONG = "414 URI Too Long";

@@ -1,8 +1,8 @@
 /**
- * A socket of Deno as a Transport.
+ * A socket whose reads and writes are promises, as a Transport: those of Deno, and the standard streams of a CGI script.
  *
- * Reads and writes are promises here, so each socket has two loops. `conn.write` may take less than it is given. A
- * client that goes away is noticed by a pending read, so one is always pending unless the wire has paused.
+ * Each has two loops. A write may take less than it is given. A client that goes away is noticed by a pending read, so
+ * one is always pending unless the wire has paused.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import { BatchedOutput, HIGH_WATER_MARK } from "./output.ts";
 import { peerOf } from "./peer.ts";
 
 /** One end of a connection. */
-export interface DenoAddr {
+export interface SocketEnd {
   readonly hostname?: string;
   readonly port?: number;
 }
 
-/** A TCP connection. */
-export interface DenoConn {
-  readonly localAddr: DenoAddr;
-  readonly remoteAddr: DenoAddr;
+/** What is asked of such a socket; the names are those of `Deno.Conn`. */
+export interface PromisedSocket {
+  readonly localAddr: SocketEnd;
+  readonly remoteAddr: SocketEnd;
   read(memory: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
   closeWrite(): Promise<void>;
@@ -33,8 +33,8 @@ const LATER_READ = 65536; // once a read has filled the first memory
 const COPY_LIMIT = 16384; // bytes: larger output is given away with its memory
 
 /** The transport over one connection. */
-export class DenoTransport extends BatchedOutput implements Transport {
-  readonly #conn: DenoConn;
+export class PromisedTransport extends BatchedOutput implements Transport {
+  readonly #conn: PromisedSocket;
   #peer: Peer | undefined;
   #connection: Connection | undefined;
   #queue: Uint8Array[] = [];
@@ -48,7 +48,7 @@ export class DenoTransport extends BatchedOutput implements Transport {
   #paused = false;
   #wake: (() => void) | undefined;
 
-  constructor(conn: DenoConn, accept: (transport: Transport) => Connection) {
+  constructor(conn: PromisedSocket, accept: (transport: Transport) => Connection) {
     super();
     this.#conn = conn;
     conn.setNoDelay?.(true);
@@ -151,8 +151,10 @@ export class DenoTransport extends BatchedOutput implements Transport {
   async #readLoop(): Promise<void> {
     let memory = new Uint8Array(FIRST_READ);
     while (!this.#closed) {
+      if (this.#paused) await this.#resumed();
+      if (this.#closed) return;
       const count = await this.#conn.read(memory);
-      if (this.#paused) await new Promise<void>((resolve) => this.#wake = resolve);
+      if (this.#paused) await this.#resumed();
       if (this.#closed) return;
       if (count === null) {
         this.#peerEnded = true;
@@ -164,6 +166,10 @@ export class DenoTransport extends BatchedOutput implements Transport {
       this.feed(() => this.#connection?.receive(bytes));
       if (count === FIRST_READ && memory.length === FIRST_READ) memory = new Uint8Array(LATER_READ);
     }
+  }
+
+  #resumed(): Promise<void> {
+    return new Promise((resolve) => this.#wake = resolve);
   }
 
   #close(error?: unknown): void {

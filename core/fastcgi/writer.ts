@@ -1,0 +1,102 @@
+/**
+ * The output of one FastCGI connection: records into the transport.
+ *
+ * Everything up to a record's worth is copied into memory that the transport lends, so that a head, a small body and
+ * END_REQUEST leave together. Larger bodies go the same way while they flow, 32 KiB at a time: a copy costs less than a
+ * system call for eight bytes of header. Once they do not flow, what is left waits where it is, without a copy.
+ *
+ * @module
+ */
+
+import { writeLatin1 } from "../grammar.ts";
+import type { Transport } from "../seams.ts";
+import { FCGI_HEADER_LEN, FCGI_STDOUT, writeEndRequest, writeHeader } from "./records.ts";
+
+const RECORD = 32768; // bytes of our longest records: what a transport sends at once
+const CONTENT = RECORD - FCGI_HEADER_LEN;
+const END_REQUEST = 2 * FCGI_HEADER_LEN;
+
+/** Writes records. */
+export class RecordWriter {
+  readonly #transport: Transport;
+  #flowing = true;
+  #written = 0;
+  #excess = 0;
+
+  /** A writer to `transport`. */
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Whether output is below the high-water mark, as far as the last write told. */
+  get flowing(): boolean {
+    return this.#flowing;
+  }
+
+  /** Bytes written. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** Bytes of answers by the wire itself that were written though output does not flow. */
+  get excess(): number {
+    return this.#excess;
+  }
+
+  /** Output is below the high-water mark again. */
+  drained(): void {
+    this.#flowing = true;
+    this.#excess = 0;
+  }
+
+  /** Writes STDOUT of a request. False: above the high-water mark. */
+  stdout(id: number, bytes: Uint8Array): boolean {
+    const length = bytes.length;
+    for (let at = 0; at < length; at += CONTENT) {
+      const size = Math.min(length - at, CONTENT);
+      const part = size === length ? bytes : bytes.subarray(at, at + size);
+      const memory = this.#transport.reserve(FCGI_HEADER_LEN + size);
+      writeHeader(memory, 0, FCGI_STDOUT, id, size);
+      if (this.#flowing || at === 0) {
+        memory.set(part, FCGI_HEADER_LEN);
+        this.#commit(FCGI_HEADER_LEN + size);
+      } else {
+        this.#commit(FCGI_HEADER_LEN);
+        this.#written += size;
+        this.#flowing = this.#transport.write(part);
+      }
+    }
+    return this.#flowing;
+  }
+
+  /** Writes latin-1 text as records of one type: STDOUT, or a short management record. */
+  text(type: number, id: number, text: string): void {
+    if (!this.#flowing) this.#excess += FCGI_HEADER_LEN + text.length;
+    for (let at = 0; at < text.length || at === 0; at += CONTENT) {
+      const part = text.length <= CONTENT ? text : text.slice(at, at + CONTENT);
+      const memory = this.#transport.reserve(FCGI_HEADER_LEN + part.length);
+      writeLatin1(memory, writeHeader(memory, 0, type, id, part.length), part);
+      this.#commit(FCGI_HEADER_LEN + part.length);
+    }
+  }
+
+  /** Ends a request; with `stdout` its STDOUT first. */
+  end(id: number, stdout: boolean, appStatus: number, protocolStatus: number): void {
+    const size = (stdout ? FCGI_HEADER_LEN : 0) + END_REQUEST;
+    if (!this.#flowing) this.#excess += size;
+    const memory = this.#transport.reserve(size);
+    const at = stdout ? writeHeader(memory, 0, FCGI_STDOUT, id, 0) : 0;
+    this.#commit(writeEndRequest(memory, at, id, appStatus, protocolStatus));
+  }
+
+  /** Writes a record of no version: whoever reads it knows that what came before is not complete. */
+  spoil(): void {
+    this.#transport.reserve(FCGI_HEADER_LEN).fill(0, 0, FCGI_HEADER_LEN);
+    this.#commit(FCGI_HEADER_LEN);
+  }
+
+  #commit(length: number): void {
+    this.#written += length;
+    this.#flowing = this.#transport.commit(length);
+  }
+}

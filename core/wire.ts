@@ -1,0 +1,64 @@
+/**
+ * What a wire gets from the server it belongs to, and what the server may ask of a wire's connections.
+ *
+ * A wire is one protocol: `http1/`, `scgi/`, `fastcgi/`, `uwsgi/`. The server makes connections of one and knows
+ * nothing else of it.
+ *
+ * @module
+ */
+
+import type { EnvironTemplate } from "./gateway/environ.ts";
+import type { Gateway } from "./gateway/gateway.ts";
+import type { Connection, Transport } from "./seams.ts";
+
+/** For how long a connection waits, in seconds; Infinity for ever. */
+export interface Timeouts {
+  /** For a request head to be complete, from its first byte. */
+  readonly headerTimeout: number;
+  /** For the next bytes of a body that the application waits for. */
+  readonly bodyTimeout: number;
+  /** For the next request, or the first. */
+  readonly keepAliveTimeout: number;
+  /** For the client to take any output. */
+  readonly writeTimeout: number;
+  /** For a response to be complete, from its request head. */
+  readonly requestTimeout: number;
+  /** For one more request of an idle connection, after shutdown has begun. */
+  readonly drainIdle: number;
+}
+
+/** What the connections of one server share, whatever they speak. */
+export interface WireConfig extends Timeouts {
+  /** Requests that one connection may make. */
+  readonly maxRequestsPerConnection: number;
+  /** Most bytes of a request body; Infinity for no limit. */
+  readonly limitRequestBody: number;
+  /** The application and what it runs with. */
+  readonly gateway: Gateway;
+  /** What every environ starts from. */
+  readonly template: EnvironTemplate;
+  /** Mount point of the application, without a slash at its end; "" for none. */
+  readonly scriptName: string;
+  /** Value of the Server field, or "". */
+  readonly serverHeader: string;
+  /** The host's decoder. */
+  latin1(bytes: Uint8Array, start: number, end: number): string;
+  /** Called when a connection is gone. */
+  forget(connection: Connection): void;
+  /** Called when a hijacked socket gets its new connection; gives the one to attach in its place. */
+  adopt(old: Connection, next: Connection, transport: Transport): Connection;
+}
+
+/** A connection as its server sees it. */
+export interface WireConnection extends Connection {
+  /** Nothing is served here: the client is told `status`, as far as the protocol can, before it asks; then the end. */
+  turnAway(status: string): void;
+  /** The next request is the last one. */
+  serveOne(): void;
+}
+
+/** Bytes of a body that may wait for the application before a wire stops reading. */
+export const INPUT_MARK = 65536;
+
+/** Seconds that a client has to read the last response before the socket is destroyed. */
+export const LINGER_TIME = 2;

@@ -1,0 +1,33 @@
+/**
+ * The wires by name. Each is loaded when a server is to speak it.
+ *
+ * @module
+ */
+
+import type { Http1Config } from "./http1/config.ts";
+import type { Transport } from "./seams.ts";
+import type { WireConnection } from "./wire.ts";
+
+/** What a server speaks: with clients (`"http"`), or with the web server in front of it. */
+export type Protocol = "http" | "fastcgi" | "scgi" | "uwsgi";
+
+/** Makes the connections of one wire. */
+export type Wire = (transport: Transport, config: Http1Config) => WireConnection;
+
+const WIRES: Readonly<Record<Protocol, () => Promise<Wire>>> = {
+  http: async () => {
+    const { Http1Connection } = await import("./http1/connection.ts");
+    return (transport, config) => new Http1Connection(transport, config);
+  },
+  fastcgi: async () => (await import("./fastcgi/connection.ts")).fastcgiConnection,
+  scgi: async () => (await import("./scgi/connection.ts")).scgiConnection,
+  uwsgi: async () => (await import("./uwsgi/connection.ts")).uwsgiConnection,
+};
+
+/** The names of the protocols. */
+export const PROTOCOLS: readonly string[] = Object.keys(WIRES);
+
+/** Loads a wire. */
+export function loadWire(protocol: Protocol): Promise<Wire> {
+  return WIRES[protocol]();
+}

@@ -1,0 +1,54 @@
+/**
+ * What a request that came as variables means, told from a whole buffer in the plainest way: the other opinion that
+ * the wires are compared with. Nothing is shared with `core/`.
+ *
+ * @module
+ */
+
+import { digest, type Verdict } from "./trial.ts";
+
+/** A head that was taken apart: its variables, and where the body begins; or a status; or null, when it is not whole. */
+export type NaiveHead = { readonly pairs: readonly (readonly [string, string])[]; readonly bodyAt: number };
+
+const REFUSED = (status: number): Verdict => ({ status, request: null, body: "" });
+
+/** The verdict over bytes with FIN behind them, given what a protocol's own rules say of the head. */
+export function naiveVerdict(bytes: Uint8Array, head: NaiveHead | number | null): Verdict {
+  if (head === null) return REFUSED(0);
+  if (typeof head === "number") return REFUSED(head);
+  const { pairs, bodyAt } = head;
+  const all: Record<string, string> = Object.create(null);
+  if (pairs.length > 1000) return REFUSED(pairs.slice(0, 1000).some(([name]) => name === "") ? 400 : 431);
+  for (const [name, value] of pairs) {
+    if (name === "") return REFUSED(400);
+    if (name === "CONTENT_LENGTH" && name in all) return REFUSED(400);
+    all[name] = name in all && name.startsWith("HTTP_")
+      ? all[name] + (name === "HTTP_COOKIE" ? "; " : ",") + value
+      : value;
+  }
+  return request(all, bytes.subarray(bodyAt));
+}
+
+function request(all: Readonly<Record<string, string>>, rest: Uint8Array): Verdict {
+  const get = (name: string): string => all[name] ?? "";
+  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(get("REQUEST_METHOD"))) return REFUSED(400);
+  const said = [get("CONTENT_LENGTH"), "SCGI" in all && get("CONTENT_LENGTH") !== "" ? get("HTTP_CONTENT_LENGTH") : ""];
+  const lengths = said.filter((text) => text !== "");
+  if (!lengths.every((text) => /^\d+$/.test(text))) return REFUSED(400);
+  const length = Math.max(0, ...lengths.map(Number));
+  if (length > Number.MAX_SAFE_INTEGER) return REFUSED(413);
+  const uriPath = get("REQUEST_URI").startsWith("/") ? (get("REQUEST_URI").split("?")[0] as string) : "";
+  const decoded = uriPath.replace(/%[0-9a-f]{2}/gi, (escape) => String.fromCharCode(parseInt(escape.slice(1), 16)));
+  let [script, info] = [get("SCRIPT_NAME"), get("PATH_INFO")];
+  if (!("PATH_INFO" in all)) {
+    [script, info] = ["", (script === "/" ? "/" : script) || get("DOCUMENT_URI") || decoded];
+  } else if (script === "/") {
+    [script, info] = ["", info.startsWith("/") ? info : `/${info}`];
+  }
+  if (script === "" && info === "") info = "/";
+  const shown = lengths.length === 0 || (length === 0 && "SCGI" in all && !("HTTP_CONTENT_LENGTH" in all));
+  const facts = [get("REQUEST_METHOD"), script, info, get("QUERY_STRING"), shown ? undefined : String(length)];
+  const body = rest.subarray(0, length);
+  const whole = body.length === length;
+  return { status: whole ? 200 : 400, request: facts, body: whole ? digest(body) : "TruncatedBodyError" };
+}

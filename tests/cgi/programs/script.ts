@@ -1,0 +1,70 @@
+/** The script that tests run: `serve` finds out by itself that it is one. PATH_INFO says what it is to do. */
+
+import { setTimeout as pause } from "node:timers/promises";
+import { type Environ, serve, type StartResponse } from "../../../mod.ts";
+
+const PLAIN = [["Content-Type", "text/plain"]] as const;
+
+async function app(environ: Environ, startResponse: StartResponse): Promise<Iterable<string> | AsyncIterable<string>> {
+  switch (environ.PATH_INFO) {
+    case "/echo": {
+      const body = await environ["wsgi.input"].read();
+      startResponse("200 OK", PLAIN);
+      return [`${body.length} ${body.reduce((sum, octet) => (sum + octet) % 65521, 0)}`];
+    }
+    case "/large":
+      startResponse("200 OK", PLAIN);
+      return Array.from({ length: 80 }, () => "x".repeat(65_536));
+    case "/stream":
+      startResponse("200 OK", PLAIN);
+      return stream(environ);
+    case "/fails":
+      throw new Error("before the head");
+    case "/fails/late":
+      startResponse("200 OK", PLAIN);
+      return failing();
+    case "/open":
+      setInterval(() => {}, 1000); // nothing that a script leaves open keeps it alive
+      startResponse("200 OK", PLAIN);
+      return ["open"];
+    case "/close":
+      startResponse("200 OK", PLAIN);
+      return closing(environ);
+    default: {
+      environ["wsgi.errors"].write("to wsgi.errors\n");
+      startResponse("200 OK", PLAIN);
+      const shown = Object.entries(environ).filter(([, value]) =>
+        typeof value !== "object" && typeof value !== "function"
+      );
+      return [JSON.stringify(Object.fromEntries(shown))];
+    }
+  }
+}
+
+async function* stream(environ: Environ): AsyncGenerator<string> {
+  const { signal } = environ["tsgi.request"];
+  try {
+    yield "begun\n";
+    await Promise.race([pause(30_000), new Promise((resolve) => signal.addEventListener("abort", resolve))]);
+    yield "more\n";
+  } finally {
+    console.error(`finally, ${signal.aborted ? "aborted" : "not aborted"}`);
+  }
+}
+
+function* failing(): Generator<string> {
+  yield "begun";
+  throw new Error("after the head");
+}
+
+/** Its close() takes a while. */
+function closing(environ: Environ): Iterable<string> & { close(): Promise<void> } {
+  return Object.assign(["body"], {
+    close: async () => {
+      await pause(50);
+      environ["wsgi.errors"].write("closed\n");
+    },
+  });
+}
+
+await serve(app);

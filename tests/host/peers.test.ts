@@ -1,0 +1,72 @@
+/**
+ * Who may connect: addresses, networks, and what stands for them.
+ */
+
+import { describe, expect, it } from "vitest";
+import { allowsPeer, isWithin, LOOPBACK, type Network, parseIps } from "../../core/peers.ts";
+
+describe("parseIps", () => {
+  it.each([
+    "127.0.0.1",
+    "0.0.0.0/0",
+    "10.0.0.0/8",
+    "::",
+    "::1",
+    "2001:db8::/32",
+    "1:2:3:4:5:6:7:8",
+    "::ffff:192.0.2.1",
+  ])(
+    "%s",
+    (text) => expect(parseIps(text)).not.toBeNull(),
+  );
+  it.each([
+    "",
+    "localhost",
+    "1.2.3",
+    "1.2.3.256",
+    "1.2.3.04",
+    "1.2.3.4/33",
+    "1.2.3.4/",
+    "::1/129",
+    ":::",
+    "1::2::3",
+    "1:2:3:4:5:6:7:8:9",
+    "g::",
+    7,
+    null,
+  ])(
+    "%j is none",
+    (text) => expect(parseIps(text)).toBeNull(),
+  );
+});
+
+it.each([
+  ["10.255.0.1", "10.0.0.0/8", true],
+  ["11.0.0.1", "10.0.0.0/8", false],
+  ["192.0.2.130", "192.0.2.128/25", true],
+  ["192.0.2.127", "192.0.2.128/25", false],
+  ["192.0.2.7", "192.0.2.7", true],
+  ["192.0.2.8", "192.0.2.7", false],
+  ["8.8.8.8", "0.0.0.0/0", true],
+  ["::ffff:10.0.0.1", "10.0.0.0/8", true],
+  ["::1", "0.0.0.0/0", false],
+  ["2001:db8:ffff::1", "2001:db8::/32", true],
+  ["2001:db9::1", "2001:db8::/32", false],
+  ["fe80::1%eth0", "fe80::/10", true],
+  ["::1", "0:0:0:0:0:0:0:1", true],
+])("%s in %s: %s", (address, network, expected) => {
+  expect(isWithin(address, parseIps(network) as Network)).toBe(expected);
+});
+
+it("the default is this machine, whatever the address looks like, and every Unix socket", () => {
+  const allowed = (remoteAddress: string): boolean =>
+    allowsPeer({ allowIps: LOOPBACK }, { remoteAddress, remotePort: "", localAddress: "", localPort: "" });
+  expect(["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", ""].map(allowed)).toEqual([
+    true,
+    true,
+    true,
+    true,
+    true,
+  ]);
+  expect(["192.0.2.1", "::2", "::ffff:192.0.2.1", "unknown"].map(allowed)).toEqual([false, false, false, false]);
+});
