@@ -53,15 +53,20 @@ export class ServerProcess {
    * Runs a file of the project, and waits until its output matches `ready`.
    *
    * @param flags Permissions, for Deno.
+   * @param args Arguments for the file.
    */
   static start(
     runtime: Runtime,
     file: string,
     ready: RegExp,
-    { flags = [], env = {} }: { flags?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
+    { flags = [], args = [], env = {} }: {
+      flags?: readonly string[];
+      args?: readonly string[];
+      env?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<ServerProcess> {
-    const { binary, args } = runCommand(runtime, file, flags);
-    const child = spawn(binary, args, {
+    const command = runCommand(runtime, file, flags);
+    const child = spawn(command.binary, [...command.args, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     });
