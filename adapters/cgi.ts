@@ -20,6 +20,7 @@ import { type PromisedSocket, PromisedTransport } from "./promised_socket.ts";
 
 const [STDIN, STDOUT, STDERR] = [0, 1, 2] as const;
 const RETRY = 2; // ms, where a stream that does not block has nothing to give or no room
+const ORPHAN_CHECK = 2000; // ms
 
 /**
  * Answers the request of this process, and ends it.
@@ -30,14 +31,17 @@ const RETRY = 2; // ms, where a stream that does not block has nothing to give o
  * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
  * @throws {ApplicationError} (as a rejection) when `app` is no application.
  *
- * @example A script for Apache; `serve` of "tsgi" does the same by itself when a web server has started it
- * ```ts ignore
+ * @example
+ * ```ts
  * import { runCgi } from "tsgi/cgi";
  *
- * await runCgi((environ, startResponse) => {
- *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
- *   return `Hello from ${environ.SCRIPT_NAME}\n`;
- * });
+ * // `serve` of "tsgi" does this by itself where a web server has started the program.
+ * export const script = (): Promise<number> =>
+ *   runCgi((environ, startResponse) => {
+ *     startResponse("200 OK", [["Content-Type", "text/plain"]]);
+ *     return `Hello from ${environ.SCRIPT_NAME}\n`;
+ *   });
+ * console.assert(typeof script === "function");
  * ```
  */
 export async function runCgi(app: Application, options: ServeOptions = {}): Promise<number> {
@@ -90,6 +94,10 @@ function openStreams(accept: (transport: Transport) => Connection, ended: (code:
       transport.destroy();
     };
     process.on("SIGTERM", stop(143)).on("SIGINT", stop(130));
+    // A script that waits and writes nothing would outlive its web server. (And without any timer or socket Node ends
+    // while it waits, and Bun spins.)
+    const parent = process.ppid;
+    setInterval(() => process.ppid === parent || stop(143)(), ORPHAN_CHECK);
   });
 }
 

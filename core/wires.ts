@@ -16,8 +16,12 @@ export type Wire = (transport: Transport, config: Http1Config) => WireConnection
 
 const WIRES: Readonly<Record<Protocol, () => Promise<Wire>>> = {
   http: async () => {
-    const { Http1Connection } = await import("./http1/connection.ts");
-    return (transport, config) => new Http1Connection(transport, config);
+    const [{ Http1Connection }, { HeadCache }] = await Promise.all([
+      import("./http1/connection.ts"),
+      import("./http1/head_cache.ts"),
+    ]);
+    const heads = new HeadCache();
+    return (transport, config) => new Http1Connection(transport, config, heads);
   },
   fastcgi: async () => (await import("./fastcgi/connection.ts")).fastcgiConnection,
   scgi: async () => (await import("./scgi/connection.ts")).scgiConnection,
@@ -27,7 +31,7 @@ const WIRES: Readonly<Record<Protocol, () => Promise<Wire>>> = {
 /** The names of the protocols. */
 export const PROTOCOLS: readonly string[] = Object.keys(WIRES);
 
-/** Loads a wire. */
+/** Loads a wire for one server: its connections may share what they learn. */
 export function loadWire(protocol: Protocol): Promise<Wire> {
   return WIRES[protocol]();
 }

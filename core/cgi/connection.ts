@@ -8,6 +8,7 @@
  *     HEAD    decoded into variables               BODY or WAIT when they are complete; LINGER when refused
  *     BODY    put into wsgi.input                  WAIT at the end of the body, or when it is cut off
  *     WAIT    dropped: the response still runs     LINGER when it has ended
+ *     DRAIN   dropped: a script's body, unread     LINGER at its end, or after DRAIN_LIMIT
  *     LINGER  dropped: we have sent FIN            CLOSED when the peer has too, or after LINGER_TIME
  *     CLOSED  dropped                              -
  *
@@ -21,6 +22,7 @@ import { Invocation } from "../gateway/invocation.ts";
 import {
   type BodySource,
   BodyTimeoutError,
+  BodyTooLargeError,
   InputClosedError,
   RequestBody,
   TruncatedBodyError,
@@ -36,8 +38,17 @@ import type { Variables } from "./variables.ts";
 const HEAD = 0;
 const BODY = 1;
 const WAIT = 2;
-const LINGER = 3;
-const CLOSED = 4;
+const DRAIN = 3;
+const LINGER = 4;
+const CLOSED = 5;
+
+/**
+ * Bytes of an unread body that a script takes before it ends: with mod_cgid, input and output are one socket, and what
+ * is left in it when the process ends costs the client the response.
+ */
+const DRAIN_LIMIT = 262144;
+/** More than any body has: what is left of one whose end is that of standard input. */
+const OPEN_END = 2 ** 52;
 
 /** Takes the variables of a request out of a stream of bytes. */
 export interface VariablesDecoder {
@@ -73,7 +84,9 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   #phase: number = HEAD;
   #invocation: Invocation | undefined;
   #body: RequestBody = RequestBody.empty();
-  #remaining = 0; // bytes of the body that have not arrived
+  #remaining = 0; // bytes of the body that have not arrived; with an open end, that may
+  #open = false; // the body ends where standard input does
+  #drainable = DRAIN_LIMIT;
   #called = false;
   #failed = false;
   #paused = false;
@@ -103,6 +116,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     try {
       const at = this.#phase === HEAD ? this.#decode(bytes) : 0;
       if (this.#phase === BODY) this.#fill(bytes, at);
+      else if (this.#phase === DRAIN) this.#drain(bytes.length);
     } catch (error) {
       this.#broken(error);
     }
@@ -113,8 +127,11 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   }
 
   ended(): void {
-    if (this.#phase === HEAD) return this.#finish();
-    if (this.#phase === BODY) {
+    if (this.#phase === HEAD || this.#phase === DRAIN) return this.#finish();
+    if (this.#phase === BODY && this.#open) {
+      this.#body.finish();
+      this.#phase = WAIT;
+    } else if (this.#phase === BODY) {
       this.#body.fail(
         new TruncatedBodyError(`The request body ended ${this.#remaining} bytes before its declared end`),
       );
@@ -170,7 +187,8 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
       case BODY:
         return [this.#remaining, this.#body.awaited ? config.bodyTimeout : Infinity];
       case LINGER:
-        return [0, this.#transport.buffered > 0 ? Infinity : LINGER_TIME];
+        // Only once our FIN is out has the other side its time to read what was sent.
+        return this.#transport.buffered > 0 ? [1, Infinity] : [0, LINGER_TIME];
       default:
         return [0, Infinity];
     }
@@ -199,7 +217,12 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.#failed = !own;
     this.#invocation = undefined;
     this.#body.discard("the response has ended");
-    this.#finish();
+    if (this.#rules.script && this.#phase === BODY) {
+      this.#phase = DRAIN;
+      this.#regulate();
+    } else {
+      this.#finish();
+    }
   }
 
   cut(flush: boolean): void {
@@ -244,7 +267,9 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     const { gateway, template } = this.#config;
     this.#headOnly = variables.get("REQUEST_METHOD") === "HEAD";
     const { environ, contentLength } = cgiRequest(this.#local(template), variables, this.#rules);
-    this.#remaining = contentLength ?? 0;
+    // Apache takes a body out of its chunks, gives no length, and ends standard input behind it.
+    this.#open = contentLength === null && this.#rules.script && variables.get("HTTP_TRANSFER_ENCODING") !== "";
+    this.#remaining = this.#open ? Math.min(this.#rules.limitRequestBody + 1, OPEN_END) : contentLength ?? 0;
     if (this.#remaining > 0) this.#body = new RequestBody(this);
     this.#phase = this.#remaining > 0 ? BODY : WAIT;
     this.#invocation = new Invocation(gateway, this.#exchange, environ, this.#body);
@@ -263,9 +288,17 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.#body.push(bytes, at, end);
     if (this.#remaining === 0) {
       this.#phase = WAIT;
-      this.#body.finish();
+      if (this.#open) {
+        this.#body.fail(new BodyTooLargeError(`A body of more than ${this.#rules.limitRequestBody} bytes`));
+      } else this.#body.finish();
     }
     this.#regulate();
+  }
+
+  #drain(length: number): void {
+    this.#remaining -= length;
+    this.#drainable -= length;
+    if (this.#remaining <= 0 || this.#drainable <= 0) this.#finish();
   }
 
   /** Something the other side sent broke a rule, or this code did. */
@@ -286,7 +319,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   #regulate(): void {
     const full = this.#phase === BODY && !this.#body.awaited && this.#body.buffered >= INPUT_MARK;
     const pause = full || (this.#rules.script && this.#phase === WAIT); // standard input has nothing behind the body
-    if (pause === this.#paused || this.#phase > WAIT) return;
+    if (pause === this.#paused || this.#phase > DRAIN) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();
     else this.#transport.resume();

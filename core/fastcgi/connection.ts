@@ -22,11 +22,14 @@
  * nor a huge one starve another, and a web server that takes no output gets none: the queue is bounded by MOST_REQUESTS.
  *
  * *Input* that one application does not read stops that of all, which is how FastCGI is: there is one stream. FIN from
- * the web server, which has nothing more to say to any request then, is the departure of all: END of input is what the
+ * the web server, which then cannot be asked for anything more, is the departure of all: the end of a body is what the
  * empty STDIN record says.
  *
- * *Truncation*: a response that ends before its end must not look complete. An END_REQUEST does, whatever its appStatus,
- * so the connection is reset instead; only where other requests run on it, END_REQUEST with appStatus 1 has to do.
+ * *Truncation*: a response that ends before its end must not look complete. Behind an END_REQUEST it does, whatever its
+ * appStatus (nginx and Apache look at none, and end a body that is shorter than its Content-Length in good order), and
+ * nginx takes the end of the connection for that of the response, if it is no reset, which a Unix socket does not have.
+ * So a record of no version goes out, which every web server takes for what it is, and the connection ends. Only where
+ * other requests run on it, END_REQUEST with appStatus 1 has to do.
  *
  * @module
  */
@@ -160,7 +163,8 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   /** What the web server has to send now, and how many seconds it has for it. Requests see to theirs. */
   #awaited(): [what: number, seconds: number] {
     const { headerTimeout, keepAliveTimeout, drainIdle } = this.config;
-    if (this.#phase === LINGER) return [FIN, this.#transport.buffered > 0 ? Infinity : LINGER_TIME];
+    // Only once our FIN is out has the web server its time to read what was sent.
+    if (this.#phase === LINGER && this.#transport.buffered === 0) return [FIN, LINGER_TIME];
     if (this.#phase !== OPEN || this.#active.size > 0 || this.paused) return [NOTHING_NOW, Infinity];
     if (this.#decoder.begun) return [RECORD_END, headerTimeout];
     return this.#stopping ? [LAST_REQUEST, drainIdle] : [NEXT_REQUEST, keepAliveTimeout];
@@ -303,6 +307,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   truncated(request: FastcgiRequest): void {
     if (this.#active.size === 1) {
       this.#active.clear();
+      this.#queue = [];
       this.writer.spoil();
       return this.#finish();
     }

@@ -55,13 +55,12 @@ export class RecordWriter {
     for (let at = 0; at < length; at += CONTENT) {
       const size = Math.min(length - at, CONTENT);
       const part = size === length ? bytes : bytes.subarray(at, at + size);
-      const memory = this.#transport.reserve(FCGI_HEADER_LEN + size);
+      const copied = this.#flowing || at === 0 ? size : 0;
+      const memory = this.#transport.reserve(FCGI_HEADER_LEN + copied);
       writeHeader(memory, 0, FCGI_STDOUT, id, size);
-      if (this.#flowing || at === 0) {
-        memory.set(part, FCGI_HEADER_LEN);
-        this.#commit(FCGI_HEADER_LEN + size);
-      } else {
-        this.#commit(FCGI_HEADER_LEN);
+      if (copied > 0) memory.set(part, FCGI_HEADER_LEN);
+      this.#commit(FCGI_HEADER_LEN + copied);
+      if (copied === 0) {
         this.#written += size;
         this.#flowing = this.#transport.write(part);
       }

@@ -5,6 +5,7 @@
  */
 
 import type { Host } from "../seams.ts";
+import type { AccessLog } from "./access.ts";
 import { asFunction } from "./application.ts";
 import type { ErrorStream } from "./errors.ts";
 import { InputError } from "./request_body.ts";
@@ -39,12 +40,14 @@ export interface Gateway {
   readonly writeBufferLimit: number;
   /** Runs a callback in a later turn of the event loop. */
   turn(callback: () => void): void;
+  /** Gets a record of each response that has ended; undefined where nobody wants them. */
+  readonly accessLog?: AccessLog | undefined;
   /** Called when the `close()` of a body has settled: then nothing of an invocation is left. */
   closed?(): void;
 }
 
 /** Those of its parts that are options. */
-type GatewayLimits = Pick<Gateway, "limitReadline" | "writeBufferLimit">;
+type GatewayOptions = Pick<Gateway, "limitReadline" | "writeBufferLimit" | "accessLog">;
 
 /**
  * The shared part of all invocations of one application.
@@ -54,7 +57,7 @@ type GatewayLimits = Pick<Gateway, "limitReadline" | "writeBufferLimit">;
 export function createGateway(
   app: Application,
   errors: ErrorStream,
-  { limitReadline, writeBufferLimit }: GatewayLimits,
+  { limitReadline, writeBufferLimit, accessLog }: GatewayOptions,
   host: Pick<Host, "turn">,
 ): Gateway {
   return {
@@ -62,6 +65,7 @@ export function createGateway(
     errors,
     limitReadline,
     writeBufferLimit,
+    accessLog,
     turn: (callback) => host.turn(callback),
   };
 }

@@ -16,6 +16,7 @@
 
 import { errorText } from "../errors.ts";
 import type { Exchange, ResponseHead } from "../seams.ts";
+import { LoggedExchange } from "./access.ts";
 import { blockBytes, cancelled, isThenable, notABody } from "./body.ts";
 import { closeBody } from "./closing.ts";
 import { type Gateway, type RequestTimeoutError, statusOf, WriteError } from "./gateway.ts";
@@ -65,7 +66,8 @@ export class Invocation implements RequestState {
   /** Prepares a call: completes `environ` with the body and the request object. The response goes to `exchange`. */
   constructor(gateway: Gateway, exchange: Exchange, environ: Environ, body: RequestBody) {
     this.#gateway = gateway;
-    this.#exchange = exchange;
+    const log = gateway.accessLog;
+    this.#exchange = log === undefined ? exchange : new LoggedExchange(exchange, log, environ, gateway.errors);
     this.#environ = environ;
     this.#method = environ.REQUEST_METHOD; // the application may change the environ
     this.#uri = environ.REQUEST_URI;
@@ -117,6 +119,7 @@ export class Invocation implements RequestState {
   /** The client is gone. The response is over, quietly. */
   departed(): void {
     if (this.#exchange === undefined) return;
+    if (this.#exchange instanceof LoggedExchange) this.#exchange.departed();
     this.#exchange = undefined;
     this.#departure = new ClientDisconnectedError("The client closed the connection before the response was complete");
     this.#controller?.abort(this.#departure);

@@ -75,6 +75,7 @@ export class RequestBody {
   #buffered = 0;
   #finished = false;
   #error: Error | undefined;
+  #discarded = ""; // why; the error is made when somebody looks, which is hardly ever
   #demand = 0; // bytes that the waiting read is out for
   #waiting: Promise<void> | undefined;
   #wake: (() => void) | undefined;
@@ -103,7 +104,7 @@ export class RequestBody {
 
   /** Adds a copy of `bytes[start, end)`. Small pieces are gathered, so that many of them cost no more than their bytes. */
   push(bytes: Uint8Array, start: number = 0, end: number = bytes.length): void {
-    if (this.#error !== undefined || start === end) return;
+    if (this.#error !== undefined || this.#discarded !== "" || start === end) return;
     this.#buffered += end - start;
     if (end - start > GATHER_LIMIT) {
       this.#room = undefined;
@@ -136,7 +137,7 @@ export class RequestBody {
 
   /** There will be no end: whoever looks past the bytes that are here gets `error`. The first error stays. */
   fail(error: Error): void {
-    if (this.#finished || this.#error !== undefined) return;
+    if (this.#finished || this.#error !== undefined || this.#discarded !== "") return;
     this.#error = error;
     this.#demand = 0;
     this.#awaken();
@@ -150,7 +151,7 @@ export class RequestBody {
     this.#room = undefined;
     this.#buffered = 0;
     this.#demand = 0;
-    this.#error ??= new InputClosedError(`wsgi.input cannot be read any more: ${reason}`);
+    this.#discarded = reason;
     this.#awaken();
   }
 
@@ -162,7 +163,12 @@ export class RequestBody {
   has(count: number): boolean {
     if (this.#buffered >= count) return true;
     if (this.#error !== undefined) throw this.#error;
+    if (this.#discarded !== "") throw this.#closed();
     return this.#finished;
+  }
+
+  #closed(): Error {
+    return this.#error = new InputClosedError(`wsgi.input cannot be read any more: ${this.#discarded}`);
   }
 
   /** Takes `count` bytes, or as many as are here. The array belongs to the caller. */

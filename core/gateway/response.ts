@@ -5,12 +5,15 @@
  * unchecked reaches a wire: a control character in a header is a response split in two. The pairs are copied;
  * what the application does with its list afterwards changes nothing.
  *
+ * Applications say the same few things again and again, so the last heads are kept: one that is equal, string by
+ * string, is the same object, which wires know again.
+ *
  * @module
  */
 
 import { describe } from "../errors.ts";
 import { BEYOND_LATIN1, CONTROL_IN_VALUE, DIGITS, isHopByHop, TOKEN } from "../grammar.ts";
-import type { ResponseHead } from "../seams.ts";
+import type { HeaderList, ResponseHead } from "../seams.ts";
 
 /** `startResponse` was called in a way that PEP 3333 does not allow ("The start_response() Callable"), or not at all. */
 export class StartResponseError extends Error {
@@ -36,6 +39,32 @@ type Pair = readonly [string, string];
  * ```
  */
 export function responseHead(status: unknown, headers: unknown): ResponseHead {
+  for (let i = 0; i < KEPT; i++) {
+    const head = kept[i];
+    if (head !== undefined && head.status === status && sameHeaders(head.headers, headers)) return head;
+  }
+  const head = checkedHead(status, headers);
+  kept[next] = head;
+  next = (next + 1) % KEPT;
+  return head;
+}
+
+const KEPT = 4;
+const kept: (ResponseHead | undefined)[] = new Array<ResponseHead | undefined>(KEPT).fill(undefined);
+let next = 0;
+
+/** Whether `headers`, of which nothing is known, says what `known` does. Each element is looked at once. */
+function sameHeaders(known: HeaderList, headers: unknown): boolean {
+  if (!Array.isArray(headers) || headers.length !== known.length) return false;
+  for (let i = 0; i < known.length; i++) {
+    const pair: unknown = headers[i];
+    const [name, value] = known[i] as Pair;
+    if (!Array.isArray(pair) || pair.length !== 2 || pair[0] !== name || pair[1] !== value) return false;
+  }
+  return true;
+}
+
+function checkedHead(status: unknown, headers: unknown): ResponseHead {
   if (typeof status !== "string" || !STATUS.test(status)) throw badStatus(status);
   const pairs = checkHeaders(headers, "startResponse");
   let contentLength: number | null = null;

@@ -40,6 +40,7 @@ import { HijackedTransport } from "../hijacked.ts";
 import type { Http1Config } from "./config.ts";
 import { type BodyDecoder, ChunkedDecoder, LengthDecoder } from "./body.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
+import type { HeadCache } from "./head_cache.ts";
 import { HeadParser } from "./head_parser.ts";
 import { Refusal, REQUEST_TIMEOUT } from "../refusal.ts";
 import { RequestHead } from "./request_head.ts";
@@ -93,12 +94,12 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   readonly #output: Watch = new Watch();
   readonly #response: Watch = new Watch();
 
-  /** A connection over `transport`. */
-  constructor(transport: Transport, config: Http1Config) {
+  /** A connection over `transport`; the connections of a server remember request heads in `heads`. */
+  constructor(transport: Transport, config: Http1Config, heads?: HeadCache) {
     this.#transport = transport;
     this.#config = config;
     this.#maxRequests = config.maxRequestsPerConnection;
-    this.#parser = new HeadParser(config, config.latin1);
+    this.#parser = new HeadParser(config, config.latin1, heads);
     this.#exchange = new Http1Exchange(transport, this, config.serverHeader);
     this.#template = connectionTemplate(config.template, transport.peer);
   }
@@ -273,6 +274,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
       this.#broken(error);
     }
     this.#advancing = false;
+    this.#parser.release();
     const at = this.#at;
     this.#bytes = NO_BYTES;
     this.#at = 0;

@@ -11,7 +11,8 @@ import { writeLatin1 } from "../grammar.ts";
 import { RequestError } from "../gateway/request.ts";
 import type { Exchange, HeaderList, Hijacked, ResponseHead, Transport } from "../seams.ts";
 import type { RequestHead } from "./request_head.ts";
-import { type Framing, framing, serializeHead, serializeInterim, serializeRefusal } from "./serializer.ts";
+import { headBytes } from "./head_bytes.ts";
+import { type Framing, framing, serializeInterim, serializeRefusal } from "./serializer.ts";
 
 const COPY_LIMIT = 16384; // bytes: larger blocks are written as they are
 const LAST_CHUNK = "0\r\n\r\n";
@@ -78,8 +79,9 @@ export class Http1Exchange implements Exchange {
     this.#framing = framing(http11, length, bodyless);
     this.#keepAlive = this.#framing !== "close" && this.#owner.mayPersist();
     this.#headSent = true;
-    const context = { http11, keepAlive: this.#keepAlive, serverHeader: this.#serverHeader };
-    this.#text(serializeHead(head, length, this.#framing, context));
+    const bytes = headBytes(head, length, this.#framing, http11, this.#keepAlive, this.#serverHeader);
+    this.#transport.reserve(bytes.length).set(bytes);
+    this.#commit(bytes.length);
   }
 
   body(bytes: Uint8Array): boolean {

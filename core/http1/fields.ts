@@ -2,7 +2,7 @@
  * Field lines: `name: value` (RFC 9112 5).
  *
  * Field names repeat from request to request, so what is known of a name, that it is a token, which environ key it
- * has and whether it steers the framing, is found once and kept in a bounded table.
+ * has and whether it steers the framing, is found once and kept in a table of fixed size.
  *
  * @module
  */
@@ -25,6 +25,8 @@ export const UNDERSCORE = 8;
 
 /** What is known of a field name. */
 export interface FieldName {
+  /** As it was sent. */
+  readonly name: string;
   /** Key in the environ, or null when the field never enters it. */
   readonly key: string | null;
   /** One of the constants above. */
@@ -41,8 +43,10 @@ const KINDS: Readonly<Record<string, number>> = {
   "upgrade": UPGRADE,
 };
 
-const TABLE_SIZE = 1024; // names; then the table is begun anew, so that a client cannot make it grow
-const table = new Map<string, FieldName>();
+const PLACES = 512; // a name has two of them; a power of two
+const LONGEST = 64; // code units: longer names are not kept
+const UNKNOWN: FieldName = { name: "", key: null, kind: PLAIN };
+const table: FieldName[] = new Array<FieldName>(PLACES).fill(UNKNOWN);
 
 /**
  * What is known of a field name.
@@ -57,20 +61,31 @@ const table = new Map<string, FieldName>();
  * ```
  */
 export function fieldName(name: string): FieldName {
-  const known = table.get(name);
-  if (known !== undefined) return known;
+  // A Map would read all of the name to hash it; where it may be is told by four numbers, and whether it is there by
+  // one comparison.
+  const length = name.length;
+  const mixed = length * 5 + name.charCodeAt(0) + name.charCodeAt(length - 1) * 31 + name.charCodeAt(length - 2) * 7;
+  const place = (mixed * 2) & (PLACES - 2);
+  const first = table[place] as FieldName;
+  if (first.name === name && length > 0) return first;
+  const second = table[place + 1] as FieldName;
+  if (second.name === name && length > 0) return second;
+  const field = newFieldName(name);
+  if (length <= LONGEST) {
+    table[place + 1] = first;
+    table[place] = field;
+  }
+  return field;
+}
+
+function newFieldName(name: string): FieldName {
   if (!TOKEN.test(name)) throw new Refusal(BAD_REQUEST, "a field name is not a token");
   const kind = name.includes("_")
     ? UNDERSCORE
     : Object.hasOwn(KINDS, name.toLowerCase())
     ? KINDS[name.toLowerCase()]
     : PLAIN;
-  const field: FieldName = { key: environKey(name), kind: kind as number };
-  if (name.length <= 64) {
-    if (table.size >= TABLE_SIZE) table.clear();
-    table.set(name, field);
-  }
-  return field;
+  return { name, key: environKey(name), kind: kind as number };
 }
 
 /**

@@ -9,6 +9,7 @@
  */
 
 import { BAD_REQUEST, Refusal } from "../refusal.ts";
+import type { HeadCache } from "./head_cache.ts";
 import { RequestHead, type RequestLimits, tooLong } from "./request_head.ts";
 
 const EMPTY_LINES = 8; // that may precede a request (RFC 9112 2.2)
@@ -21,14 +22,23 @@ const FIRST = /[!#$%&'*+\-.^_`|~0-9A-Za-z\r]/;
 export class HeadParser {
   readonly #limits: RequestLimits;
   readonly #latin1: (bytes: Uint8Array, start: number, end: number) => string;
+  readonly #cache: HeadCache | undefined;
+  #text = ""; // decoded from #bytes, of which #from is its first octet
+  #bytes: Uint8Array | undefined;
+  #from = 0;
   #partial = "";
   #emptyLines = 0;
   #head: RequestHead | undefined; // begun: its request line is complete
 
-  /** A parser; `latin1` is the host's decoder. */
-  constructor(limits: RequestLimits, latin1: (bytes: Uint8Array, start: number, end: number) => string) {
+  /** A parser; `latin1` is the host's decoder, `cache` what it remembers heads in. */
+  constructor(
+    limits: RequestLimits,
+    latin1: (bytes: Uint8Array, start: number, end: number) => string,
+    cache?: HeadCache,
+  ) {
     this.#limits = limits;
     this.#latin1 = latin1;
+    this.#cache = cache;
   }
 
   /** Whether part of a request has come. Empty lines are no part of one. */
@@ -51,11 +61,15 @@ export class HeadParser {
    * @throws {Refusal} when the client breaks a rule; the parser is then of no more use.
    */
   parse(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#cache !== undefined && this.#head === undefined && this.#partial === "") {
+      const used = this.#parseWhole(this.#decoded(bytes, start, end), start - this.#from, this.#cache);
+      if (used > 0) return start + used;
+    }
     for (let at = start; at < end;) {
       const to = Math.min(end, at + WINDOW);
       const before = this.#partial.length;
       const text = this.#partial + this.#latin1(bytes, at, to);
-      const used = this.#lines(text, before);
+      const used = this.#lines(text, 0, before);
       if (this.complete !== undefined) {
         this.#partial = "";
         return at + used - before;
@@ -66,9 +80,46 @@ export class HeadParser {
     return end;
   }
 
-  /** Parses the whole lines of a text; returns the length of what they fill. `searched` units hold no LF. */
-  #lines(text: string, searched: number): number {
-    let at = 0;
+  /** The bytes that `parse` was given are the caller's again. */
+  release(): void {
+    this.#bytes = undefined;
+    this.#text = "";
+  }
+
+  /** Bytes from `start` on as text that may begin before them, at `#from`: several heads in a row are decoded at once. */
+  #decoded(bytes: Uint8Array, start: number, end: number): string {
+    const last = this.#from + this.#text.length;
+    if (this.#bytes === bytes && start >= this.#from && start < last) return this.#text;
+    this.#bytes = bytes;
+    this.#from = start;
+    this.#text = this.#latin1(bytes, start, Math.min(end, start + WINDOW));
+    return this.#text;
+  }
+
+  /** Parses a head that is here as a whole, at `at`; returns its length, or 0 when the slow way has to be taken. */
+  #parseWhole(text: string, at: number, cache: HeadCache): number {
+    const first = text.indexOf("\n", at) + 1;
+    const length = first - 2 - at; // of the request line
+    if (length <= 0 || text.charCodeAt(first - 2) !== CR || length > this.#limits.limitRequestLine) return 0;
+    const end = text.indexOf("\r\n\r\n", first - 2) + 4;
+    if (end < 4 || !FIRST.test(text.charAt(at))) return 0;
+    const head = this.#head = new RequestHead();
+    head.requestLine(text.slice(at, first - 2));
+    const block = text.slice(first, end - 2);
+    const known = cache.find(block, head.http11);
+    if (known === undefined) {
+      this.#lines(text, first, first);
+      cache.keep(block, text.length, head);
+    } else {
+      head.settleLike(known);
+      this.#completed(head);
+    }
+    return end - at;
+  }
+
+  /** Parses the whole lines of a text from `start` on; returns the index behind them. Up to `searched` there is no LF. */
+  #lines(text: string, start: number, searched: number): number {
+    let at = start;
     for (let from = searched; at < text.length;) {
       if (this.#head === undefined && !FIRST.test(text.charAt(at))) {
         throw new Refusal(BAD_REQUEST, "a request cannot begin with that octet");
@@ -99,9 +150,13 @@ export class HeadParser {
       this.#head.fieldLine(line, this.#limits);
     } else {
       this.#head.settle(this.#limits);
-      this.complete = this.#head;
-      this.#head = undefined;
-      this.#emptyLines = 0;
+      this.#completed(this.#head);
     }
+  }
+
+  #completed(head: RequestHead): void {
+    this.complete = head;
+    this.#head = undefined;
+    this.#emptyLines = 0;
   }
 }

@@ -46,7 +46,7 @@ export class RequestHead implements RequestLine {
   /** Whether the client speaks HTTP/1.1 (or a later 1.x), not HTTP/1.0. */
   http11 = false;
   /** Environ keys and values in turn. */
-  readonly fields: string[] = [];
+  fields: string[] = [];
   /** Number of field lines so far. */
   fieldCount = 0;
   /** Declared length of the body; 0 when nothing is declared. */
@@ -152,6 +152,18 @@ export class RequestHead implements RequestLine {
     const hasBody = this.chunked || this.contentLength > 0;
     if (!hasBody || !this.http11) this.expectsContinue = false;
     if (hasBody) this.upgrade = false;
+  }
+
+  /** Draws the conclusions of another head whose header lines, and version, are the same. */
+  settleLike(other: RequestHead): void {
+    this.fields = other.fields; // neither of the two adds to them any more
+    this.fieldCount = other.fieldCount;
+    this.contentLength = other.contentLength;
+    this.chunked = other.chunked;
+    this.keepAlive = other.keepAlive;
+    this.expectsContinue = other.expectsContinue;
+    this.upgrade = other.upgrade;
+    this.#length = other.#length;
   }
 
   #settleConnection(): void {

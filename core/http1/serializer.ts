@@ -40,8 +40,14 @@ export function framing(http11: boolean, length: number | null, bodyless: boolea
   return http11 ? "chunked" : "close";
 }
 
-/** The head of a final response, its empty line included, as latin-1 text. */
-export function serializeHead(head: ResponseHead, length: number | null, how: Framing, context: HeadContext): string {
+/** The head of a final response, its empty line included, as latin-1 text. `now` is the time of its Date. */
+export function serializeHead(
+  head: ResponseHead,
+  length: number | null,
+  how: Framing,
+  context: HeadContext,
+  now: number = Date.now(),
+): string {
   let text = `HTTP/1.1 ${head.status}\r\n`;
   const dropLength = head.code === 204; // RFC 9110 8.6: no Content-Length in a 204
   for (const [name, value] of head.headers) {
@@ -49,7 +55,7 @@ export function serializeHead(head: ResponseHead, length: number | null, how: Fr
     text += `${name}: ${value}\r\n`;
   }
   if (head.contentLength === null) text += framingField(head, length, how);
-  if (!head.hasDate) text += `Date: ${httpDate(Date.now())}\r\n`;
+  if (!head.hasDate) text += `Date: ${httpDate(now)}\r\n`;
   if (!head.hasServer && context.serverHeader !== "") text += `Server: ${context.serverHeader}\r\n`;
   if (!context.keepAlive) text += "Connection: close\r\n";
   else if (!context.http11) text += "Connection: keep-alive\r\n";

@@ -9,7 +9,7 @@ import type { Wire } from "../../core/wires.ts";
 import { type NaiveHead, naiveVerdict } from "./naive.ts";
 import { captures, digest, inPieces, mutated, randomFrom, type Verdict, verdictOf } from "./trial.ts";
 
-const MUTATIONS = Number(process.env.TSGI_MUTATIONS ?? 1000); // of each capture; `npm run test:fuzz` does 10,000
+const MUTATIONS = process.env.TSGI_EXHAUSTIVE === undefined ? 1000 : 10_000; // of each capture
 
 /** The bodies that were sent, as `verdictOf` shows them. */
 export const BODIES: Readonly<Record<"none" | "form" | "parts" | "begun" | "large" | "cut", string>> = {

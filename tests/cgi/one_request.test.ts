@@ -188,10 +188,18 @@ describe.each(WIRES)("$name", ({ wire, request, start, close }) => {
       expect(slow.sent.startsWith(`${start}503 `)).toBe(true);
     });
 
-    it("a peer that never closes is destroyed", () => {
+    it("a peer that never closes is destroyed, once it has had time to read", () => {
       const talk = open(hello).receive(request());
       expect(tickUntil(talk, 10_000)).toBe(2000);
       expect(talk.transport.calls).toEqual(["end", "destroy"]);
+      const slow = open(hello).receive(request());
+      slow.transport.buffered = 10;
+      for (let now = 0; now < 10_000; now += TICK) slow.connection.tick(now);
+      slow.transport.buffered = 0;
+      for (let now = 10_000; now < 12_000; now += TICK) slow.connection.tick(now);
+      expect(slow.transport.calls).toEqual(["end"]);
+      slow.connection.tick(12_000);
+      expect(slow.transport.calls).toEqual(["end", "destroy"]);
     });
 
     it("L01 at shutdown a running request is finished, an idle connection ends at drainIdle", async () => {

@@ -16,6 +16,8 @@ interface Run {
   /** Whether standard input stays open behind the body, as a web server may leave it. */
   readonly open?: boolean;
   readonly args?: readonly string[];
+  /** Whether the shell that starts it stays between: its parent, which can be killed. */
+  readonly parent?: boolean;
 }
 
 interface Outcome {
@@ -39,11 +41,11 @@ const REQUEST = {
 
 function start(
   runtime: Runtime,
-  { env = {}, octets = {}, body = "", open = false, args = [] }: Run,
+  { env = {}, octets = {}, body = "", open = false, args = [], parent = false }: Run,
 ): ChildProcessWithoutNullStreams {
   const { binary, args: own } = runCommand(runtime, "tests/cgi/programs/script.ts", ["-A"]);
   const sets = Object.entries(octets).map(([name, value]) => `export ${name}="$(printf '${value}')"; `).join("");
-  const child = spawn("sh", ["-c", `${sets}exec "$0" "$@"`, binary, ...own, ...args], {
+  const child = spawn("sh", ["-c", parent ? '"$0" "$@"; exit' : `${sets}exec "$0" "$@"`, binary, ...own, ...args], {
     env: {
       PATH: process.env.PATH,
       DENO_DIR: process.env.DENO_DIR,
@@ -179,6 +181,14 @@ describe.concurrent.each(["node", "deno", "bun"] as const)("%s", (runtime) => {
     await new Promise((resolve) => child.stdout.once("data", resolve));
     child.kill("SIGTERM");
     expect(await outcome).toMatchObject({ code: 143, signal: null, errors: "finally, aborted\n" });
+  });
+
+  it("C14 a web server that dies: the script that waits and writes nothing ends too", async () => {
+    const child = start(runtime, { env: { PATH_INFO: "/stream" }, parent: true });
+    const outcome = ended(child);
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    child.kill("SIGKILL"); // the shell; the streams end with the script
+    expect(await outcome).toMatchObject({ signal: "SIGKILL", errors: "finally, aborted\n" });
   });
 
   it("C14 a web server that reads no more: the script ends, its body closed", async () => {

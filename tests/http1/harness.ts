@@ -12,6 +12,7 @@ import type { Application, Environ, StartResponse } from "../../core/gateway/typ
 import { readLatin1, writeLatin1 } from "../../core/grammar.ts";
 import type { Http1Config } from "../../core/http1/config.ts";
 import { Http1Connection } from "../../core/http1/connection.ts";
+import { HeadCache } from "../../core/http1/head_cache.ts";
 import { settings } from "../../core/options.ts";
 import type { Connection, Transport } from "../../core/seams.ts";
 import type { WireConnection } from "../../core/wire.ts";
@@ -65,6 +66,11 @@ export class RecordingTransport implements Transport {
 /** What a test may set of the configuration. */
 export type Overrides = Partial<Omit<Http1Config, "gateway" | "template">>;
 
+/** HTTP/1.1 with a memory of heads, as a server's connections have it; without `heads`, none. */
+export function remembering(heads?: HeadCache): Wire {
+  return (transport, config) => new Http1Connection(transport, config, heads);
+}
+
 /** A connection under test with all that surrounds it. */
 export class Talk {
   readonly transport: RecordingTransport = new RecordingTransport();
@@ -77,7 +83,7 @@ export class Talk {
   constructor(
     app: Application,
     overrides: Overrides = {},
-    wire: Wire = (transport, config) => new Http1Connection(transport, config),
+    wire: Wire = remembering(new HeadCache()),
   ) {
     const defaults = settings({}, { port: undefined, errorLog: () => {} });
     const errors = new ErrorStream((text) => this.log += text);

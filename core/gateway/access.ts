@@ -1,0 +1,120 @@
+/**
+ * What an access log is told of a response: once, when it has ended, for whatever reason.
+ *
+ * An Exchange that stands between an invocation and the wire and counts. A server that logs nothing makes none, so that
+ * a response costs nothing more there. Requests that a wire refuses never reach an application: they are reports of the
+ * error log.
+ *
+ * @module
+ */
+
+import type { Exchange, HeaderList, Hijacked, ResponseHead } from "../seams.ts";
+import { errorText } from "../errors.ts";
+import type { ErrorStream } from "./errors.ts";
+import type { Environ } from "./types.ts";
+
+/** One response that has ended. */
+export interface AccessRecord {
+  /** The environ, as the application has left it. */
+  readonly environ: Environ;
+  /** The status code that was sent; 499 when the client left before one was, 101 after `hijack()`. */
+  readonly status: number;
+  /** The header fields of the response that the application gave. */
+  readonly headers: HeaderList;
+  /** Bytes of the body that were given to the wire. */
+  readonly bytes: number;
+  /** From the call of the application to the end of the response, milliseconds. */
+  readonly duration: number;
+  /** Whether the client got all of it. */
+  readonly complete: boolean;
+}
+
+/** Gets a record of each response. */
+export type AccessLog = (record: AccessRecord) => void;
+
+const CLIENT_CLOSED_REQUEST = 499; // as nginx logs it
+const NO_HEADERS: HeaderList = [];
+
+/** An exchange that reports what became of it. */
+export class LoggedExchange implements Exchange {
+  readonly #exchange: Exchange;
+  readonly #log: AccessLog;
+  readonly #errors: ErrorStream;
+  readonly #environ: Environ;
+  readonly #began: number = performance.now();
+  #status = CLIENT_CLOSED_REQUEST;
+  #headers: HeaderList = NO_HEADERS;
+  #bytes = 0;
+
+  /** Stands before `exchange`; what becomes of the response to `environ` goes to `log`, and what that throws to `errors`. */
+  constructor(exchange: Exchange, log: AccessLog, environ: Environ, errors: ErrorStream) {
+    this.#exchange = exchange;
+    this.#log = log;
+    this.#environ = environ;
+    this.#errors = errors;
+  }
+
+  head(head: ResponseHead, length: number | null, bodyless: boolean): void {
+    this.#status = head.code;
+    this.#headers = head.headers;
+    this.#exchange.head(head, length, bodyless);
+  }
+
+  body(bytes: Uint8Array): boolean {
+    this.#bytes += bytes.length;
+    return this.#exchange.body(bytes);
+  }
+
+  end(): void {
+    this.#exchange.end();
+    this.#report(true);
+  }
+
+  abort(error: unknown): void {
+    try {
+      this.#exchange.abort(error);
+    } finally {
+      this.#report(false);
+    }
+  }
+
+  refuse(status: string): void {
+    this.#status = Number(status.slice(0, 3));
+    try {
+      this.#exchange.refuse(status);
+    } finally {
+      this.#report(true);
+    }
+  }
+
+  informational(status: string, headers: HeaderList): void {
+    this.#exchange.informational(status, headers);
+  }
+
+  hijack(): Hijacked {
+    const hijacked = this.#exchange.hijack();
+    this.#status = 101;
+    this.#report(true);
+    return hijacked;
+  }
+
+  /** The client has gone before the end. */
+  departed(): void {
+    this.#report(false);
+  }
+
+  #report(complete: boolean): void {
+    try {
+      this.#log({
+        environ: this.#environ,
+        status: this.#status,
+        headers: this.#headers,
+        bytes: this.#bytes,
+        duration: performance.now() - this.#began,
+        complete,
+      });
+    } catch (error) {
+      this.#errors.write(`tsgi: accessLog: ${errorText(error)}\n`); // the response goes its way all the same
+    }
+  }
+}

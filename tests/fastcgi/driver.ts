@@ -1,0 +1,88 @@
+/**
+ * Runs bytes of a web server through a connection, many times a second, and says what became of them.
+ *
+ * The web servers of the captures begin a request once the one before has ended. So bytes are cut where records begin
+ * and everything that is ready runs there, besides whatever cuts a test makes.
+ */
+
+import process from "node:process";
+import { fastcgiConnection } from "../../core/fastcgi/connection.ts";
+import type { EnvironTemplate } from "../../core/gateway/environ.ts";
+import type { Environ, StartResponse } from "../../core/gateway/types.ts";
+import type { Transport } from "../../core/seams.ts";
+import { configOf } from "./harness.ts";
+import { comparable, type Verdict } from "./naive.ts";
+
+const memory = new Uint8Array(1 << 17); // shared by all: tests here have one connection at a time
+
+/** Whether tests that are nearly as good with fewer cases run all of them: minutes instead of seconds. */
+export const exhaustive: boolean = process.env["TSGI_EXHAUSTIVE"] !== undefined;
+
+/** A transport that keeps nothing but how it ended. */
+class QuietTransport implements Transport {
+  readonly peer = { remoteAddress: "192.0.2.1", remotePort: "4711", localAddress: "192.0.2.2", localPort: "80" };
+  readonly buffered = 0;
+  ending: Verdict["ending"] = "open";
+  write(): boolean {
+    return true;
+  }
+  reserve(min: number): Uint8Array {
+    return min <= memory.length ? memory : new Uint8Array(min);
+  }
+  commit(): boolean {
+    return true;
+  }
+  pause(): void {}
+  resume(): void {}
+  attach(): void {}
+  end(): void {
+    this.ending = "end";
+  }
+  destroy(): void {
+    this.ending = "reset";
+  }
+  reset(): void {
+    this.ending = "reset";
+  }
+}
+
+/** What every environ starts from. */
+export const template: EnvironTemplate = configOf(() => [], () => {}).template;
+
+const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** The verdict on bytes that come in pieces cut at `cuts`, each followed by a rest; `each` runs after each piece. */
+export async function drive(bytes: Uint8Array, cuts: readonly number[]): Promise<Verdict> {
+  const verdict: Verdict = { accepted: [], refused: [], ending: "open" };
+  const transport = new QuietTransport();
+  const app = async (environ: Environ, startResponse: StartResponse): Promise<string[]> => {
+    const entry = { environ: comparable(environ), body: "" };
+    verdict.accepted.push(entry);
+    try {
+      entry.body = Buffer.from(await environ["wsgi.input"].read()).toString("latin1");
+    } catch (error) {
+      entry.body = (error as Error).name;
+      throw error;
+    }
+    startResponse("200 OK", []);
+    return ["ok"];
+  };
+  const connection = fastcgiConnection(
+    transport,
+    configOf(app, (text) => {
+      const refused = /^tsgi: refused a request from \S+: ([^:]*)/.exec(text);
+      if (refused !== null) verdict.refused.push(refused[1] as string);
+    }),
+  );
+  let start = 0;
+  for (const end of [...cuts, bytes.length]) {
+    if (end <= start || end > bytes.length) continue;
+    connection.receive(bytes.slice(start, end));
+    await macrotask();
+    start = end;
+  }
+  verdict.ending = transport.ending;
+  connection.closed();
+  await macrotask();
+  return verdict;
+}
