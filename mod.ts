@@ -38,6 +38,7 @@ export type { ServeOptions } from "./core/options.ts";
 export type { HeaderMap } from "./core/http1/request_head.ts";
 export type { Server, ShutdownOptions } from "./core/server.ts";
 export type { SimpleServer } from "./core/simple_server.ts";
+export type { AccessLog, AccessRecord } from "./core/gateway/access.ts";
 export type { ErrorStream } from "./core/gateway/errors.ts";
 export type { GatewayRequest } from "./core/gateway/request.ts";
 export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
@@ -95,7 +96,7 @@ const runtimes = globalThis as unknown as Runtimes;
  */
 export async function serve(app: Application, options?: ServeOptions): Promise<Server> {
   if (isCgi()) return (await import("./adapters/cgi.ts")).serve(app, options);
-  return (await adapter()).serve(app, options);
+  return (await adapter(options)).serve(app, options);
 }
 
 /**
@@ -128,12 +129,16 @@ export async function makeServer(
   app: Application,
   options?: Omit<ServeOptions, "hostname" | "port">,
 ): Promise<SimpleServer> {
-  return startSimpleServer((await adapter()).host, host, port, app, options);
+  return startSimpleServer((await adapter(options)).host, host, port, app, options);
 }
 
-/** The adapter of the runtime this program runs on; the others are not loaded. */
-function adapter(): Promise<typeof import("./adapters/node.ts")> {
-  if (runtimes.Deno !== undefined) return import("./adapters/deno.ts");
+/**
+ * The adapter of the runtime this program runs on; the others are not loaded. Over SCGI and uwsgi only a reset tells a
+ * front end that a response without a length was cut off: on Deno, node:net can send one and Deno.listen cannot.
+ */
+function adapter({ protocol }: ServeOptions = {}): Promise<typeof import("./adapters/node.ts")> {
+  const resets = protocol === "scgi" || protocol === "uwsgi";
+  if (runtimes.Deno !== undefined && !resets) return import("./adapters/deno.ts");
   if (runtimes.Bun !== undefined) return import("./adapters/bun.ts");
   return import("./adapters/node.ts");
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AccessLog } from "./gateway/access.ts";
 import { OptionError } from "./errors.ts";
 import { BEYOND_LATIN1, CONTROL_IN_VALUE } from "./grammar.ts";
 import type { HeaderMap } from "./http1/request_head.ts";
@@ -47,6 +48,8 @@ export interface ServeOptions {
   readonly onListen?: (address: Address) => void;
   /** Receives the text of `wsgi.errors` and the server's own reports. Default: standard error. */
   readonly errorLog?: (text: string) => void;
+  /** Gets a record of each response that has ended. Default: none, at no cost. */
+  readonly accessLog?: AccessLog;
   /** Value of the Server response field. Default: none is sent. */
   readonly serverHeader?: string;
   /** Path the application is mounted at: becomes SCRIPT_NAME. Default `""`. */
@@ -91,7 +94,7 @@ export type Settings =
   & { readonly [Name in Unset]: ServeOptions[Name] | undefined };
 
 /** Options without a default. */
-type Unset = "onListen" | "path" | "mode" | "fd" | "backlog" | "signal";
+type Unset = "onListen" | "accessLog" | "path" | "mode" | "fd" | "backlog" | "signal";
 
 /** What the host adds to the defaults. */
 export interface DefaultsFromHost {
@@ -154,6 +157,7 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
     handleSignals: true,
     signal: undefined,
     onListen: undefined,
+    accessLog: undefined,
     errorLog: fromHost.errorLog,
     serverHeader: "",
     scriptName: "",
@@ -220,6 +224,7 @@ function check(name: string, value: unknown): void {
       return expect(value instanceof AbortSignal, name, "an AbortSignal", value);
     case "onListen":
     case "errorLog":
+    case "accessLog":
       return expect(typeof value === "function", name, "a function", value);
     case "serverHeader":
       return expect(

@@ -1,5 +1,5 @@
 /**
- * Builds `dist/`: what goes to npm. Node does not strip types under node_modules, so npm gets JavaScript and declarations.
+ * Builds `dist/`, or the folder that is named: what goes to npm. Node does not strip types under node_modules, so npm gets JavaScript and declarations.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-const dist = join(root, "dist");
+const dist = process.argv[2] ?? join(root, "dist");
 
 /** The fields that a consumer of the package needs; scripts and devDependencies stay here. */
 const PUBLIC_FIELDS = ["name", "version", "description", "keywords", "license", "type", "sideEffects", "engines"];
@@ -23,6 +23,8 @@ const tsc = spawnSync(process.execPath, [
   join(root, "node_modules", "typescript", "bin", "tsc"),
   "--project",
   join(root, "scripts", "tsconfig.build.json"),
+  "--outDir",
+  dist,
 ], { stdio: "inherit" });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
@@ -31,6 +33,10 @@ const built: Record<string, unknown> = {};
 for (const field of PUBLIC_FIELDS) built[field] = source[field];
 built["exports"] = Object.fromEntries(
   Object.entries(source.exports as Record<string, string>).map(([key, path]) => [key, target(path)]),
+);
+
+built["bin"] = Object.fromEntries(
+  Object.entries(source.bin as Record<string, string>).map(([name, path]) => [name, path.replace(/\.ts$/, ".js")]),
 );
 writeFileSync(join(dist, "package.json"), `${JSON.stringify(built, null, 2)}\n`);
 

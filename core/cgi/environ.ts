@@ -41,7 +41,7 @@ export interface CgiRequest {
 /**
  * Makes the environ of a request.
  *
- * @throws {Refusal} 400 without a method or with a length that is none, 413 for too long a body.
+ * @throws {Refusal} 400 without a method, or with a path or length that is none; 413 for too long a body.
  */
 export function cgiRequest(template: EnvironTemplate, variables: Variables, rules: CgiRules): CgiRequest {
   const method = variables.get("REQUEST_METHOD");
@@ -50,9 +50,9 @@ export function cgiRequest(template: EnvironTemplate, variables: Variables, rule
   const own: EnvironTemplate = { ...template, SERVER_PROTOCOL: "HTTP/1.0" };
   const environ = { ...own } as Environ;
   for (const [name, value] of variables) {
-    if (!name.includes(".") && !NEVER_KEYS.has(name)) environ[name] = value;
+    if (!name.includes(".") && !NEVER_KEYS.has(name) && !SMALL_LETTER.test(name)) environ[name] = value;
   }
-  for (const name of FILLED) if (environ[name] === "") environ[name] = own[name] as string;
+  for (const [name, form] of FILLED) if (!form.test(environ[name])) environ[name] = own[name] as string;
   setPaths(environ, variables, rules);
   setScheme(environ, variables);
   if (variables.get("CONTENT_TYPE") === "") delete environ.CONTENT_TYPE;
@@ -62,8 +62,15 @@ export function cgiRequest(template: EnvironTemplate, variables: Variables, rule
   return { environ, contentLength };
 }
 
-/** Variables that are never empty (PEP 3333): the server's own where the front end gives none. */
-const FILLED = ["SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL"] as const;
+/** Variables that are always there, and of this form (PEP 3333): the server's own where the front end gives no such. */
+const FILLED: readonly (readonly [name: "SERVER_NAME" | "SERVER_PORT" | "SERVER_PROTOCOL", form: RegExp])[] = [
+  ["SERVER_NAME", /^./],
+  ["SERVER_PORT", DIGITS],
+  ["SERVER_PROTOCOL", /^HTTP\/[0-9](?:\.[0-9])?$/], // and not INCLUDED, which is what Apache says for an include
+];
+
+/** A header's variable has none; one that has would be a second one for the same header. */
+const SMALL_LETTER = /^HTTP_.*[a-z]/;
 
 /** SCGI has to give a length with every request: only where the client gave one too does it enter the environ. */
 function saysZero(variables: Variables): boolean {
@@ -95,7 +102,10 @@ function setPaths(environ: Environ, variables: Variables, { scriptName, script }
   environ.SCRIPT_NAME = misplaced || name === "/" ? "" : name;
   environ.PATH_INFO = misplaced || name === "/" ? whole : info;
   mount(environ, whole, scriptName);
-  if (environ.SCRIPT_NAME === "" && environ.PATH_INFO === "") environ.PATH_INFO = "/";
+  if (environ.PATH_INFO === "*" || environ.SCRIPT_NAME + environ.PATH_INFO === "") environ.PATH_INFO = "/";
+  for (const key of ["SCRIPT_NAME", "PATH_INFO"] as const) {
+    if (!/^(?:\/|$)/.test(environ[key])) throw new Refusal(BAD_REQUEST, `${key} does not begin with a slash`);
+  }
   if (environ.REQUEST_URI === "") environ.REQUEST_URI = requestUri(environ);
   const file = variables.get("SCRIPT_FILENAME");
   if (file.startsWith("proxy:")) environ.SCRIPT_FILENAME = file.replace(PROXY, "");

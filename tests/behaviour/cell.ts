@@ -9,16 +9,40 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { VariantName } from "./apps/app.ts";
+import { type Memory, ServedMemory } from "./memory.ts";
 
 /** How a cell is run. */
 export interface CellPlan {
   readonly name: string;
-  /** Who parses HTTP: our wire over sockets, or the host. */
-  readonly kind: "socket" | "fetch";
+  /** Who parses HTTP: our wire over sockets, the host, or a front end before our wire. */
+  readonly kind: "socket" | "fetch" | "front";
   readonly runtime: "node" | "deno" | "bun";
   readonly runner: string;
+  /** Behind a front end: what it speaks to us. */
+  readonly protocol?: "http" | "fastcgi" | "scgi" | "uwsgi" | "cgi";
+  /** Further names by which a case can leave the cell out: of the front end, its program, the protocol. */
+  readonly labels?: readonly string[];
+}
+
+/** A cell that runs: what a trial needs of it. */
+export interface RunningCell {
+  readonly plan: CellPlan;
+  /** Where a client connects, for each variant. */
+  readonly ports: Readonly<Record<VariantName, number>>;
+  /** What SERVER_PORT says. */
+  readonly serverPort: number;
+  /** What the applications remember. */
+  readonly memory: Memory;
+  /** Whether all of its processes still run. */
+  readonly alive: boolean;
+  /** What the server under test wrote to standard error. */
+  readonly stderr: string;
+  /** What is to be shown when a case fails. */
+  readonly report: string;
+  stop(): Promise<void>;
 }
 
 /** The seven cells. */
@@ -39,21 +63,30 @@ const flags: Readonly<Record<CellPlan["runtime"], readonly string[]>> = {
   bun: ["--no-env-file"],
 };
 
-/** A running cell. */
-export class Cell {
+/** What a runner prints. */
+interface Announced {
+  readonly ports: Readonly<Record<VariantName, number>>;
+  /** A port of plain HTTP. */
+  readonly control: number;
+}
+
+/** A cell of one process. */
+export class Cell implements RunningCell {
   readonly plan: CellPlan;
   readonly ports: Readonly<Record<VariantName, number>>;
+  readonly memory: Memory;
   #child: ChildProcess;
   #stderr: () => string;
 
   private constructor(
     plan: CellPlan,
-    ports: Readonly<Record<VariantName, number>>,
+    { ports, control }: Announced,
     child: ChildProcess,
     stderr: () => string,
   ) {
     this.plan = plan;
     this.ports = ports;
+    this.memory = new ServedMemory(control);
     this.#child = child;
     this.#stderr = stderr;
   }
@@ -63,7 +96,10 @@ export class Cell {
     const binary = fileURLToPath(new URL(`../../node_modules/.bin/${plan.runtime}`, import.meta.url));
     if (!existsSync(binary)) return Promise.reject(new Error(`Cell ${plan.name}: there is no ${binary}`));
     const runner = fileURLToPath(new URL(`./runners/${plan.runner}`, import.meta.url));
-    const child = spawn(binary, [...flags[plan.runtime], runner], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(binary, [...flags[plan.runtime], runner], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: plan.protocol === undefined ? process.env : { ...process.env, TSGI_PROTOCOL: plan.protocol },
+    });
     let out = "";
     let err = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => err += text);
@@ -82,8 +118,7 @@ export class Cell {
         if (line === null) return;
         clearTimeout(timer);
         child.removeAllListeners("exit");
-        const { ports } = JSON.parse(line[0]) as { ports: Record<VariantName, number> };
-        resolve(new Cell(plan, ports, child, () => err));
+        resolve(new Cell(plan, JSON.parse(line[0]) as Announced, child, () => err));
       });
     });
   }
@@ -93,9 +128,17 @@ export class Cell {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  get serverPort(): number {
+    return this.ports.main;
+  }
+
   /** What the process wrote to standard error. */
   get stderr(): string {
     return this.#stderr();
+  }
+
+  get report(): string {
+    return this.stderr;
   }
 
   /** Ends the process and waits until it has gone. */

@@ -30,7 +30,7 @@ export interface WireResponse {
   complete: boolean;
 }
 
-const STATUS = /^HTTP\/1\.([01]) ([0-9]{3}) ([\t \x21-\x7e\x80-\xff]*)$/;
+const STATUS = /^HTTP\/1\.([01]) ([0-9]{3})(?: ([\t \x21-\x7e\x80-\xff]*))?$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // deno-lint-ignore no-control-regex
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
@@ -233,7 +233,7 @@ function parseHead(raw: string, method: string): WireResponse {
   return {
     version: `HTTP/1.${match[1]}`,
     status,
-    reason: match[3]!,
+    reason: match[3] ?? "",
     raw,
     headers,
     framing,

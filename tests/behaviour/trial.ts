@@ -1,8 +1,8 @@
 /**
  * What a case gets to work with: a cell, a key of its own, and verbs that wait for conditions.
  *
- * A case is a title that begins with its rule, a check, and where it does not apply, the reason, as data: `not.fetch`
- * for both fetch cells, or a cell's name. There is no other way to leave a cell out.
+ * A case is a title that begins with its rule, a check, and where it does not apply, the reason, as data: by a cell's
+ * name or another name of it (see `namesOf`). There is no other way to leave a cell out.
  *
  * @module
  */
@@ -11,45 +11,54 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Dump } from "./apps/environ.ts";
 import type { Entry } from "./apps/record.ts";
 import type { VariantName } from "./apps/app.ts";
-import type { Cell } from "./cell.ts";
+import type { CellPlan, RunningCell } from "./cell.ts";
 import { Client, DEADLINE, type RequestInit } from "./client.ts";
-import { bytesOf, textOf, type WireResponse } from "./response.ts";
+import { textOf, type WireResponse } from "./response.ts";
 
 /** One behaviour and how it is checked. */
 export interface Case {
   /** Begins with the name of the rule. */
   readonly title: string;
   readonly check: (t: Trial) => Promise<void>;
-  /** Cells (or `fetch`: both fetch cells) that the case says nothing about, each with the reason. */
+  /** Cells, by any of their names, that the case says nothing about, each with the reason. */
   readonly not?: Readonly<Record<string, string>>;
   /** Milliseconds the case may take, when it is more than usual. */
   readonly timeout?: number;
 }
 
+/**
+ * The names of a cell, the narrowest first: `nginx-scgi-bun`; then, behind a front end, `nginx-scgi`, `scgi` and
+ * `nginx`; then its kind, `socket`, `fetch` or `front`.
+ */
+export function namesOf(plan: CellPlan): readonly string[] {
+  return [plan.name, ...plan.labels ?? [], plan.kind];
+}
+
 /** Why a case is left out in a cell, or null when it is to be run. */
-export function exclusion(one: Case, cell: { readonly name: string; readonly kind: string }): string | null {
-  return one.not?.[cell.name] ?? one.not?.[cell.kind] ?? null;
+export function exclusion(one: Case, plan: CellPlan): string | null {
+  for (const name of namesOf(plan)) if (one.not?.[name] !== undefined) return one.not[name];
+  return null;
 }
 
 let trials = 0;
 
 /** One run of one case against one cell. */
 export class Trial {
-  readonly cell: Cell;
+  readonly cell: RunningCell;
   /** The key of this run. */
   readonly key: string;
   #clients: Client[] = [];
   #logFrom = 0;
 
-  private constructor(cell: Cell) {
+  private constructor(cell: RunningCell) {
     this.cell = cell;
     this.key = `k${++trials}`;
   }
 
   /** Begins a trial; log text from now on counts as its own. */
-  static async begin(cell: Cell): Promise<Trial> {
+  static async begin(cell: RunningCell): Promise<Trial> {
     const trial = new Trial(cell);
-    trial.#logFrom = (await trial.#json<{ size: number }>("/log?from=0")).size;
+    trial.#logFrom = (await cell.memory.log(0)).size;
     return trial;
   }
 
@@ -79,6 +88,19 @@ export class Trial {
     const client = await this.connect(variant);
     await client.request(init.method ?? "GET", this.target(path), init);
     return client;
+  }
+
+  /**
+   * Fields of a request whose response is to be cut off: a front end may keep the connection for a while after such a
+   * one, unless it is to be the last one.
+   */
+  get last(): readonly (readonly [string, string])[] {
+    return this.cell.plan.kind === "front" ? [["Connection", "close"]] : [];
+  }
+
+  /** `open` with these fields. */
+  openLast(path: string, init: RequestInit = {}): Promise<Client> {
+    return this.open(path, { ...init, headers: this.last });
   }
 
   /** One request on a connection of its own, and its complete response. */
@@ -120,21 +142,20 @@ export class Trial {
     return JSON.parse(textOf(response)) as Dump;
   }
 
-  async #json<T>(target: string): Promise<T> {
-    const client = await Client.connect(this.cell.ports.main);
-    try {
-      await client.request("GET", target, { headers: [["Connection", "close"]] });
-      const response = await client.response();
-      if (response.status !== 200) throw new Error(`${target} answered ${response.status}`);
-      return JSON.parse(bytesOf(response).toString("utf8")) as T;
-    } finally {
-      client.dispose();
-    }
+  /**
+   * The next response, which must be cut off; null when a front end gives nothing of it, because it saw the end before
+   * it had sent anything: it closes, or answers 5xx in its own words.
+   */
+  async truncated(client: Client): Promise<WireResponse | null> {
+    if (this.cell.plan.kind !== "front") return await client.truncated();
+    await client.until("the end", () => client.over || client.reader.finals.at(-1)?.complete === true);
+    const response = client.reader.finals.at(-1);
+    return response === undefined || response.status >= 500 ? null : await client.truncated();
   }
 
   /** What the applications remembered under the key. */
   record(): Promise<Entry> {
-    return this.#json(this.target("/record"));
+    return this.cell.memory.record(this.key);
   }
 
   /** Asks for the record until it satisfies the predicate. */
@@ -150,12 +171,12 @@ export class Trial {
 
   /** Opens a gate of an application. */
   async release(name: string = "gate"): Promise<void> {
-    await this.#json(this.target(`/release?name=${name}`));
+    await this.cell.memory.release(this.key, name);
   }
 
   /** Log text since the trial began. */
   async log(): Promise<string> {
-    return (await this.#json<{ text: string }>(`/log?from=${this.#logFrom}`)).text;
+    return (await this.cell.memory.log(this.#logFrom)).text;
   }
 
   /** Waits until the log of this trial matches. */
@@ -172,13 +193,14 @@ export class Trial {
   }
 
   /**
-   * Lets the server do whatever it would do: several requests, one after the other, each through the same event loop.
-   * Before a check that something has *not* happened.
+   * Lets the server do whatever it would do: several requests, one after the other, each through the same event loop,
+   * and behind a front end one through that too. Before a check that something has *not* happened.
    */
   async fence(): Promise<void> {
     for (let i = 0; i < 5; i++) {
-      await this.#json(this.target("/record"));
+      await this.record();
       await pause(2);
     }
+    if (this.cell.plan.kind === "front") await this.text("/ok");
   }
 }

@@ -85,11 +85,15 @@ describe("paths: SCRIPT_NAME and PATH_INFO", () => {
       "/app",
       "",
     ],
-    ["OPTIONS * has no path", SERVER, [["REQUEST_URI", "*"], ["PATH_INFO", "*"]], "", "*"],
+    ["OPTIONS * is about the server", SERVER, [["REQUEST_URI", "*"], ["PATH_INFO", "*"]], "", "/"],
   ];
   it.each(table)("%s", (_title, rules, pairs, script, info) => {
     const { SCRIPT_NAME, PATH_INFO } = environ(pairs, rules);
     expect([SCRIPT_NAME, PATH_INFO]).toEqual([script, info]);
+  });
+
+  it.each([["PATH_INFO", "a"], ["SCRIPT_NAME", "a"], ["PATH_INFO", "?"]])("E04 E05 %s=%s is refused", (name, value) => {
+    expect(() => environ([[name, value]])).toThrow(`does not begin with a slash`);
   });
 
   it("REQUEST_URI is what the front end gives, else made of the path", () => {
@@ -175,8 +179,9 @@ describe("variables", () => {
       ["HTTP_CONTENT_TYPE", "text/html"],
       ["HTTP_CONTENT_LENGTH", "3"],
       ["CONTENT_TYPE", ""],
+      ["HTTP_X_Small", "1"],
     ]);
-    expect(Object.keys(made).filter((key) => /PROXY|CONTENT/.test(key))).toEqual([]);
+    expect(Object.keys(made).filter((key) => /PROXY|CONTENT|Small/.test(key))).toEqual([]);
     expect([made["wsgi.url_scheme"], made["tsgi.request"]]).toEqual(["http", undefined]);
   });
 
@@ -202,6 +207,9 @@ describe("variables", () => {
   it("PEP 3333: SERVER_NAME, SERVER_PORT and SERVER_PROTOCOL are never empty", () => {
     const made = environ([["SERVER_NAME", ""], ["SERVER_PORT", ""], ["SERVER_PROTOCOL", ""]]);
     expect([made.SERVER_NAME, made.SERVER_PORT, made.SERVER_PROTOCOL]).toEqual(["localhost", "80", "HTTP/1.0"]);
+    const odd = environ([["SERVER_PORT", "http"], ["SERVER_PROTOCOL", "INCLUDED"]]);
+    expect([odd.SERVER_PORT, odd.SERVER_PROTOCOL]).toEqual(["80", "HTTP/1.0"]);
+    expect(environ([["SERVER_PROTOCOL", "HTTP/2.0"]]).SERVER_PROTOCOL).toBe("HTTP/2.0");
   });
 
   it.each(

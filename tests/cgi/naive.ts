@@ -45,7 +45,8 @@ function request(all: Readonly<Record<string, string>>, rest: Uint8Array): Verdi
   } else if (script === "/") {
     [script, info] = ["", info.startsWith("/") ? info : `/${info}`];
   }
-  if (script === "" && info === "") info = "/";
+  if (info === "*" || script + info === "") info = "/";
+  if ([script, info].some((path) => path !== "" && path[0] !== "/")) return REFUSED(400);
   const shown = lengths.length === 0 || (length === 0 && "SCGI" in all && !("HTTP_CONTENT_LENGTH" in all));
   const facts = [get("REQUEST_METHOD"), script, info, get("QUERY_STRING"), shown ? undefined : String(length)];
   const body = rest.subarray(0, length);

@@ -9,7 +9,12 @@ import { projectPath } from "../server_process.ts";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 
-const entryPoints = ["mod.ts", ...["node", "deno", "bun", "fetch"].map((name) => `adapters/${name}.ts`)];
+const entryPoints = [
+  "mod.ts",
+  ...["node", "deno", "bun", "fetch"].map((name) => `adapters/${name}.ts`),
+  ...["mod", "handlers", "headers", "util", "validate"].map((name) => `core/wsgiref/${name}.ts`),
+  "testing/mod.ts",
+];
 
 /** Functions and classes without an `@example`. */
 const withoutExample: readonly { readonly names: RegExp; readonly reason: string }[] = [

@@ -7,6 +7,7 @@
  * @module
  */
 
+import process from "node:process";
 import type { Application, ApplicationFunction, Body, Environ, StartResponse } from "../../../core/gateway/types.ts";
 import { bodyTable } from "./body.ts";
 import { environTable } from "./environ.ts";
@@ -117,9 +118,19 @@ export const variants: Readonly<Record<VariantName, Variant>> = {
   dangerous: { app, options: { errorLog, headerMap: "dangerous" } },
 };
 
-/** Starts every variant with `start`, which gives its port, and prints the ports as one line of JSON. */
+/**
+ * Starts every variant with `start`, which gives its port, and prints the ports as one line of JSON.
+ *
+ * With TSGI_PROTOCOL the variants speak that protocol, for a front end, and `control` is a server of plain HTTP beside
+ * them, at which a test reaches what they remember.
+ */
 export async function announce(start: (variant: Variant) => Promise<number> | number): Promise<void> {
+  const protocol = process.env["TSGI_PROTOCOL"];
+  const spoken = protocol === undefined || protocol === "http" ? {} : { protocol };
   const ports: Record<string, number> = {};
-  for (const [name, variant] of Object.entries(variants)) ports[name] = await start(variant);
-  console.log(JSON.stringify({ port: ports.main, ports }));
+  for (const [name, { app, options }] of Object.entries(variants)) {
+    ports[name] = await start({ app, options: { ...options, ...spoken } });
+  }
+  const control = protocol === undefined ? ports.main : await start({ app, options: { errorLog } });
+  console.log(JSON.stringify({ port: ports.main, ports, control }));
 }

@@ -4,7 +4,7 @@
  * Each test has a key of its own and gives it as `?key=`. Under that key an application keeps counts and values that
  * only show after the response (close() calls, errors it caught, whether the signal fired), and waits at gates that
  * the test opens with `/release`. Log text comes in through `errorLog` and is served by `/log`. Nothing here
- * knows a runtime.
+ * knows a runtime. Where it is kept is a `Store`: memory, unless every request is a process of its own (files.ts).
  *
  * @module
  */
@@ -25,15 +25,69 @@ export type Small = (
 /** Small applications by the first segment of PATH_INFO. */
 export type Table = Readonly<Record<string, Small>>;
 
-const entries = new Map<string, Entry>();
-const gates = new Map<string, { readonly opened: Promise<void>; readonly open: () => void }>();
-let logged = "";
+/** Where it is kept. */
+export interface Store {
+  /** The entry of a key, made when it is first asked for. */
+  entry(key: string): Entry;
+  /** Opens a gate, now or before anyone waits at it. */
+  open(key: string, name: string): void;
+  /** Settles when the gate is opened. */
+  opened(key: string, name: string): Promise<void>;
+  /** Appends to the log. */
+  append(text: string): void;
+  /** The whole log. */
+  log(): string;
+}
+
+/** A store in the memory of one process. */
+export class MemoryStore implements Store {
+  #entries = new Map<string, Entry>();
+  #gates = new Map<string, { readonly opened: Promise<void>; readonly open: () => void }>();
+  #log = "";
+
+  entry(key: string): Entry {
+    let entry = this.#entries.get(key);
+    if (entry === undefined) this.#entries.set(key, entry = { key });
+    return entry;
+  }
+
+  #gate(id: string): { readonly opened: Promise<void>; readonly open: () => void } {
+    let gate = this.#gates.get(id);
+    if (gate === undefined) {
+      let open = (): void => {};
+      const opened = new Promise<void>((resolve) => open = resolve);
+      this.#gates.set(id, gate = { opened, open });
+    }
+    return gate;
+  }
+
+  open(key: string, name: string): void {
+    this.#gate(`${key} ${name}`).open();
+  }
+
+  opened(key: string, name: string): Promise<void> {
+    return this.#gate(`${key} ${name}`).opened;
+  }
+
+  append(text: string): void {
+    this.#log += text;
+  }
+
+  log(): string {
+    return this.#log;
+  }
+}
+
+let store: Store = new MemoryStore();
+
+/** Keeps everything elsewhere from now on. */
+export function useStore(other: Store): void {
+  store = other;
+}
 
 /** The entry of a key, made when it is first asked for. */
 export function entryOf(key: string): Entry {
-  let entry = entries.get(key);
-  if (entry === undefined) entries.set(key, entry = { key });
-  return entry;
+  return store.entry(key);
 }
 
 /** Adds one to a count. */
@@ -51,20 +105,10 @@ export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : String(error);
 }
 
-function gateOf(id: string): { readonly opened: Promise<void>; readonly open: () => void } {
-  let gate = gates.get(id);
-  if (gate === undefined) {
-    let open = (): void => {};
-    const opened = new Promise<void>((resolve) => open = resolve);
-    gates.set(id, gate = { opened, open });
-  }
-  return gate;
-}
-
 /** Waits until the test opens the gate; `waiting` is counted first, so that the test can wait for that. */
 export function gate(entry: Entry, name: string = "gate"): Promise<void> {
   bump(entry, "waiting");
-  return gateOf(`${String(entry.key)} ${name}`).opened;
+  return store.opened(String(entry.key), name);
 }
 
 /** Settles when the gate opens or the signal fires, whichever comes first. */
@@ -93,7 +137,7 @@ export function counted<B extends object>(body: B, entry: Entry): B & { close():
 
 /** The `errorLog` of every server under test. */
 export function errorLog(text: string): void {
-  logged += text.endsWith("\n") ? text : `${text}\n`;
+  store.append(text.endsWith("\n") ? text : `${text}\n`);
 }
 
 /** Sends a value as JSON with a Content-Length. */
@@ -110,10 +154,12 @@ export const control: Table = {
     return ["ok"];
   },
   record: (_environ, startResponse, _query, entry) => json(startResponse, entry),
-  log: (_environ, startResponse, query) =>
-    json(startResponse, { size: logged.length, text: logged.slice(Number(query.get("from"))) }),
+  log: (_environ, startResponse, query) => {
+    const logged = store.log();
+    return json(startResponse, { size: logged.length, text: logged.slice(Number(query.get("from"))) });
+  },
   release: (_environ, startResponse, query, entry) => {
-    gateOf(`${String(entry.key)} ${query.get("name") ?? "gate"}`).open();
+    store.open(String(entry.key), query.get("name") ?? "gate");
     return json(startResponse, {});
   },
 };

@@ -5,9 +5,11 @@ import { CONTENT } from "../apps/file_wrapper.ts";
 import { requestBytes } from "../client.ts";
 import { field, fields, textOf } from "../response.ts";
 import type { Case } from "../trial.ts";
+import { cutOffEarly, cutShort, interimOnly } from "./reasons.ts";
 
 const SOCKET = "the host owns the socket and the head";
 const BUN_SHORT = "Bun.serve resets the connection before the head when a stream fails early";
+const NO_UPGRADE = "the protocol has no upgrades";
 const IMF =
   /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$/;
 
@@ -23,10 +25,12 @@ export const headCases: readonly Case[] = [
   },
   {
     title: "H01 the application's own Date is kept and not repeated, in any letter case",
+    not: { cgi: "Apache sends a Date of its own" },
     check: async (t) => expect(fields(await t.ask("/dated"), "date")).toEqual(["Sun, 06 Nov 1994 08:49:37 GMT"]),
   },
   {
     title: "H02 the application's own Server is kept and not repeated",
+    not: { cgi: "Apache sends a Server of its own" },
     check: async (t) => {
       expect(fields(await t.ask("/served"), "server")).toEqual(["mine/1"]);
       expect(fields(await t.ask("/ok"), "server").length).toBeLessThan(2);
@@ -41,7 +45,10 @@ export const headCases: readonly Case[] = [
         expect(field(await client.response(), "connection")?.toLowerCase()).toBe("close");
         await client.closed();
       }
-      expect(fields(await t.ask("/ok"), "connection")).toEqual([]);
+      // A front end may say that the connection stays.
+      expect(fields(await t.ask("/ok"), "connection").join().toLowerCase()).toBeOneOf(
+        t.cell.plan.kind === "front" ? ["", "keep-alive"] : [""],
+      );
     },
   },
   {
@@ -63,7 +70,9 @@ export const headCases: readonly Case[] = [
     not: { fetch: "the host writes the status line" },
     check: async (t) => {
       const response = await t.ask("/blocks?blocks=a&status=200%20");
-      expect(response.raw.split("\r\n")[0]).toBe("HTTP/1.1 200 ");
+      expect(response.raw.split("\r\n")[0]).toMatch(
+        t.cell.plan.kind === "front" ? /^HTTP\/1\.1 200/ : /^HTTP\/1\.1 200 $/,
+      );
       expect(response.raw.replaceAll("\r\n", "")).not.toMatch(/[\r\n]/);
     },
   },
@@ -97,7 +106,7 @@ export const headCases: readonly Case[] = [
   },
   {
     title: "H08 thousands of pipelined requests behind a slow one are all answered in order",
-    not: { "bun-fetch": "the host orders what is pipelined" },
+    not: { "bun-fetch": "the host orders what is pipelined", front: "the front end closes after 100 or 1000 requests" },
     timeout: 30_000,
     check: async (t) => {
       const client = await t.connect();
@@ -127,7 +136,7 @@ export const headCases: readonly Case[] = [
   },
   ...(["", "?again=1"] as const).map((query): Case => ({
     title: `earlyHints: 103 arrives before the final response while the application waits${query}`,
-    not: { fetch: "a Response has no interim responses: ignored" },
+    not: interimOnly,
     check: async (t) => {
       const client = await t.open(`/hints${query}`);
       await client.until("103", () => client.reader.interims.length === 1);
@@ -141,6 +150,7 @@ export const headCases: readonly Case[] = [
   })),
   {
     title: "earlyHints: nothing to HTTP/1.0, and nothing over fetch, the response is the same",
+    not: { "nginx-http": interimOnly["nginx-http"]! },
     check: async (t) => {
       const client = await t.open("/hints", { version: "HTTP/1.0" });
       await t.until("the application", (e) => e.waiting === 1);
@@ -159,7 +169,7 @@ export const headCases: readonly Case[] = [
   },
   {
     title: "hijack: the application takes the socket after an Upgrade, answers 101 itself and echoes, leftover first",
-    not: { fetch: SOCKET },
+    not: { fetch: SOCKET, cgi: NO_UPGRADE, fastcgi: NO_UPGRADE, scgi: NO_UPGRADE, uwsgi: NO_UPGRADE },
     check: async (t) => {
       const client = await t.connect();
       client.reader.expect("GET");
@@ -240,10 +250,11 @@ export const fileWrapperCases: readonly Case[] = [
     })),
   ...(["HTTP/1.1", "HTTP/1.0"] as const).map((version): Case => ({
     title: `W03 Content-Length 100 of 36 in ${version} is cut off, closed once`,
-    not: { "bun-fetch": BUN_SHORT },
+    not: { ...cutShort, "bun-fetch": BUN_SHORT },
     check: async (t) => {
-      const client = await t.open("/file?length=100", { version });
-      expect(textOf(await client.truncated())).toBe(CONTENT);
+      const client = await t.openLast("/file?length=100", { version });
+      const response = await t.truncated(client);
+      if (response !== null) expect(textOf(response)).toBe(CONTENT);
       expect((await t.until("close()", (e) => e.closed !== undefined)).closed).toBe(1);
     },
   })),
@@ -269,8 +280,9 @@ export const fileWrapperCases: readonly Case[] = [
   })),
   {
     title: "B13 a file whose read fails is closed once and the response cut off",
+    not: cutOffEarly,
     check: async (t) => {
-      const client = await t.open("/file?form=failing&size=5");
+      const client = await t.openLast("/file?form=failing&size=5");
       await client.until("the end", () => client.over || client.reader.finals[0]?.complete === true);
       const response = client.reader.finals[0];
       expect(response?.complete === true && response.status === 200).toBe(false);

@@ -5,10 +5,18 @@ import { expect } from "vitest";
 import { chunked, latin1, requestBytes } from "../client.ts";
 import { bytesOf, field, textOf } from "../response.ts";
 import type { Case, Trial } from "../trial.ts";
+import { expectFirst, expectOnly, unchunked, uploadStream, WIRE } from "./reasons.ts";
 
 const HOST_BODY = "the host reads, checks and drains request bodies itself";
 const BUN_FIN = "Bun.serve closes a connection without an answer at FIN inside a body";
+const LEFT = "wire only: the front end decides what becomes of a connection with a body that nobody read";
+const BOTH_WAYS = {
+  nginx: "nginx sends nothing more of a request once it has sent the response head",
+  apache: "Apache reads nothing of a response before it has sent the whole request",
+};
+const CUT = "the front end answers, or closes, when the client sends FIN inside a body";
 const TE = [["Transfer-Encoding", "chunked"]] as const;
+const OCTETS = Uint8Array.from({ length: 512 }, (_, i) => i & 255);
 const LINES = "one\ntwo\r\n\n\rlast";
 
 /** Runs reads over a body and gives what each gave. */
@@ -22,14 +30,17 @@ async function reads(
 }
 
 function table(rule: string, body: string, rows: readonly (readonly [ops: string, expected: unknown[]])[]): Case[] {
-  return rows.map(([ops, expected]): Case => ({
-    title: `${rule}: ${ops}`,
-    check: async (t) => {
-      expect(await reads(t, ops, body)).toEqual(expected);
-      // The same bytes, each in a chunk of its own.
-      expect(await reads(t, ops, chunked([...body]), TE)).toEqual(expected);
+  return rows.flatMap(([ops, expected]): Case[] => [
+    {
+      title: `${rule}: ${ops}`,
+      check: async (t) => expect(await reads(t, ops, body)).toEqual(expected),
     },
-  }));
+    {
+      title: `${rule}, each byte in a chunk of its own: ${ops}`,
+      not: unchunked,
+      check: async (t) => expect(await reads(t, ops, chunked([...body]), TE)).toEqual(expected),
+    },
+  ]);
 }
 
 /** Cases I and X01, X02. */
@@ -66,11 +77,16 @@ export const inputCases: readonly Case[] = [
   {
     title: "I05 readline over every octet, no octet is changed",
     check: async (t) => {
-      const all = Uint8Array.from({ length: 512 }, (_, i) => i & 255);
-      const text = Buffer.from(all).toString("latin1");
-      const expected = text.split(/(?<=\n)/);
-      expect(await reads(t, "readlines", all)).toEqual([expected]);
-      expect(await reads(t, "read", chunked([all.subarray(0, 7), all.subarray(7)]), TE)).toEqual([text]);
+      const text = Buffer.from(OCTETS).toString("latin1");
+      expect(await reads(t, "readlines", OCTETS)).toEqual([text.split(/(?<=\n)/)]);
+    },
+  },
+  {
+    title: "I05 no octet of a chunked body is changed",
+    not: unchunked,
+    check: async (t) => {
+      const text = Buffer.from(OCTETS).toString("latin1");
+      expect(await reads(t, "read", chunked([OCTETS.subarray(0, 7), OCTETS.subarray(7)]), TE)).toEqual([text]);
     },
   },
   {
@@ -96,6 +112,7 @@ export const inputCases: readonly Case[] = [
   },
   {
     title: "I04 by decision, read(n) is short only at the end: it waits for more",
+    not: uploadStream,
     check: async (t) => {
       const client = await t.connect();
       const bytes = requestBytes("POST", t.target("/input?ops=next;gate;read:4;read:4;read:9"), { body: "0123456789" });
@@ -112,6 +129,7 @@ export const inputCases: readonly Case[] = [
   },
   {
     title: "I04 a readline waits for its line end over packets",
+    not: uploadStream,
     check: async (t) => {
       const client = await t.connect();
       const bytes = requestBytes("POST", t.target("/input?ops=readline;readline"), { body: "ab\r\ncd" });
@@ -128,6 +146,7 @@ export const inputCases: readonly Case[] = [
   },
   {
     title: "Arrays that reads give belong to the application: later input does not change them",
+    not: uploadStream,
     check: async (t) => {
       const client = await t.connect();
       const bytes = requestBytes("POST", t.target("/input?ops=keep:3"), { body: "aaaabbbbcccc" });
@@ -142,6 +161,7 @@ export const inputCases: readonly Case[] = [
   },
   {
     title: "Overlapping reads: the second rejects with OverlappingReadError, the first goes on",
+    not: uploadStream,
     check: async (t) => {
       const client = await t.connect();
       const bytes = requestBytes("POST", t.target("/input?ops=overlap"), { body: "hello" });
@@ -156,7 +176,7 @@ export const inputCases: readonly Case[] = [
     query,
   ): Case => ({
     title: `I08 a body cut off by FIN makes the read throw, it is no clean end: ${query}`,
-    not: { "bun-fetch": BUN_FIN },
+    not: { "bun-fetch": BUN_FIN, front: CUT },
     check: async (t) => {
       const client = await t.connect();
       client.reader.expect("POST");
@@ -178,7 +198,7 @@ export const inputCases: readonly Case[] = [
     title: `I08 a body cut off, the application lets the error through: 400 and close, never a 500 (${name} ${
       JSON.stringify(body)
     })`,
-    not: { "bun-fetch": BUN_FIN },
+    not: { "bun-fetch": BUN_FIN, front: CUT },
     check: async (t) => {
       const client = await t.connect();
       client.reader.expect("POST");
@@ -197,7 +217,7 @@ export const inputCases: readonly Case[] = [
       title: `I09 a malformed chunk rejects the read; by decision the client gets 400 and the connection closes: ${
         JSON.stringify(body)
       }`,
-      not: { fetch: HOST_BODY },
+      not: { fetch: HOST_BODY, front: WIRE },
       check: async (t) => {
         const client = await t.open("/slurp", { method: "POST", headers: TE, body });
         const response = await client.response();
@@ -209,7 +229,7 @@ export const inputCases: readonly Case[] = [
     })),
   {
     title: "I09 an application may answer a malformed body itself; the connection closes after it",
-    not: { fetch: HOST_BODY },
+    not: { fetch: HOST_BODY, front: WIRE },
     check: async (t) => {
       const client = await t.open("/input?ops=read:3;read", {
         method: "POST",
@@ -227,7 +247,11 @@ export const inputCases: readonly Case[] = [
   ): Case => ({
     title:
       `I10 an unread body of ${size} bytes (${framing}) is drained: the connection persists, nothing of it is a request`,
-    not: { fetch: HOST_BODY },
+    not: {
+      fetch: HOST_BODY,
+      ...(size > 10 ? { nginx: LEFT } : {}),
+      ...(framing === "Transfer-Encoding" ? unchunked : {}),
+    },
     check: async (t) => {
       const request = "GET /smuggled?key=SMUGGLED HTTP/1.1\r\nHost: x\r\n\r\n";
       const body = latin1(request.repeat(Math.ceil(size / request.length)).slice(0, size));
@@ -246,7 +270,7 @@ export const inputCases: readonly Case[] = [
   ...(["Content-Length", "Transfer-Encoding"] as const).map((framing): Case => ({
     title:
       `I10 an unread body of more than 256 KiB (${framing}): full response, then the connection closes, nothing of the body is a request`,
-    not: { fetch: HOST_BODY },
+    not: { fetch: HOST_BODY, front: LEFT },
     check: async (t) => {
       const body = latin1("GET /ok HTTP/1.1\r\nHost: x\r\n\r\n".repeat(40_000));
       const client = await t.connect();
@@ -263,7 +287,7 @@ export const inputCases: readonly Case[] = [
   })),
   {
     title: "I11 Expect: 100-continue is answered at the first read, not before",
-    not: { fetch: "the host answers Expect" },
+    not: expectOnly,
     check: async (t) => {
       const client = await t.open("/input?ops=gate;read", {
         method: "POST",
@@ -283,7 +307,7 @@ export const inputCases: readonly Case[] = [
   },
   {
     title: "I11 an application that never reads: no 100, the connection closes after the response",
-    not: { fetch: "the host answers Expect" },
+    not: expectOnly,
     check: async (t) => {
       const client = await t.open("/ignore", {
         method: "POST",
@@ -297,7 +321,7 @@ export const inputCases: readonly Case[] = [
   },
   {
     title: "I11 no 100 to HTTP/1.0, nor when body bytes are already there, nor for a read of a body that is empty",
-    not: { fetch: "the host answers Expect" },
+    not: expectFirst,
     check: async (t) => {
       for (const init of [{ version: "HTTP/1.0", body: "hello" }, { body: "hello" }, { body: "" }]) {
         const client = await t.open("/input?ops=read", {
@@ -312,7 +336,7 @@ export const inputCases: readonly Case[] = [
   },
   {
     title: "I11 no 100 after the final head has been sent",
-    not: { fetch: "the host answers Expect" },
+    not: expectFirst,
     check: async (t) => {
       const client = await t.open("/late", {
         method: "POST",
@@ -326,7 +350,7 @@ export const inputCases: readonly Case[] = [
   },
   {
     title: "I11 another expectation is a 417, and the application is not called",
-    not: { fetch: "the host answers Expect" },
+    not: { fetch: "the host answers Expect", nginx: "nginx ignores Expect" },
     check: async (t) => {
       const client = await t.open("/environ", { headers: [["Expect", "200-maybe"]] });
       expect((await client.response()).status).toBe(417);
@@ -336,7 +360,7 @@ export const inputCases: readonly Case[] = [
   },
   {
     title: "I12 a declared length beyond limitRequestBody is a 413 without a 100, and the application is not called",
-    not: { fetch: HOST_BODY },
+    not: { ...expectOnly, fetch: HOST_BODY },
     check: async (t) => {
       const client = await t.open("/slurp", {
         method: "POST",
@@ -351,6 +375,7 @@ export const inputCases: readonly Case[] = [
   },
   {
     title: "I12 chunked bodies are counted too: the read rejects, the client gets 413; the limit itself is allowed",
+    not: unchunked,
     check: async (t) => {
       const over = await t.open("/slurp", {
         method: "POST",
@@ -358,7 +383,9 @@ export const inputCases: readonly Case[] = [
         body: chunked(["x".repeat(600), "x".repeat(401)]),
       }, "limited");
       expect((await over.response()).status).toBe(413);
-      expect((await t.record()).error).toBeDefined();
+      const { calls, error } = await t.record();
+      // A front end may have taken the body whole, and tell its length: then the application is not called.
+      if (t.cell.plan.kind !== "front" || calls !== undefined) expect(error).toBeDefined();
       expect(
         await t.text(
           "/slurp",
@@ -381,6 +408,7 @@ export const inputCases: readonly Case[] = [
   },
   ...(["echo", "store"] as const).map((route): Case => ({
     title: `8 MiB up and 8 MiB down with a slow reader: /${route}`,
+    ...(route === "echo" ? { not: BOTH_WAYS } : {}),
     timeout: 60_000,
     check: async (t) => {
       const size = 8 * 1024 * 1024;

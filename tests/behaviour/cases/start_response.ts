@@ -4,8 +4,18 @@ import { expect } from "vitest";
 import { refusedCalls, takenCalls, thrownThings } from "../apps/start_response.ts";
 import { field, fields, textOf } from "../response.ts";
 import type { Case } from "../trial.ts";
+import { cutOff, oneRequest } from "./reasons.ts";
 
 const rules = (calls: readonly { readonly rule: string }[]): string[] => [...new Set(calls.map((c) => c.rule))];
+
+const ORDER = "the front end writes the head in an order of its own";
+
+/** Legal fields that front ends change. */
+const REWRITTEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "R07 Date": { cgi: "Apache sends a Date of its own" },
+  "R07 Trailer": { "apache-http": "mod_proxy drops Trailer", "apache-uwsgi": "mod_proxy drops Trailer" },
+  "R07 Warning": { "apache-http": "mod_proxy drops a Warning that is none" },
+};
 
 /** Cases R. */
 export const startResponseCases: readonly Case[] = [
@@ -27,8 +37,9 @@ export const startResponseCases: readonly Case[] = [
   })),
   ...rules(takenCalls).map((rule): Case => ({
     title: `${rule}: legal arguments are sent as they are`,
+    ...(Object.hasOwn(REWRITTEN, rule) ? { not: REWRITTEN[rule]! } : {}),
     check: async (t) => {
-      const wrong: unknown[] = [];
+      const wrong: string[] = [];
       for (const [row, call] of takenCalls.entries()) {
         if (call.rule !== rule) continue;
         const response = await t.ask(`/taken?row=${row}`);
@@ -38,9 +49,11 @@ export const startResponseCases: readonly Case[] = [
         const status = t.cell.plan.kind === "socket"
           ? line === call.status
           : line.startsWith((call.status as string).slice(0, 3));
-        if (!status || !sent || textOf(response) !== "taken") wrong.push([call, response.raw, textOf(response)]);
+        if (!status || !sent || textOf(response) !== "taken") {
+          wrong.push(JSON.stringify([call, response.raw, textOf(response)]));
+        }
       }
-      expect(wrong).toEqual([]);
+      expect(wrong.join("\n")).toBe("");
     },
   })),
   {
@@ -85,8 +98,9 @@ export const startResponseCases: readonly Case[] = [
   {
     title:
       "R10 a call with excInfo after the head is sent throws that very object, and the response aborts although it is swallowed",
+    not: cutOff,
     check: async (t) => {
-      const client = await t.open("/too-late");
+      const client = await t.openLast("/too-late");
       await client.begun("begun;");
       await t.release();
       const response = await client.truncated();
@@ -142,7 +156,14 @@ export const startResponseCases: readonly Case[] = [
   },
   {
     title: "R17 field lines keep their order and the letter case of their names",
-    not: { fetch: "Headers sorts, joins and lower-cases what is not Set-Cookie" },
+    not: {
+      fetch: "Headers sorts, joins and lower-cases what is not Set-Cookie",
+      nginx: ORDER,
+      cgi: ORDER,
+      "apache-fastcgi": ORDER,
+      "apache-scgi": ORDER,
+      "apache-http": ORDER,
+    },
     check: async (t) => {
       const response = await t.ask("/cookies");
       const mine = response.headers.filter(([n]) => /^(set-cookie|x-case|content-type)$/i.test(n));
@@ -154,6 +175,7 @@ export const startResponseCases: readonly Case[] = [
   },
   {
     title: "startResponse and write of a finished request throw and do not touch the next one",
+    not: oneRequest,
     check: async (t) => {
       const client = await t.open("/stale");
       expect(textOf(await client.response())).toBe("done");

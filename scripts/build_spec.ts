@@ -1,0 +1,10 @@
+/**
+ * Writes `docs/SPEC.md`, the contract, from the prose that stands beside the checks of the validator.
+ *
+ * @module
+ */
+
+import { writeFileSync } from "node:fs";
+import { specification } from "../core/wsgiref/validate/spec.ts";
+
+writeFileSync(new URL("../docs/SPEC.md", import.meta.url), specification());

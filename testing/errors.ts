@@ -1,0 +1,75 @@
+/**
+ * What an application threw, for tests that want the error itself and not the 500 that a client gets.
+ *
+ * The gateway reports an error and keeps it to itself. So the application and its body are watched from outside: whatever
+ * comes out of them is noted and passed on.
+ *
+ * @module
+ */
+
+import { asFunction } from "../core/gateway/application.ts";
+import { cancelled, isThenable } from "../core/gateway/body.ts";
+import type { Application, ApplicationFunction, Body, Chunk } from "../core/gateway/types.ts";
+
+/** An application answered with a 500 and the error was the gateway's: a body that is none, no call of startResponse. */
+export class ApplicationFailedError extends Error {
+  /** Name of the class. */
+  override readonly name = "ApplicationFailedError";
+}
+
+/** The application in its function form; what it throws is given to `note` first. */
+export function watched(app: Application, note: (error: unknown) => void): ApplicationFunction {
+  const inner = asFunction(app);
+  const noting = <T>(run: () => T): T => {
+    try {
+      return run();
+    } catch (error) {
+      note(error);
+      throw error;
+    }
+  };
+  const later = <T>(promise: PromiseLike<T>): Promise<T> =>
+    Promise.resolve(promise).then(undefined, (error) => {
+      note(error);
+      throw error;
+    });
+  return (environ, startResponse) => {
+    const result: unknown = noting(() => inner(environ, startResponse));
+    if (isThenable(result)) return later(result).then((body) => watchedBody(body, noting, later) as Body);
+    return watchedBody(result, noting, later) as Body;
+  };
+}
+
+type Noting = <T>(run: () => T) => T;
+type Later = <T>(promise: PromiseLike<T>) => Promise<T>;
+
+function watchedBody(body: unknown, noting: Noting, later: Later): unknown {
+  if (body === null || typeof body !== "object" || Array.isArray(body) || body instanceof Uint8Array) return body;
+  let begun = false;
+  const close = (): unknown => {
+    if (!begun) void cancelled(body);
+    const { close: inner } = body as { close?: unknown };
+    return typeof inner === "function" ? noting(() => inner.call(body)) : undefined;
+  };
+  if (Symbol.iterator in body) {
+    const iterate = (): Iterator<Chunk> => {
+      begun = true;
+      const inner = noting(() => (body as Iterable<Chunk>)[Symbol.iterator]());
+      return {
+        next: () => noting(() => inner.next()),
+        return: () => inner.return?.() ?? { done: true, value: undefined },
+      };
+    };
+    return { [Symbol.iterator]: iterate, close };
+  }
+  if (!(Symbol.asyncIterator in body)) return body;
+  const iterate = (): AsyncIterator<Chunk> => {
+    begun = true;
+    const inner = noting(() => (body as AsyncIterable<Chunk>)[Symbol.asyncIterator]());
+    return {
+      next: () => later(noting(() => inner.next())),
+      return: async () => await inner.return?.() ?? { done: true, value: undefined },
+    };
+  };
+  return { [Symbol.asyncIterator]: iterate, close };
+}

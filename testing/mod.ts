@@ -1,0 +1,26 @@
+/**
+ * Testing applications without a server: {@linkcode client} makes requests, {@linkcode createEnviron} an environ.
+ *
+ * No sockets, no ports, nothing to wait for: it runs in `deno test`, `bun test`, vitest and anything else that runs
+ * JavaScript. The application is run by the same code that serves it.
+ *
+ * @example
+ * ```ts
+ * import { client } from "tsgi/testing";
+ * const app = client((environ, startResponse) => {
+ *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+ *   return [`Hello from ${environ.PATH_INFO}`];
+ * });
+ * const response = await app.get("/here");
+ * console.assert(response.status === 200 && await response.text() === "Hello from /here");
+ * ```
+ *
+ * @module
+ */
+
+export { client, type ClientOptions, RedirectError, type RequestOptions, TestClient } from "./client.ts";
+export { type Cookie, CookieJar, type CookieScope } from "./cookies.ts";
+export { createEnviron, type EnvironOptions } from "./environ.ts";
+export { ApplicationFailedError } from "./errors.ts";
+export type { Pairs, RequestContent, RequestParts } from "./request.ts";
+export { type Blocks, type Interim, TestResponse, TruncatedResponseError } from "./response.ts";

@@ -1,0 +1,48 @@
+/**
+ * The config that a page of docs/deploy/ shows, made to run here.
+ *
+ * What is run is the block of the page itself. Only the example values that the page uses for things that belong to a
+ * machine are replaced: ports, addresses, paths, the name that the config gives our server. An example value that does
+ * not occur is an error, so that a page cannot drift away from its tests.
+ *
+ * @module
+ */
+
+import { readFileSync } from "node:fs";
+import { projectPath } from "../server_process.ts";
+
+/** The text of a page. */
+export function page(name: string): string {
+  return readFileSync(projectPath(`docs/deploy/${name}`), "utf8");
+}
+
+/** The code blocks of a language in a page, in order. */
+export function blocks(text: string, language: string): string[] {
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map((block) => block[1]!);
+}
+
+/** The one code block of a language in a page. */
+export function block(name: string, language: string): string {
+  const found = blocks(page(name), language);
+  if (found.length !== 1) {
+    throw new Error(`docs/deploy/${name} has ${found.length} blocks of ${language}, expected one`);
+  }
+  return found[0]!;
+}
+
+/** The Apache modules that a page tells to enable. */
+export function enabledModules(name: string): string[] {
+  const line = /^a2enmod (.+)$/m.exec(blocks(page(name), "sh").join("\n"));
+  if (line === null) throw new Error(`docs/deploy/${name} has no a2enmod line`);
+  return line[1]!.split(" ");
+}
+
+/** Replaces example values. */
+export function substituted(text: string, values: Readonly<Record<string, string>>): string {
+  let out = text;
+  for (const [example, value] of Object.entries(values)) {
+    if (!text.includes(example)) throw new Error(`The documented config does not have ${example}:\n${text}`);
+    out = out.replaceAll(example, value);
+  }
+  return out;
+}

@@ -1,0 +1,6 @@
+/** testing/ on the three runtimes, by one program. */
+
+import { portable } from "../wsgiref/portable.ts";
+import { checks } from "./checks.ts";
+
+portable("tests/testing/main.ts", checks);

@@ -1,0 +1,6 @@
+/** The checks of core/wsgiref, on whatever runtime this is. @module */
+
+import { checks } from "./checks.ts";
+import { run } from "./check.ts";
+
+await run(checks);
