@@ -64,7 +64,8 @@ export function trimOws(text: string): string {
   return start === 0 && end === text.length ? text : text.slice(start, end);
 }
 
-function isOws(unit: number): boolean {
+/** Whether a code unit is SP or HTAB. */
+export function isOws(unit: number): boolean {
   return unit === 0x20 || unit === 0x09;
 }
 

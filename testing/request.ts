@@ -132,7 +132,7 @@ export function prepare(
   for (const [name, value] of fields) {
     const field = `${name}: ${value}`;
     if (field.length > all.limitRequestFieldSize) throw tooLong(false);
-    head.fieldLine(field, all);
+    head.fieldLine(field, 0, field.length, all);
   }
   head.settle(all);
   const template = connectionTemplate(

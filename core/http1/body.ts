@@ -184,9 +184,9 @@ export class ChunkedDecoder implements BodyDecoder {
       throw new TrailersTooLargeError(`More than ${this.#limits.limitRequestFields} header and trailer fields`);
     }
     try {
-      const colon = fieldColon(line);
+      const colon = fieldColon(line, 0, line.length);
       fieldName(line.slice(0, colon));
-      fieldValue(line, colon);
+      fieldValue(line, colon, line.length);
     } catch (error) {
       throw error instanceof Refusal ? new MalformedBodyError(`In the trailers, ${error.message}`) : error;
     }

@@ -2,13 +2,14 @@
  * Field lines: `name: value` (RFC 9112 5).
  *
  * Field names repeat from request to request, so what is known of a name, that it is a token, which environ key it
- * has and whether it steers the framing, is found once and kept in a table of fixed size.
+ * has and whether it steers the framing, is found once and kept in a table of fixed size. Lines are not cut out of the
+ * text that they are part of: a slice of a slice costs more than all that is looked for in it.
  *
  * @module
  */
 
 import { environKey } from "../gateway/environ.ts";
-import { CONTROL_IN_VALUE, TOKEN, trimOws } from "../grammar.ts";
+import { CONTROL_IN_VALUE, isOws, TOKEN } from "../grammar.ts";
 import { BAD_REQUEST, Refusal } from "../refusal.ts";
 
 /** What a field means to the parser. */
@@ -89,31 +90,35 @@ function newFieldName(name: string): FieldName {
 }
 
 /**
- * The value of a field line whose colon is at index `colon`, trimmed.
+ * The value of the field line `text[start, end)` whose colon is at index `colon`, trimmed.
  *
  * @throws {Refusal} 400 when it holds a control other than HTAB.
  *
  * @example
  * ```ts
  * import { fieldColon, fieldValue } from "./fields.ts";
- * const line = "Accept: \ttext/plain ";
- * console.assert(fieldValue(line, fieldColon(line)) === "text/plain");
+ * const text = "Accept: \ttext/plain \r\n";
+ * console.assert(fieldValue(text, fieldColon(text, 0, 20), 20) === "text/plain");
  * ```
  */
-export function fieldValue(line: string, colon: number): string {
-  const value = trimOws(line.slice(colon + 1));
+export function fieldValue(text: string, colon: number, end: number): string {
+  let from = colon + 1;
+  let to = end;
+  while (from < to && isOws(text.charCodeAt(from))) from++;
+  while (to > from && isOws(text.charCodeAt(to - 1))) to--;
+  const value = text.slice(from, to);
   if (CONTROL_IN_VALUE.test(value)) throw new Refusal(BAD_REQUEST, "a field value holds a control character");
   return value;
 }
 
 /**
- * Index of the colon of a field line. One that begins with white space (obs-fold, RFC 9112 5.2) has no token before it
- * and is refused by {@linkcode fieldName}.
+ * Index of the colon of the field line `text[start, end)`. One that begins with white space (obs-fold, RFC 9112 5.2) has
+ * no token before it and is refused by {@linkcode fieldName}.
  *
  * @throws {Refusal} 400 for a line without one.
  */
-export function fieldColon(line: string): number {
-  const colon = line.indexOf(":");
-  if (colon < 0) throw new Refusal(BAD_REQUEST, "a field line has no colon");
+export function fieldColon(text: string, start: number, end: number): number {
+  const colon = text.indexOf(":", start);
+  if (colon < 0 || colon >= end) throw new Refusal(BAD_REQUEST, "a field line has no colon");
   return colon;
 }

@@ -131,23 +131,23 @@ export class HeadParser {
       if (end - at > limit) throw tooLong(this.#head === undefined);
       if (lf < 0) return at;
       if (end === lf) throw new Refusal(BAD_REQUEST, "a line ends with a bare LF");
-      this.#line(text.slice(at, end));
+      this.#line(text, at, end);
       at = from = lf + 1;
       if (this.complete !== undefined) return at;
     }
     return at;
   }
 
-  #line(line: string): void {
+  #line(text: string, start: number, end: number): void {
     if (this.#head === undefined) {
-      if (line !== "") {
+      if (end > start) {
         this.#head = new RequestHead();
-        this.#head.requestLine(line);
+        this.#head.requestLine(text.slice(start, end));
       } else if (++this.#emptyLines > EMPTY_LINES) {
         throw new Refusal(BAD_REQUEST, "too many empty lines before a request");
       }
-    } else if (line !== "") {
-      this.#head.fieldLine(line, this.#limits);
+    } else if (end > start) {
+      this.#head.fieldLine(text, start, end, this.#limits);
     } else {
       this.#head.settle(this.#limits);
       this.#completed(this.#head);

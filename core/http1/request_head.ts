@@ -88,17 +88,17 @@ export class RequestHead implements RequestLine {
   }
 
   /**
-   * Takes a field line (RFC 9112 5).
+   * Takes the field line `text[start, end)` (RFC 9112 5).
    *
    * @throws {Refusal} 400 for a malformed, repeated or refused one, 417 for another expectation, 431 for too many.
    */
-  fieldLine(line: string, limits: RequestLimits): void {
+  fieldLine(text: string, start: number, end: number, limits: RequestLimits): void {
     if (++this.fieldCount > limits.limitRequestFields) {
       throw new Refusal(FIELDS_TOO_LARGE, `more than ${limits.limitRequestFields} header fields`);
     }
-    const colon = Field.fieldColon(line);
-    const name = Field.fieldName(line.slice(0, colon));
-    const value = Field.fieldValue(line, colon);
+    const colon = Field.fieldColon(text, start, end);
+    const name = Field.fieldName(text.slice(start, colon));
+    const value = Field.fieldValue(text, colon, end);
     if (name.kind !== Field.PLAIN && !this.#special(name.kind, value, limits)) return;
     if (name.key !== null) this.fields.push(name.key, value);
   }
