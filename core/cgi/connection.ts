@@ -147,7 +147,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     if (error !== undefined) this.#failed = true; // not all that was written has been sent
     const invocation = this.#invocation;
     this.#invocation = undefined;
-    this.#body.fail(new InputClosedError("The client closed the connection"));
+    if (invocation !== undefined) this.#body.fail(new InputClosedError("The client closed the connection"));
     invocation?.departed();
     this.#config.forget(this);
   }

@@ -130,7 +130,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#held = NO_BYTES;
     const invocation = this.#invocation;
     this.#invocation = undefined;
-    this.#body?.fail(new InputClosedError("The client closed the connection"));
+    if (invocation !== undefined) this.#body?.fail(new InputClosedError("The client closed the connection"));
     invocation?.departed();
     this.#config.forget(this);
   }
