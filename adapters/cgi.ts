@@ -84,7 +84,7 @@ function openStreams(accept: (transport: Transport) => Connection, ended: (code:
       localAddr: {},
       remoteAddr: {},
       read: async (memory) => await transfer(read, STDIN, memory) || null,
-      write: (bytes) => transfer(write, STDOUT, bytes),
+      write: writeOutput,
       closeWrite: () => Promise.resolve(resolve()),
       close: resolve,
     };
@@ -99,6 +99,23 @@ function openStreams(accept: (transport: Transport) => Connection, ended: (code:
     const parent = process.ppid;
     setInterval(() => process.ppid === parent || stop(143)(), ORPHAN_CHECK);
   });
+}
+
+/** What Deno has beside node:fs. */
+interface DenoOutput {
+  readonly Deno?: { readonly stdout: { write(bytes: Uint8Array): Promise<number> } };
+}
+
+const { Deno } = globalThis as unknown as DenoOutput;
+
+/** Writes to standard output. `write` of Deno's node:fs would stop the event loop until the web server reads. */
+async function writeOutput(bytes: Uint8Array): Promise<number> {
+  try {
+    if (Deno !== undefined) return await Deno.stdout.write(bytes);
+  } catch (error) {
+    if ((error as Error).name !== "WouldBlock") throw error;
+  }
+  return await transfer(write, STDOUT, bytes);
 }
 
 /** One read or write, as soon as there is something to be had. */

@@ -31,13 +31,25 @@ export interface PromisedSocket {
 const FIRST_READ = 4096; // bytes: most requests fit, and an idle connection holds this much
 const LATER_READ = 65536; // once a read has filled the first memory
 const COPY_LIMIT = 16384; // bytes: larger output is given away with its memory
+const POOLED = 2048; // bytes of a block of the pool: most responses fit
+const POOL_LIMIT = 256; // blocks
+
+/** Memory for small output, which is taken back once the system has it: making it anew costs more than filling it. */
+const pool: Uint8Array[] = [];
+
+/** Output that waits for the system. */
+interface Block {
+  readonly bytes: Uint8Array;
+  /** The memory of the pool that they are in, if they are. */
+  readonly pooled: Uint8Array | undefined;
+}
 
 /** The transport over one connection. */
 export class PromisedTransport extends BatchedOutput implements Transport {
   readonly #conn: PromisedSocket;
   #peer: Peer | undefined;
   #connection: Connection | undefined;
-  #queue: Uint8Array[] = [];
+  #queue: Block[] = [];
   #queued = 0;
   #writing = false;
   #needsDrain = false;
@@ -71,14 +83,28 @@ export class PromisedTransport extends BatchedOutput implements Transport {
   }
 
   send(bytes: Uint8Array): boolean {
-    const copy = bytes.length <= COPY_LIMIT;
-    this.give(copy ? bytes.slice() : bytes);
-    return copy;
+    const { length } = bytes;
+    if (length > COPY_LIMIT) {
+      this.give(bytes);
+      return false;
+    }
+    if (length > POOLED) {
+      this.give(bytes.slice());
+      return true;
+    }
+    const pooled = pool.pop() ?? new Uint8Array(POOLED);
+    pooled.set(bytes);
+    this.#enqueue(pooled.subarray(0, length), pooled);
+    return true;
   }
 
   protected give(bytes: Uint8Array): void {
+    this.#enqueue(bytes, undefined);
+  }
+
+  #enqueue(bytes: Uint8Array, pooled: Uint8Array | undefined): void {
     if (this.#closed) return;
-    this.#queue.push(bytes);
+    this.#queue.push({ bytes, pooled });
     this.#queued += bytes.length;
     if (!this.#writing) this.#writeLoop().catch((error) => this.#close(error));
   }
@@ -125,12 +151,14 @@ export class PromisedTransport extends BatchedOutput implements Transport {
 
   async #writeLoop(): Promise<void> {
     this.#writing = true;
-    for (let bytes = this.#queue.shift(); bytes !== undefined; bytes = this.#queue.shift()) {
+    for (let block = this.#queue.shift(); block !== undefined; block = this.#queue.shift()) {
+      const { bytes, pooled } = block;
       for (let at = 0; at < bytes.length;) {
         const written = await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
         at += written;
         this.#queued -= written;
       }
+      if (pooled !== undefined && pool.length < POOL_LIMIT) pool.push(pooled);
       if (this.#needsDrain && this.#queued < HIGH_WATER_MARK) {
         this.#needsDrain = false;
         this.#connection?.drained();
