@@ -19,6 +19,7 @@ import { latin1 } from "./latin1.ts";
 import { type PromisedSocket, PromisedTransport } from "./promised_socket.ts";
 
 const [STDIN, STDOUT, STDERR] = [0, 1, 2] as const;
+const GRACE = 100; // ms
 const RETRY = 2; // ms, where a stream that does not block has nothing to give or no room
 const ORPHAN_CHECK = 2000; // ms
 
@@ -80,13 +81,18 @@ export async function serve(app: Application, options?: ServeOptions): Promise<S
 /** Standard input and output as one socket; settles once nothing more will be written. */
 function openStreams(accept: (transport: Transport) => Connection, ended: (code: number) => void): Promise<void> {
   return new Promise((resolve) => {
+    let writing: Promise<unknown> = Promise.resolve();
     const streams: PromisedSocket = {
       localAddr: {},
       remoteAddr: {},
       read: async (memory) => await transfer(read, STDIN, memory) || null,
-      write: writeOutput,
+      write: (bytes) => writing = writeOutput(bytes),
       closeWrite: () => Promise.resolve(resolve()),
-      close: resolve,
+      // A block that is on its way when the response is cut off gets out, unless the web server does not take it.
+      close: () => {
+        writing.catch(() => {}).finally(resolve);
+        setTimeout(resolve, GRACE);
+      },
     };
     const transport = new PromisedTransport(streams, accept);
     const stop = (code: number) => (): void => {

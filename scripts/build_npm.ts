@@ -34,7 +34,6 @@ for (const field of PUBLIC_FIELDS) built[field] = source[field];
 built["exports"] = Object.fromEntries(
   Object.entries(source.exports as Record<string, string>).map(([key, path]) => [key, target(path)]),
 );
-
 built["bin"] = Object.fromEntries(
   Object.entries(source.bin as Record<string, string>).map(([name, path]) => [name, path.replace(/\.ts$/, ".js")]),
 );

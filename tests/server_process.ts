@@ -80,10 +80,12 @@ export class ServerProcess {
       const timer = setTimeout(() => fail("did not get ready in time"), START_DEADLINE);
       child.once("error", (error) => fail(error.message));
       child.once("exit", (code, signal) => fail(`exited with ${code ?? signal}`));
+      let resolved = false;
       const hear = (text: string): void => {
         output.text += text;
         const match = ready.exec(output.text);
-        if (match === null) return;
+        if (match === null || resolved) return; // a server may go on talking
+        resolved = true;
         clearTimeout(timer);
         child.removeAllListeners("exit");
         resolve(new ServerProcess(child, output, match));

@@ -37,12 +37,12 @@ export function enabledModules(name: string): string[] {
   return line[1]!.split(" ");
 }
 
-/** Replaces example values. */
+/** Replaces example values, all at once: what replaces one may look like another. */
 export function substituted(text: string, values: Readonly<Record<string, string>>): string {
-  let out = text;
-  for (const [example, value] of Object.entries(values)) {
+  const examples = Object.keys(values);
+  for (const example of examples) {
     if (!text.includes(example)) throw new Error(`The documented config does not have ${example}:\n${text}`);
-    out = out.replaceAll(example, value);
   }
-  return out;
+  const any = new RegExp(examples.map((example) => example.replace(/[^\w]/g, "\\$&")).join("|"), "g");
+  return text.replace(any, (example) => values[example]!);
 }

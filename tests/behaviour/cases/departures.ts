@@ -240,7 +240,8 @@ export const departureCases: readonly Case[] = [
     not: { "nginx-scgi": "nginx takes a body whole before it speaks SCGI" },
     timeout: 60_000,
     check: async (t) => {
-      const size = 64 * 1024 * 1024;
+      // A front end has sockets of its own, of up to 36 MiB each.
+      const [size, most] = t.cell.plan.kind === "front" ? [1 << 27, 96 << 20] : [1 << 26, 32 << 20];
       const client = await t.open("/hold", { method: "POST", headers: [["Content-Length", String(size)]] });
       const piece = new Uint8Array(65536);
       for (let sent = 0; sent < size; sent += piece.length) void client.send(piece);
@@ -250,7 +251,7 @@ export const departureCases: readonly Case[] = [
         last = client.unsent;
         await pause(20);
       }
-      expect(last).toBeGreaterThan(size / 2);
+      expect(size - last).toBeLessThan(most);
       await t.release();
       expect(textOf(await client.response(50_000))).toBe(String(size));
     },

@@ -1,0 +1,76 @@
+/**
+ * Who runs: tsgi in its five cells, the runtimes' own servers, and peers.
+ *
+ * A cell is a runtime and the sockets on it: its own, or node:net, as a program that imports `tsgi/node` has them. The
+ * baseline of a cell is the runtime's own server in each case, also of `deno-net` and `bun-net`: that is what its user
+ * would take instead.
+ *
+ * @module
+ */
+
+import { projectPath, runCommand, type Runtime } from "../tests/server_process.ts";
+import { hasPeers, peerCommand, type PeerName } from "./peers.ts";
+import { IDLE, type Job } from "./workloads.ts";
+
+/** A runtime and its sockets. */
+export type Cell = "node" | "deno" | "bun" | "deno-net" | "bun-net";
+
+/** All of them. */
+export const cells: readonly Cell[] = ["node", "deno", "bun", "deno-net", "bun-net"];
+
+/** A server that takes part. */
+export interface Contestant {
+  readonly name: string;
+  /** The command for a job. */
+  command(job: Job): readonly string[];
+  /** Why it does not run a workload, or null. */
+  absent(workload: string): string | null;
+  readonly cwd?: string;
+}
+
+const BASELINES: Readonly<Record<Runtime, string>> = { node: "node:http", deno: "Deno.serve", bun: "Bun.serve" };
+const FLAGS = ["--allow-net", "--allow-env", "--allow-read"];
+
+/** The runtime of a cell. */
+export function runtimeOf(cell: Cell): Runtime {
+  return cell.replace("-net", "") as Runtime;
+}
+
+function program(name: string, runtime: Runtime, file: string, more: readonly string[] = []): Contestant {
+  return {
+    name,
+    absent: () => null,
+    command: (job) => {
+      const { binary, args } = runCommand(runtime, `bench/servers/${file}`, FLAGS);
+      return [binary, ...args, job, ...more];
+    },
+  };
+}
+
+/** tsgi in a cell; `protocol` for one behind a web server. */
+export function ours(cell: Cell, protocol?: string): Contestant {
+  const how = protocol ?? (cell.endsWith("-net") ? "net" : undefined);
+  return program("tsgi", runtimeOf(cell), "tsgi.ts", how === undefined ? [] : [how]);
+}
+
+/** The runtime's own server. */
+export function baseline(cell: Cell): Contestant {
+  const runtime = runtimeOf(cell);
+  return program(BASELINES[runtime], runtime, `${runtime}.ts`);
+}
+
+/** Peers, which run beside the cell `node`. */
+export function peer(name: PeerName): Contestant {
+  return {
+    name,
+    cwd: projectPath("bench/peers"),
+    command: (job) => peerCommand(name, job),
+    absent: (workload) => {
+      const missing = hasPeers(name);
+      if (missing !== null) return missing;
+      if (workload === IDLE) return "no server for idle connections in one process";
+      const oneAtATime = name === "gunicorn" || name === "uwsgi";
+      return oneAtATime && workload === "pipe16" ? `${workload}: closes the connection behind a response` : null;
+    },
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * The machine: which core measures and which is measured, where tools are, and how to describe it all.
+ *
+ * The server has one core and the load generator another. On one core, or without `taskset`, they share, and the
+ * figures say so.
+ *
+ * @module
+ */
+
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { availableParallelism, cpus, release, totalmem } from "node:os";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+import { runCommand, type Runtime } from "../tests/server_process.ts";
+
+/** Where a program is, or null. */
+export function which(program: string): string | null {
+  for (const directory of [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/bin"]) {
+    try {
+      const path = join(directory, program);
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not here.
+    }
+  }
+  return null;
+}
+
+/** Where a program is; throws with the Debian package it is in. */
+export function needed(program: string, debianPackage: string = program): string {
+  const path = which(program);
+  if (path === null) throw new Error(`There is no ${program}: apt-get install ${debianPackage}`);
+  return path;
+}
+
+/** Whether server and load generator have a core each. */
+export const apart: boolean = availableParallelism() >= 2 && which("taskset") !== null;
+
+/** Why they do not, or null. */
+export const together: string | null = apart
+  ? null
+  : availableParallelism() < 2
+  ? "one core: server and load generator share it"
+  : "there is no taskset (apt-get install util-linux): server and load generator share the cores";
+
+/** A command on the core of servers, or on that of load generators. */
+export function pinned(side: "server" | "client", command: readonly string[]): [string, ...string[]] {
+  const all = apart ? ["taskset", "-c", side === "server" ? "0" : "1", ...command] : [...command];
+  return all as [string, ...string[]];
+}
+
+/** What is said of a machine beside figures. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly kernel: string;
+  readonly pinned: boolean;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+function version(command: string, args: readonly string[]): string {
+  const { stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
+  return /[0-9]+\.[0-9]+[0-9.]*/.exec(`${stdout ?? ""}${stderr ?? ""}`)?.[0] ?? "?";
+}
+
+/** This machine, with the versions of the runtimes and of the tools that are there. */
+export function machine(tools: Readonly<Record<string, readonly string[]>>): Machine {
+  const versions: Record<string, string> = {};
+  for (const runtime of ["node", "deno", "bun"] as const satisfies readonly Runtime[]) {
+    versions[runtime] = version(runCommand(runtime, "").binary, ["--version"]);
+  }
+  for (const [tool, args] of Object.entries(tools)) {
+    const path = which(tool);
+    if (path !== null) versions[tool] = version(path, args);
+  }
+  return {
+    cpu: cpus()[0]?.model.trim() ?? "?",
+    cores: availableParallelism(),
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    pinned: apart,
+    versions,
+  };
+}

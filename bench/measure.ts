@@ -1,0 +1,42 @@
+/**
+ * A round: one server under one workload, and what it cost.
+ *
+ * @module
+ */
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Contender } from "./contender.ts";
+import { luaScript, type Workload } from "./workloads.ts";
+import { type Load, wrk } from "./wrk.ts";
+
+/** What one round gave. */
+export interface Round extends Load {
+  /** Microseconds of the server on a core, a request. */
+  readonly cpu: number;
+  /** The share of its core that the server had. */
+  readonly server: number;
+  /** Resident memory of the server behind the round, MiB. */
+  readonly rss: number;
+}
+
+/** One round; `port` is that of a web server in front, where there is one. */
+export async function round(
+  contender: Contender,
+  workload: Workload,
+  seconds: number,
+  directory: string,
+  port: number = contender.port,
+): Promise<Round> {
+  const script = join(directory, `${workload.name}-${port}.lua`);
+  writeFileSync(script, luaScript(workload, `127.0.0.1:${port}`), "latin1");
+  const before = contender.cpu();
+  const load = await wrk(port, script, workload.connections, seconds);
+  const spent = contender.cpu() - before;
+  return {
+    ...load,
+    cpu: spent / load.requests,
+    server: spent / 1e6 / load.seconds,
+    rss: contender.resident() / 1024,
+  };
+}

@@ -1,0 +1,39 @@
+/**
+ * The parser of HTTP/1.1 heads, without sockets: with the cache of heads, and without, which is the cost of a miss.
+ *
+ *     npm run bench:micro
+ *
+ * @module
+ */
+
+import { expect, test } from "vitest";
+import { latin1 } from "../../adapters/latin1.ts";
+import { HeadCache } from "../../core/http1/head_cache.ts";
+import { HeadParser } from "../../core/http1/head_parser.ts";
+import { settings } from "../../core/options.ts";
+import { requestsOf } from "./heads.ts";
+
+const limits = settings({}, { port: undefined, errorLog: () => {} });
+
+/** Parses the next of the requests each time it is called. */
+function parsing(requests: readonly Uint8Array[], cache?: HeadCache): () => void {
+  const parser = new HeadParser(limits, latin1, cache);
+  let next = 0;
+  return () => {
+    const bytes = requests[next]!;
+    next = (next + 1) % requests.length;
+    parser.parse(bytes, 0, bytes.length);
+    if (parser.complete === undefined) throw new Error("no head");
+    parser.complete = undefined;
+    parser.release();
+  };
+}
+
+test.for(["tiny", "browser", "rotate", "trace"])("a head of %s", async (name, { bench }) => {
+  const requests = requestsOf(name);
+  const results = await bench.compare(
+    bench("with the cache", parsing(requests, new HeadCache())),
+    bench("without", parsing(requests)),
+  );
+  expect(results).toBeDefined();
+});

@@ -1,0 +1,92 @@
+/**
+ * Peers: where they are, and how they are started. One process and one thread of each.
+ *
+ * gunicorn (its default worker) and uWSGI (`http-socket`) close the connection behind each response, so they pay for a
+ * new one each time: they are meant to stand behind a web server, which `npm run bench:front` has. hono and srvx are
+ * installed into a directory of the system's temporary one when they are first asked for; a peer that cannot be had is
+ * left out by name, with the reason.
+ *
+ * @module
+ */
+
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { projectPath, runCommand } from "../tests/server_process.ts";
+import { which } from "./machine.ts";
+import type { Job } from "./workloads.ts";
+
+/** The peers. */
+export type PeerName = "gunicorn" | "uwsgi" | "hono" | "srvx";
+
+/** All of them. */
+export const peers: readonly PeerName[] = ["gunicorn", "uwsgi", "hono", "srvx"];
+
+const manifest = projectPath("bench/peers/package.json");
+const program = projectPath("bench/peers/fetch_peer.mjs");
+const user = process.getuid?.() ?? 0;
+const installed = join(tmpdir(), `tsgi-bench-peers-${user}`);
+let installing: string | null | undefined;
+
+/** Installs hono and srvx; returns why that failed, or null. */
+function install(): string | null {
+  const there = join(installed, "package.json");
+  mkdirSync(installed, { recursive: true });
+  const current = existsSync(there) && readFileSync(there, "utf8") === readFileSync(manifest, "utf8");
+  if (!current || !existsSync(join(installed, "node_modules"))) {
+    copyFileSync(manifest, there);
+    const args = ["install", "--no-audit", "--no-fund", "--ignore-scripts"];
+    const npm = spawnSync("npm", args, { cwd: installed, encoding: "utf8", timeout: 120_000 });
+    if (npm.status !== 0) return `npm install failed: ${String(npm.stderr).trim().split("\n")[0] ?? npm.error}`;
+  }
+  copyFileSync(program, join(installed, "fetch_peer.mjs"));
+  return null;
+}
+
+/** Why a peer cannot be had, or null. */
+export function hasPeers(name: PeerName): string | null {
+  if (name === "hono" || name === "srvx") return installing ??= install();
+  if (which(name) === null) return `there is no ${name}: apt-get install ${name}`;
+  if (name === "uwsgi" && !existsSync("/usr/lib/uwsgi/plugins/python3_plugin.so")) {
+    return "uwsgi has no Python: apt-get install uwsgi-plugin-python3";
+  }
+  return null;
+}
+
+/** uWSGI with one of its sockets: `http-socket` or `uwsgi-socket`. */
+export function uwsgiCommand(socket: string, job: Job): readonly string[] {
+  return [
+    "uwsgi",
+    ...["--plugin", "python3", "--chdir", projectPath("bench/peers"), "--module", `app:${job}`, `--${socket}`],
+    ...["127.0.0.1:0", "--processes", "1", "--disable-logging", "--listen", "128", "--need-app", "--die-on-term"],
+  ];
+}
+
+/** The command of a peer; what it prints has its port in it. */
+export function peerCommand(name: PeerName, job: Job): readonly string[] {
+  switch (name) {
+    case "gunicorn":
+      return [
+        "gunicorn",
+        "--workers",
+        "1",
+        "--bind",
+        "127.0.0.1:0",
+        "--chdir",
+        projectPath("bench/peers"),
+        `app:${job}`,
+      ];
+    case "uwsgi":
+      // It closes without saying so, which wrk would count as errors.
+      return [...uwsgiCommand("http-socket", job), "--add-header", "Connection: close"];
+    case "hono":
+    case "srvx":
+      return [runCommand("node", "").binary, join(installed, "fetch_peer.mjs"), name, job];
+  }
+}
+
+/** What tells the port of a server that is ready, for each of them. */
+export const READY: RegExp =
+  /(?:listening |Listening at: http:\/\/127\.0\.0\.1:|uwsgi socket 0 bound to TCP address 127\.0\.0\.1:)([0-9]+)/;

@@ -1,0 +1,156 @@
+/**
+ * What a run of the benchmark gives: every round as it was measured, and the table made of it.
+ *
+ * @module
+ */
+
+import type { Machine } from "./machine.ts";
+import type { Round } from "./measure.ts";
+import { median, ratios, short, type Spread } from "./statistics.ts";
+import { IDLE } from "./workloads.ts";
+
+/** A server under a workload: a round each, or KiB for each idle connection. */
+export interface Entry {
+  readonly name: string;
+  readonly rounds: Round[];
+  readonly idle: number[];
+}
+
+/** A cell under a workload: ours, the baseline, then peers. */
+export interface Comparison {
+  readonly cell: string;
+  readonly workload: string;
+  readonly entries: readonly Entry[];
+}
+
+/** The file of results. */
+export interface Results {
+  readonly when: string;
+  readonly machine: Machine;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly comparisons: readonly Comparison[];
+  /** What was left out, and why. */
+  readonly absent: readonly string[];
+}
+
+const BUSY = 0.95; // of a core
+const DISTURBED = 0.85; // of a core: what the busier of server and wrk has at least on a quiet machine
+
+/** Our requests a second over those of another server; for idle connections, our memory over its. */
+export function ratioTo(comparison: Comparison, other: Entry): Spread {
+  const [first] = comparison.entries;
+  if (comparison.workload === IDLE) return ratios(first!.idle, other.idle);
+  return ratios(first!.rounds.map((round) => round.rate), other.rounds.map((round) => round.rate));
+}
+
+/** Whether wrk, not our server, was at its limit, so that the ratio is less than it could be. */
+export function clientBound({ entries }: Comparison): boolean {
+  const ours = entries[0]!.rounds;
+  return ours.length > 0 && median(ours.map((round) => round.client)) > BUSY &&
+    median(ours.map((round) => round.server)) < BUSY;
+}
+
+/** Whether neither our server nor wrk could be at its limit: something else had the cores. */
+function disturbed({ entries }: Comparison): boolean {
+  return entries.some(({ rounds }) =>
+    rounds.length > 0 && median(rounds.map(({ server, client }) => Math.max(server, client))) < DISTURBED
+  );
+}
+
+function of(entry: Entry, figure: (round: Round) => number): number {
+  return median(entry.rounds.map(figure));
+}
+
+function withRange({ median, min, max }: Spread): string {
+  return `${short(median)} (${short(min)}-${short(max)})`;
+}
+
+/** One line of the table for each server but ours; ours is the left of each pair. */
+function lines(comparison: Comparison): string[][] {
+  const [first, ...others] = comparison.entries;
+  return others.map((other) => {
+    const pair = (figure: (round: Round) => number): string =>
+      `${short(of(first!, figure))} / ${short(of(other, figure))}`;
+    const ratio = withRange(ratioTo(comparison, other));
+    const head = [comparison.cell, comparison.workload, other.name];
+    if (comparison.workload === IDLE) {
+      return [...head, ratio, `${short(median(first!.idle))} / ${short(median(other.idle))} KiB`, "", "", ""];
+    }
+    return [
+      ...head,
+      `${ratio}${clientBound(comparison) ? " *" : ""}${disturbed(comparison) ? " ~" : ""}`,
+      `${of(first!, (r) => r.rate).toFixed(0)} / ${of(other, (r) => r.rate).toFixed(0)}`,
+      pair((r) => r.cpu),
+      pair((r) => r.p99 || NaN),
+      pair((r) => r.rss),
+    ];
+  });
+}
+
+const TITLES = ["cell", "workload", "against", "ratio (min-max)", "requests/s", "CPU us/request", "p99 ms", "RSS MiB"];
+
+/** The results as a table of Markdown, with the notes that belong to it. */
+export function table(results: Results): string {
+  const rows = [TITLES, ...results.comparisons.flatMap(lines)];
+  const widths = TITLES.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const text = rows.map((row) => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`);
+  text.splice(1, 0, `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`);
+  const { machine } = results;
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`).join(", ");
+  return [
+    ...text,
+    "",
+    `tsgi on the left of each pair; medians of ${results.rounds} alternating rounds of ${results.seconds} s.`,
+    ...(results.comparisons.some(clientBound) ? ["* wrk was at its limit, not tsgi: compare CPU time."] : []),
+    ...(results.comparisons.some(disturbed)
+      ? ["~ neither server nor wrk got a whole core: other programs ran, only CPU time can be compared."]
+      : []),
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}; ${versions}.`,
+    machine.pinned ? "Server on core 0, wrk on core 1." : "Server and wrk share the cores.",
+    ...problems(results),
+    ...results.comparisons.flatMap((comparison) =>
+      comparison.entries.filter((entry) =>
+        closedInSilence(comparison, entry) && entry.rounds.some(({ readErrors }) => readErrors > 0)
+      ).map(({ name }) => `${comparison.cell}, close: ${name} closes without "Connection: close".`)
+    ),
+    ...results.absent.map((line) => `Left out: ${line}`),
+  ].join("\n");
+}
+
+/**
+ * Whether the failed reads of a server are connections that it closed as it was asked to, but without the
+ * `Connection: close` that would have told wrk (Bun.serve): each response is whole then, and counts.
+ */
+function closedInSilence({ workload }: Comparison, { rounds }: Entry): boolean {
+  return workload === "close" && rounds.every(({ readErrors, requests }) => readErrors <= requests * 1.1);
+}
+
+/** Responses that failed, by server. */
+function problems(results: Results): string[] {
+  return results.comparisons.flatMap((comparison) =>
+    comparison.entries.flatMap((entry) => {
+      const sum = (of: (round: Round) => number): number => entry.rounds.reduce((all, round) => all + of(round), 0);
+      const refused = sum((round) => round.refused);
+      const errors = sum((round) => round.socketErrors) +
+        (closedInSilence(comparison, entry) ? 0 : sum((round) => round.readErrors));
+      const { cell, workload } = comparison;
+      const what = `${cell}, ${workload}, ${entry.name}: ${refused} not 2xx, ${errors} socket errors`;
+      return refused + errors > 0 ? [`FAILED: ${what}`] : [];
+    })
+  );
+}
+
+/** Whether anything failed. */
+export function failed(results: Results): boolean {
+  return problems(results).length > 0;
+}
+
+/** The bars of the chart: the ratio to the baseline of each cell under each workload. */
+export function bars(results: Results): { workload: string; cell: string; ratio: Spread }[] {
+  return results.comparisons.filter(({ workload }) => workload !== IDLE).map((comparison) => ({
+    workload: comparison.workload,
+    cell: comparison.cell,
+    ratio: ratioTo(comparison, comparison.entries[1]!),
+  }));
+}

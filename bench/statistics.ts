@@ -1,0 +1,40 @@
+/**
+ * Figures of alternating runs.
+ *
+ * A shared machine is faster in one minute than in the next. So nothing is compared with what was measured at another
+ * time: in each round one follows the other, the ratio is taken within the round, and of the ratios the median is
+ * given, with the least and the greatest.
+ *
+ * @module
+ */
+
+/** A median and what was around it. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** The middle one, or the mean of the two in the middle; NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+}
+
+/** Median, least and greatest. */
+export function spread(values: readonly number[]): Spread {
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+}
+
+/** The spread of `ours[i] / theirs[i]`. */
+export function ratios(ours: readonly number[], theirs: readonly number[]): Spread {
+  return spread(ours.map((value, i) => value / theirs[i]!));
+}
+
+/** A number with about three digits that mean something. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return "-";
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return value.toFixed(digits);
+}

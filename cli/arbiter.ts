@@ -1,0 +1,321 @@
+/**
+ * The arbiter: keeps the pool of workers, and does what signals ask for.
+ *
+ *     TERM      stop; running requests have gracefulTimeout
+ *     INT QUIT  stop at once
+ *     HUP       read the configuration and the application anew, with new workers in place of the old
+ *     USR1      open the logs anew
+ *     TTIN TTOU a worker more, a worker less
+ *     WINCH     stop the workers and stay, unless it runs at a terminal, which sends it when its window changes
+ *
+ * It has the sockets as descriptors and never opens them, see `cli/launcher.ts`.
+ *
+ * @module
+ */
+
+import { chownSync, closeSync, openSync } from "node:fs";
+import { createServer } from "node:net";
+import process from "node:process";
+import { errorText } from "../core/errors.ts";
+import type { AccessRecord } from "../core/gateway/access.ts";
+import { VERSION } from "../core/version.ts";
+import { parseFormat } from "./access_format.ts";
+import { type Bind, bindText } from "./bind.ts";
+import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, spawnSelf } from "./child.ts";
+import type { Given } from "./command_line.ts";
+import { needRestart, type Resolved, resolveSettings, workerCount } from "./config.ts";
+import { SIGNALS } from "./launcher.ts";
+import { BatchedLog } from "./log_file.ts";
+import { Log } from "./log.ts";
+import { LOAD_FAILED, Pool, type PoolSettings } from "./pool.ts";
+import { watchCode } from "./reload.ts";
+import type { ServerInfo } from "./settings/hooks.ts";
+import { type Key, settingOf, type Settings } from "./settings/mod.ts";
+import { flagOf } from "./settings/setting.ts";
+import { notify } from "./systemd.ts";
+import { identityOf } from "./user.ts";
+
+/** What an arbiter is started with. */
+export interface ArbiterOptions {
+  /** URL of the program. */
+  readonly main: string;
+  /** The command line. */
+  readonly commandLine: Given;
+  /** Where the configuration file is looked for. */
+  readonly directory: string;
+  /** The addresses of descriptors 3 and up. */
+  readonly binds: readonly Bind[];
+  /** The settings, and the file they came from. */
+  readonly resolved: Resolved;
+}
+
+/** Runs the arbiter; gives the exit status once all workers are gone. */
+export async function runArbiter(options: ArbiterOptions): Promise<number> {
+  const arbiter = new Arbiter(options);
+  return await arbiter.run();
+}
+
+class Arbiter {
+  readonly #options: ArbiterOptions;
+  readonly #log: Log;
+  readonly #pool: Pool;
+  readonly #info: ServerInfo;
+  #resolved: Resolved;
+  #previous: Resolved; // those of the last generation that loaded
+  #told = false; // that all are ready
+  #stopping = false;
+  #status = 0;
+  #reloading: Promise<void> = Promise.resolve();
+  #unwatch: () => void = () => {};
+  #finish: (status: number) => void = () => {};
+
+  constructor(options: ArbiterOptions) {
+    this.#options = options;
+    this.#resolved = options.resolved;
+    this.#previous = options.resolved;
+    this.#log = new Log(this.#settings);
+    this.#info = { pid: process.pid, log: (message) => this.#log.info(message) };
+    this.#pool = new Pool(
+      {
+        spawn: (age) => this.#spawn(age),
+        changed: (workers) => this.#tell({ workers }),
+        ready: () => this.#ready(),
+        failed: (proven) => this.#failed(proven),
+        timedOut: (pid) => this.#logTimeout(pid),
+        childExit: (pid, age) => {
+          const worker = { pid, age, log: (message: string) => this.#log.info(message) };
+          this.#call("childExit", () => this.#settings.childExit?.(this.#info, worker));
+        },
+      },
+      this.#log,
+      poolSettings(this.#settings),
+    );
+  }
+
+  get #settings(): Settings {
+    return this.#resolved.settings;
+  }
+
+  async run(): Promise<number> {
+    const finished = new Promise<number>((resolve) => this.#finish = resolve);
+    for (const name of SIGNALS) process.on(name, () => this.#signalled(name));
+    process.on("disconnect", () => this.#stop("SIGTERM", "the launcher is gone"));
+    const log = this.#log;
+    log.info(`Starting tsgi ${VERSION}`);
+    await this.#call("onStarting", () => this.#settings.onStarting?.(this.#info));
+    const { protocol } = this.#settings;
+    const where = this.#options.binds.map((bind) => `${bind.kind === "tcp" ? `${protocol}://` : ""}${bindText(bind)}`);
+    log.info(`Listening at: ${where.join(", ")} (${process.pid})`);
+    log.info(`Using runtime: ${runtimeName()}`);
+    this.#prepareLogs();
+    if (this.#settings.reload) this.#watch();
+    if (!this.#stopping) this.#pool.want(workerCount(this.#settings));
+    return await finished;
+  }
+
+  #signalled(name: typeof SIGNALS[number]): void {
+    if (this.#stopping && name !== "SIGINT" && name !== "SIGQUIT" && name !== "SIGUSR1") return;
+    if (name !== "SIGWINCH") this.#log.info(`Handling signal: ${name.slice(3).toLowerCase()}`);
+    switch (name) {
+      case "SIGTERM":
+        return this.#stop("SIGTERM");
+      case "SIGINT":
+      case "SIGQUIT":
+        return this.#stop("SIGQUIT");
+      case "SIGHUP":
+        return void this.reload();
+      case "SIGUSR1":
+        this.#log.reopen();
+        this.#prepareLogs();
+        return this.#pool.signal("SIGUSR1");
+      case "SIGTTIN":
+        return this.#pool.want(this.#pool.wanted + 1);
+      case "SIGTTOU":
+        return this.#pool.want(Math.max(1, this.#pool.wanted - 1));
+      case "SIGWINCH":
+        if (process.stderr.isTTY || process.stdout.isTTY) return this.#log.debug("SIGWINCH of a terminal is ignored");
+        this.#log.info("Handling signal: winch: the workers stop");
+        return this.#pool.stopWorkers();
+    }
+  }
+
+  /** Reads the configuration and the application anew. One reload at a time. */
+  reload(): Promise<void> {
+    return this.#reloading = this.#reloading.then(() => this.#reload());
+  }
+
+  async #reload(): Promise<void> {
+    const log = this.#log;
+    if (this.#stopping) return;
+    log.info("Hang up: reloading");
+    notify(log, "RELOADING=1");
+    let next: Resolved;
+    try {
+      next = await resolveSettings(this.#options.commandLine, this.#options.directory);
+      identityOf(next.settings);
+    } catch (error) {
+      log.error(`The configuration stays as it was: ${(error as Error).message}`);
+      notify(log, "READY=1");
+      return;
+    }
+    const fixed = needRestart(this.#settings, next.settings);
+    for (const key of fixed) log.warning(`${nameOf(key)} has changed: that takes effect at the next start`);
+    const kept = Object.fromEntries(fixed.map((key) => [key, this.#settings[key]]));
+    if (this.#pool.proven && this.#resolved !== this.#previous) this.#previous = this.#resolved;
+    this.#resolved = { ...next, settings: { ...next.settings, ...kept } };
+    log.change(this.#settings);
+    await this.#call("onReload", () => this.#settings.onReload?.(this.#info));
+    this.#prepareLogs();
+    this.#told = false;
+    if (!this.#stopping) this.#pool.renew(workerCount(this.#settings), poolSettings(this.#settings));
+  }
+
+  #spawn(age: number): ReturnType<typeof spawnSelf> {
+    const { binds } = this.#options;
+    const settings = this.#settings;
+    const env = settings.env.map((assignment) => {
+      const at = assignment.indexOf("=");
+      return [assignment.slice(0, at), assignment.slice(at + 1)];
+    });
+    return spawnSelf(this.#options.main, {
+      role: {
+        role: "worker",
+        settings: packSettings(settings),
+        configFile: hasWorkerHooks(settings) ? this.#resolved.file : null,
+        binds,
+        age,
+        multiprocess: this.#pool.wanted > 1,
+      },
+      sockets: binds.map(() => "inherit"),
+      env: Object.fromEntries(env),
+      ...identityOf(settings),
+    });
+  }
+
+  #ready(): void {
+    if (this.#told) return;
+    this.#told = true;
+    const first = this.#previous === this.#resolved;
+    this.#previous = this.#resolved;
+    this.#log.info(`All workers are ready (${this.#pool.wanted})`);
+    notify(this.#log, "--ready", `--status=${this.#pool.wanted} workers`);
+    if (first) this.#call("whenReady", () => this.#settings.whenReady?.(this.#info));
+  }
+
+  #failed(proven: boolean): void {
+    if (proven) {
+      this.#resolved = this.#previous;
+      this.#log.change(this.#settings);
+      this.#log.error("The new workers did not start: the old ones serve on");
+      notify(this.#log, "READY=1");
+    } else if (this.#settings.reload) {
+      this.#log.error("Waiting for a change of the code");
+    } else {
+      this.#status = LOAD_FAILED;
+      this.#stop("SIGQUIT", "the workers did not start");
+    }
+  }
+
+  #stop(name: "SIGTERM" | "SIGQUIT", reason?: string): void {
+    if (this.#stopping) {
+      if (name === "SIGQUIT") void this.#pool.stop(name);
+      return;
+    }
+    this.#stopping = true;
+    this.#unwatch();
+    this.#log.info(`Shutting down${reason === undefined ? "" : `: ${reason}`}`);
+    notify(this.#log, "STOPPING=1");
+    this.#closeSockets();
+    this.#pool.stop(name).then(async () => {
+      await this.#call("onExit", () => this.#settings.onExit?.(this.#info));
+      this.#log.info("Shutting down: done");
+      this.#finish(this.#status);
+    });
+  }
+
+  /** Nothing is to wait in a queue that nobody will accept from: the workers' copies are the last ones now. */
+  #closeSockets(): void {
+    this.#options.binds.forEach((_bind, i) => {
+      try {
+        if (process.versions.deno === undefined) closeSync(FIRST_SOCKET + i);
+        else {
+          // Deno's closeSync knows only what Deno has opened, so it opens it first.
+          const server = createServer((socket) => socket.destroy());
+          server.on("error", () => {});
+          server.listen({ fd: FIRST_SOCKET + i }, () => server.close());
+        }
+      } catch (error) {
+        this.#log.debug(`Closing a socket: ${(error as Error).message}`);
+      }
+    });
+  }
+
+  #watch(): void {
+    const { wsgiApp, reloadExtraFile } = this.#settings;
+    this.#unwatch = watchCode(wsgiApp ?? "", reloadExtraFile, (file) => {
+      this.#log.info(`Worker reloading: ${file} modified`);
+      void this.reload();
+    });
+  }
+
+  /** Log files belong to the workers' user, who has to open them too. */
+  #prepareLogs(): void {
+    const { accessLogfile, errorLogfile } = this.#settings;
+    const { uid, gid } = identityOf(this.#settings);
+    if (uid === undefined && gid === undefined) return;
+    for (const path of [accessLogfile, errorLogfile]) {
+      if (path === null || path === "-") continue;
+      try {
+        closeSync(openSync(path, "a", 0o644));
+        chownSync(path, uid ?? process.getuid?.() ?? 0, gid ?? process.getgid?.() ?? 0);
+      } catch (error) {
+        this.#log.warning(`Cannot give ${path} to the workers' user: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  /** A line of the access log where the requests of a worker that hung have none: `"- worker-timeout:4711 -" 504`. */
+  #logTimeout(pid: number): void {
+    const { accessLogfile, accessLogformat, timeout } = this.#settings;
+    if (accessLogfile === null) return;
+    const environ = { REQUEST_METHOD: "-", REQUEST_URI: `worker-timeout:${pid}`, SERVER_PROTOCOL: "-" };
+    const rest = { status: 504, headers: [], bytes: 0, duration: timeout * 1000, complete: false };
+    const record = { environ: environ as unknown as AccessRecord["environ"], ...rest };
+    try {
+      const access = new BatchedLog(accessLogfile);
+      access.line(parseFormat(accessLogformat)?.(record) ?? "");
+      void access.close();
+    } catch (error) {
+      this.#log.error(`Cannot write the access log: ${(error as Error).message}`);
+    }
+  }
+
+  /** Calls a hook; its failure is reported and changes nothing. */
+  async #call(name: Key, hook: () => unknown): Promise<void> {
+    try {
+      await hook();
+    } catch (error) {
+      this.#log.error(`Hook ${name}: ${errorText(error)}`);
+    }
+  }
+
+  #tell(message: ArbiterMessage): void {
+    if (process.connected === true) process.send?.(message, () => {});
+  }
+}
+
+function poolSettings(settings: Settings): PoolSettings {
+  return {
+    timeout: settings.timeout,
+    gracefulTimeout: settings.gracefulTimeout,
+    aborts: settings.workerAbort !== null,
+  };
+}
+
+function hasWorkerHooks({ postFork, workerInt, workerAbort }: Settings): boolean {
+  return postFork !== null || workerInt !== null || workerAbort !== null;
+}
+
+function nameOf(key: Key): string {
+  return settingOf(key).kind.code === true ? key : flagOf(key);
+}

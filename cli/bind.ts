@@ -1,0 +1,51 @@
+/**
+ * Addresses to listen on, as text: `HOST:PORT`, `[::1]:PORT`, `:PORT`, `unix:PATH`, `fd://N`.
+ *
+ * @module
+ */
+
+import type { Kind } from "./settings/setting.ts";
+
+/** Where to listen. */
+export type Bind =
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "fd"; readonly fd: number };
+
+/**
+ * Reads an address; undefined when it is none.
+ *
+ * A host alone has port 8000, a port alone is on every interface.
+ */
+export function parseBind(text: string): Bind | undefined {
+  const unix = /^unix:(?:\/\/)?(.+)$/.exec(text);
+  if (unix !== null) return { kind: "unix", path: unix[1] as string };
+  const fd = /^fd:\/\/([0-9]{1,5})$/.exec(text);
+  if (fd !== null) return { kind: "fd", fd: Number(fd[1]) };
+  const match = /^(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^\s/:[\]]*))(?::([0-9]{1,5}))?$/.exec(text);
+  if (match === null || text === "") return undefined;
+  const host = match[1] ?? match[2] ?? "";
+  const port = match[3] === undefined ? 8000 : Number(match[3]);
+  if (port > 65535) return undefined;
+  return { kind: "tcp", host: host === "" ? "0.0.0.0" : host, port };
+}
+
+/** An address as text. */
+export function bindText(bind: Bind): string {
+  switch (bind.kind) {
+    case "unix":
+      return `unix:${bind.path}`;
+    case "fd":
+      return `fd://${bind.fd}`;
+    case "tcp":
+      return `${bind.host.includes(":") ? `[${bind.host}]` : bind.host}:${bind.port}`;
+  }
+}
+
+/** An address as the value of a setting. */
+export const bindKind: Kind<Bind> = {
+  expected: "HOST:PORT, [::1]:PORT, unix:PATH or fd://N",
+  metavar: "ADDRESS",
+  parse: parseBind,
+  check: (value) => typeof value === "string" ? parseBind(value) : undefined,
+};

@@ -1,0 +1,125 @@
+/**
+ * The command line and the environment, read by the table of settings.
+ *
+ * @module
+ */
+
+import { type Key, keys, settingOf } from "./settings/mod.ts";
+import { flagOf, type Setting, SettingError, variableOf } from "./settings/setting.ts";
+
+/** Values by the name of their setting, from one source. */
+export type Given = Map<Key, unknown>;
+
+/** What a command line says. */
+export interface CommandLine {
+  /** Values of settings. */
+  readonly given: Given;
+  /** What it asks for instead of serving. */
+  readonly wants: "help" | "version" | undefined;
+}
+
+const flags: ReadonlyMap<string, Key> = new Map(keys.filter(onCommandLine).map((key) => [flagOf(key), key]));
+const shorts: ReadonlyMap<string, Key> = new Map(
+  keys.flatMap((key): [string, Key][] => {
+    const { short } = settingOf(key);
+    return short === undefined ? [] : [[`-${short}`, key]];
+  }),
+);
+
+/** Other names that gunicorn has for options. */
+const ALIASES: Readonly<Record<string, string>> = { "--log-file": "--error-logfile" };
+
+/** Whether a setting can be given on the command line by an option. */
+function onCommandLine(key: Key): boolean {
+  return settingOf(key).kind.code !== true;
+}
+
+/**
+ * Reads a command line.
+ *
+ * @throws {SettingError} for an option that there is not, or a value it cannot have.
+ */
+export function readCommandLine(args: readonly string[]): CommandLine {
+  const given: Given = new Map();
+  const rest = [...args];
+  let wants: CommandLine["wants"];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    if (arg === "-h" || arg === "--help") wants ??= "help";
+    else if (arg === "-v" || arg === "--version") wants ??= "version";
+    else if (arg === "--") rest.splice(0).forEach((operand) => takeApp(given, operand));
+    else if (arg.startsWith("-") && arg !== "-") takeOption(given, arg, rest);
+    else takeApp(given, arg);
+  }
+  return { given, wants };
+}
+
+function takeApp(given: Given, operand: string): void {
+  if (given.has("wsgiApp")) {
+    throw new SettingError("command line", "one application", `${given.get("wsgiApp")} and ${operand}`);
+  }
+  given.set("wsgiApp", operand);
+}
+
+function takeOption(given: Given, arg: string, rest: string[]): void {
+  const equals = arg.startsWith("--") ? arg.indexOf("=") : -1;
+  const name = equals > 0 ? arg.slice(0, equals) : arg.startsWith("--") ? arg : arg.slice(0, 2);
+  const key = flags.get(ALIASES[name] ?? name) ?? shorts.get(name);
+  if (key === undefined) throw new SettingError("command line", "an option (tsgi --help lists them)", name);
+  const setting = settingOf(key);
+  let text: string | undefined;
+  if (equals > 0) text = arg.slice(equals + 1);
+  else if (!arg.startsWith("--") && arg.length > 2) text = arg.slice(2);
+  else if (setting.kind.metavar === "") text = "true";
+  else text = rest.shift();
+  if (text === undefined) throw new SettingError(name, setting.kind.expected, "nothing");
+  add(given, key, read(name, setting, text));
+}
+
+/** Adds a value; that of a list to those before. */
+function add(given: Given, key: Key, value: unknown): void {
+  const before = given.get(key);
+  const lists = settingOf(key).kind.repeatable === true && Array.isArray(before) && Array.isArray(value);
+  given.set(key, lists ? [...before, ...value] : value);
+}
+
+function read(where: string, setting: Setting<unknown>, text: string): unknown {
+  const value = setting.kind.parse(text);
+  if (value === undefined) throw new SettingError(where, setting.kind.expected, JSON.stringify(text));
+  return value;
+}
+
+/**
+ * Reads the environment: `TSGI_*`. An empty variable counts as none.
+ *
+ * @throws {SettingError} for a value that a setting cannot have.
+ */
+export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Given {
+  const given: Given = new Map();
+  for (const key of keys) {
+    const setting = settingOf(key);
+    const text = env[variableOf(key)];
+    if (text === undefined || text === "" || setting.kind.code === true || setting.only === "command line") continue;
+    given.set(key, read(`${variableOf(key)} (environment)`, setting, text));
+  }
+  return given;
+}
+
+/**
+ * What PORT and WEB_CONCURRENCY make of the defaults.
+ *
+ * @throws {SettingError} for a value that they cannot have.
+ */
+export function readPlatform(env: Readonly<Record<string, string | undefined>>): Given {
+  const given: Given = new Map();
+  const { PORT: port, WEB_CONCURRENCY: workers } = env;
+  if (port !== undefined && port !== "") {
+    if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65535) {
+      throw new SettingError("PORT (environment)", "a whole number from 0 to 65535", JSON.stringify(port));
+    }
+    given.set("bind", [{ kind: "tcp", host: "0.0.0.0", port: Number(port) }]);
+  }
+  if (workers !== undefined && workers !== "") {
+    given.set("workers", read("WEB_CONCURRENCY (environment)", settingOf("workers"), workers));
+  }
+  return given;
+}

@@ -1,0 +1,121 @@
+/**
+ * The settings in force: defaults < configuration file < environment < command line.
+ *
+ * PORT and WEB_CONCURRENCY change the defaults, as they do for gunicorn.
+ *
+ * @module
+ */
+
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { describe } from "../core/errors.ts";
+import { type Given, readEnvironment, readPlatform } from "./command_line.ts";
+import { type Key, keys, settingOf, type Settings } from "./settings/mod.ts";
+import { SettingError } from "./settings/setting.ts";
+
+const DEFAULT_FILES = ["tsgi.config.ts", "tsgi.config.mts", "tsgi.config.js", "tsgi.config.mjs"];
+
+/** The configuration file cannot be loaded. */
+export class ConfigFileError extends Error {
+  /** Name of the class. */
+  override readonly name = "ConfigFileError";
+
+  /** Says which file, and why not. */
+  constructor(path: string, reason: string, options?: ErrorOptions) {
+    super(`${path}: ${reason}`, options);
+  }
+}
+
+/** Settings, and where they came from. */
+export interface Resolved {
+  /** All of them. */
+  readonly settings: Settings;
+  /** Path of the configuration file; null where there is none. */
+  readonly file: string | null;
+}
+
+let imports = 0;
+
+/**
+ * Puts the settings together. The configuration file is read anew each time.
+ *
+ * @param commandLine What the command line gave.
+ * @param directory Where the configuration file is looked for.
+ * @throws {SettingError} (as a rejection) naming the first setting that is wrong.
+ * @throws {ConfigFileError} (as a rejection) when the configuration file cannot be loaded.
+ */
+export async function resolveSettings(commandLine: Given, directory: string = process.cwd()): Promise<Resolved> {
+  const platform = readPlatform(process.env);
+  const environment = readEnvironment(process.env);
+  const named = (commandLine.get("config") ?? environment.get("config")) as string | undefined;
+  const file = configFile(named, directory);
+  const fromFile: Given = file === null ? new Map() : await readConfigFile(file);
+  const settings: Record<string, unknown> = {};
+  for (const key of keys) {
+    const source = [commandLine, environment, fromFile, platform].find((given) => given.has(key));
+    settings[key] = source === undefined ? settingOf(key).default : source.get(key);
+  }
+  settings.config = file;
+  return { settings: settings as unknown as Settings, file };
+}
+
+function configFile(named: string | undefined, directory: string): string | null {
+  if (named !== undefined) {
+    const path = resolve(directory, named);
+    if (!existsSync(path)) throw new ConfigFileError(path, "there is no such file");
+    return path;
+  }
+  const found = DEFAULT_FILES.map((name) => resolve(directory, name)).find((path) => existsSync(path));
+  return found ?? null;
+}
+
+/**
+ * Reads a configuration file.
+ *
+ * @throws {SettingError} (as a rejection) naming the first setting that is wrong.
+ * @throws {ConfigFileError} (as a rejection) when it cannot be loaded.
+ */
+export async function readConfigFile(path: string): Promise<Given> {
+  let module: Record<string, unknown>;
+  try {
+    // A new query each time: a module that has been imported is not read again. Bun sees it behind a path only.
+    const base = process.versions.bun === undefined ? pathToFileURL(path).href : path;
+    module = await import(`${base}?${process.pid}.${++imports}`);
+  } catch (error) {
+    const { message } = Object(error) as { message?: unknown };
+    throw new ConfigFileError(path, typeof message === "string" ? message : describe(error), { cause: error });
+  }
+  const object = module.default;
+  if (typeof object !== "object" || object === null || Array.isArray(object)) {
+    throw new ConfigFileError(path, `expected an object of settings as the default export, got ${describe(object)}`);
+  }
+  const given: Given = new Map();
+  for (const [name, value] of Object.entries(object)) {
+    if (value === undefined) continue;
+    const key = keys.find((one) => one === name);
+    if (key === undefined || settingOf(key).only !== undefined) {
+      throw new SettingError(path, "the name of a setting (docs/settings.md has them)", name);
+    }
+    const checked = settingOf(key).kind.check(value);
+    if (checked === undefined) {
+      throw new SettingError(`${path}: ${name}`, settingOf(key).kind.expected, describe(value));
+    }
+    given.set(key, checked);
+  }
+  return given;
+}
+
+/** How many workers there are to be. */
+export function workerCount({ workers }: Pick<Settings, "workers">): number {
+  return workers === "auto" ? availableParallelism() : workers;
+}
+
+/** The settings that differ and cannot be changed without a new start. */
+export function needRestart(before: Settings, after: Settings): Key[] {
+  return keys.filter((key) =>
+    settingOf(key).restart === true && JSON.stringify(before[key]) !== JSON.stringify(after[key])
+  );
+}

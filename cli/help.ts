@@ -1,0 +1,162 @@
+/**
+ * What is told of the settings: `--help`, `--print-config` and docs/settings.md, all from the table.
+ *
+ * @module
+ */
+
+import { ATOMS } from "./access_format.ts";
+import { type Bind, bindText } from "./bind.ts";
+import { type Key, keys, settingOf, type Settings, topics } from "./settings/mod.ts";
+import { flagOf, type Setting, variableOf } from "./settings/setting.ts";
+
+const USAGE = "tsgi [OPTIONS] [MODULE[:NAME | :FACTORY()]]";
+const WIDTH = 100;
+const INDENT = 34;
+
+/** A value as text, as the command line and `--print-config` show it. */
+export function valueText(key: Key, value: unknown): string {
+  if (value === null) return "none";
+  if (typeof value === "function") return "a function";
+  if (key === "bind") return (value as readonly Bind[]).map(bindText).join(",");
+  if (key === "umask") return (value as number).toString(8).padStart(3, "0");
+  if (Array.isArray(value)) return value.length === 0 ? "none" : value.join(",");
+  return value === "" ? '""' : String(value);
+}
+
+function defaultText(key: Key): string {
+  const { defaultText, default: value } = settingOf(key);
+  return defaultText ?? valueText(key, value);
+}
+
+/** The text of `--help`. */
+export function helpText(): string {
+  const lines = [`Usage: ${USAGE}`, "", "Serves a WSGI application on this runtime with worker processes."];
+  const options: [string, string][] = [["-h, --help", "Shows this."], ["-v, --version", "Shows the version."]];
+  lines.push("", "Options:", ...options.flatMap(([left, right]) => columns(left, right)));
+  for (const [title, settings] of topics) {
+    const rows = (Object.keys(settings) as Key[]).filter((key) => settingOf(key).kind.code !== true).flatMap((key) => {
+      const { short, kind, help } = settingOf(key);
+      const left = `${short === undefined ? "    " : `-${short}, `}${flagOf(key)}${metavar(kind.metavar)}`;
+      const shown = kind.metavar === "" ? "" : ` [${defaultText(key)}]`;
+      return columns(left, `${summary(help)}${choices(settingOf(key))}${shown}`);
+    });
+    if (rows.length > 0) lines.push("", `${title}:`, ...rows);
+  }
+  lines.push("", "Each has a name in the configuration file and in the environment: --keep-alive is keepAlive and");
+  lines.push("TSGI_KEEP_ALIVE. docs/settings.md says more.");
+  return `${lines.join("\n")}\n`;
+}
+
+function metavar(name: string): string {
+  return name === "" ? "" : ` ${name}`;
+}
+
+function choices(setting: Setting<unknown>): string {
+  return setting.kind.metavar === "WORD" ? ` ${setting.kind.expected.replace(/^one/, "One")}.` : "";
+}
+
+/** The first sentence of a help text, without Markdown. */
+function summary(help: string): string {
+  return (/^.*?[.](?= |$)/.exec(help)?.[0] ?? help).replaceAll("`", "");
+}
+
+function columns(left: string, right: string): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of right.split(" ")) {
+    if (line !== "" && line.length + word.length + 1 > WIDTH - INDENT) {
+      lines.push(line);
+      line = "";
+    }
+    line += line === "" ? word : ` ${word}`;
+  }
+  lines.push(line);
+  const first = `  ${left}`.padEnd(INDENT);
+  const head = first.length > INDENT || first.endsWith(" ") === false ? [`  ${left}`, " ".repeat(INDENT) + lines[0]] : [
+    first + lines[0],
+  ];
+  return [...head, ...lines.slice(1).map((one) => " ".repeat(INDENT) + one)];
+}
+
+/** The text of `--print-config`: a line a setting, by name. */
+export function configText(settings: Settings): string {
+  const names = keys.filter((key) => settingOf(key).only !== "command line").toSorted();
+  return names.map((key) => `${key} = ${valueText(key, settings[key])}\n`).join("");
+}
+
+/** docs/settings.md. */
+export function settingsPage(): string {
+  const page = [
+    "# Settings",
+    "",
+    "What `tsgi` may be told. This page is made from the table in `cli/settings/`: `npm run docs:settings`.",
+    "",
+    "A value on the command line wins over one in the environment, that over the configuration file, and that over the",
+    "default. Times are in seconds. A setting that is unknown or has a value it cannot have is one line on standard error",
+    "and exit status 2. SIGHUP reads the configuration file anew; settings marked * keep their value until a new start.",
+    "",
+    "```ts",
+    "// tsgi.config.ts",
+    "export default {",
+    '  bind: ["127.0.0.1:8000", "unix:/run/tsgi.sock"],',
+    '  workers: "auto",',
+    '  accessLogfile: "-",',
+    '  whenReady: (server: { log(message: string): void }) => server.log("ready"),',
+    "};",
+    "```",
+  ];
+  for (const [title, settings] of topics) {
+    page.push("", `## ${title}`);
+    for (const key of Object.keys(settings) as Key[]) page.push("", ...section(key));
+    if (title === "Logs") page.push("", ...atoms());
+  }
+  return `${page.join("\n")}\n`;
+}
+
+function section(key: Key): string[] {
+  const setting = settingOf(key);
+  const { kind, short, help, restart, only } = setting;
+  const names: string[] = [];
+  if (kind.code !== true) {
+    const both = `${short === undefined ? "" : `-${short}, `}${flagOf(key)}`;
+    names.push(`\`${both}${metavar(kind.metavar)}\``);
+    if (only !== "command line") names.push(`\`${variableOf(key)}\``);
+  }
+  const rows = [
+    `### ${key}${restart === true ? " *" : ""}`,
+    "",
+    ...(names.length === 0 ? [] : [names.join(" · "), ""]),
+  ];
+  rows.push(...paragraph(help));
+  if (kind.code !== true) {
+    const value = setting.defaultText ?? `\`${valueText(key, setting.default)}\``;
+    rows.push("", ...paragraph(`Takes ${kind.expected.replaceAll("*", "\\*")}. Default: ${value}.`));
+  }
+  return rows;
+}
+
+function atoms(): string[] {
+  const rows = Object.entries(ATOMS).map(([atom, meaning]) => [`\`%(${atom})s\``, meaning]);
+  const width = Math.max(...rows.map(([atom]) => (atom as string).length));
+  const most = Math.max(...rows.map(([, meaning]) => (meaning as string).length));
+  const line = (left: string, right: string): string => `| ${left.padEnd(width)} | ${right.padEnd(most)} |`;
+  return [
+    "### Atoms of the access log",
+    "",
+    line("atom", "meaning"),
+    `| ${"-".repeat(width)} | ${"-".repeat(most)} |`,
+    ...rows.map(([left, right]) => line(left as string, right as string)),
+  ];
+}
+
+/** Text in lines of at most 120 columns. */
+function paragraph(text: string): string[] {
+  const lines: string[] = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.length - 1;
+    const joined = lines[last] === "" ? word : `${lines[last]} ${word}`;
+    if (joined.length > 120) lines.push(word);
+    else lines[last] = joined;
+  }
+  return lines;
+}

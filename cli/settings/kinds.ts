@@ -1,0 +1,108 @@
+/**
+ * The kinds of values that settings have.
+ *
+ * @module
+ */
+
+import type { Kind } from "./setting.ts";
+
+/** A whole number within bounds. */
+export function integer(least: number, most: number = Number.MAX_SAFE_INTEGER): Kind<number> {
+  const bounds = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
+  const check = (value: unknown): number | undefined =>
+    Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most
+      ? value as number
+      : undefined;
+  return {
+    expected: `a whole number ${bounds}`,
+    metavar: "INT",
+    parse: (text) => /^[0-9]{1,16}$/.test(text) ? check(Number(text)) : undefined,
+    check,
+  };
+}
+
+/** A whole number, or Infinity for no limit. */
+export function limit(least: number): Kind<number> {
+  return withWord(integer(least), "Infinity", Infinity);
+}
+
+/** Seconds, with a fraction where it is wanted. */
+export function seconds(least: "from 0" | "above 0", word?: "Infinity"): Kind<number> {
+  const check = (value: unknown): number | undefined =>
+    typeof value === "number" && Number.isFinite(value) && (least === "from 0" ? value >= 0 : value > 0)
+      ? value
+      : undefined;
+  const kind: Kind<number> = {
+    expected: `seconds ${least}`,
+    metavar: "SECONDS",
+    parse: (text) => /^[0-9]{1,9}(\.[0-9]{1,6})?$/.test(text) ? check(Number(text)) : undefined,
+    check,
+  };
+  return word === undefined ? kind : withWord(kind, word, Infinity);
+}
+
+/** A kind with a word that stands for a value: `auto`. */
+export function withWord<T, W>(kind: Kind<T>, word: string, meaning: W): Kind<T | W> {
+  return {
+    ...kind,
+    expected: `${kind.expected}, or ${word}`,
+    parse: (text) => text === word ? meaning : kind.parse(text),
+    check: (value) => value === meaning || value === word ? meaning : kind.check(value),
+  };
+}
+
+/** Text of a form that `holds` accepts. */
+export function text(
+  metavar: string,
+  expected: string = "text that is not empty",
+  holds: (text: string) => boolean = (given) => given !== "",
+): Kind<string> {
+  const check = (value: unknown): string | undefined =>
+    typeof value === "string" && !value.includes("\0") && holds(value) ? value : undefined;
+  return { expected, metavar, parse: check, check };
+}
+
+/** One of a few words. */
+export function choice<const W extends string>(...words: readonly W[]): Kind<W> {
+  const check = (value: unknown): W | undefined => words.find((word) => word === value);
+  return { expected: `one of ${words.join(", ")}`, metavar: "WORD", parse: check, check };
+}
+
+/** Yes or no: on the command line its name alone says yes. */
+export const toggle: Kind<boolean> = {
+  expected: "true or false",
+  metavar: "",
+  parse: (given) => /^(true|1)$/i.test(given) ? true : /^(false|0)$/i.test(given) ? false : undefined,
+  check: (value) => typeof value === "boolean" ? value : undefined,
+};
+
+/** A value or none. A program says null. */
+export function optional<T>(kind: Kind<T>): Kind<T | null> {
+  return { ...kind, check: (value) => value === null ? null : kind.check(value) };
+}
+
+/** Several values: the option is repeated, or they stand with commas between them. */
+export function list<T>(kind: Kind<T>, least: 0 | 1 = 0): Kind<readonly T[]> {
+  const all = (items: readonly unknown[], one: (item: never) => T | undefined): T[] | undefined => {
+    const good = items.map((item) => one(item as never)).filter((item) => item !== undefined);
+    return good.length === items.length && good.length >= least ? good : undefined;
+  };
+  return {
+    expected: `${kind.expected} (or several)`,
+    metavar: kind.metavar,
+    repeatable: true,
+    parse: (given) => all(given.split(",").filter((part) => part !== ""), kind.parse),
+    check: (value) => all(Array.isArray(value) ? value : [value], kind.check),
+  };
+}
+
+/** A function, which only a program can give. */
+export function hook<F extends (...args: never[]) => unknown>(): Kind<F | null> {
+  return {
+    expected: "a function",
+    metavar: "",
+    code: true,
+    parse: () => undefined,
+    check: (value) => value === null || typeof value === "function" ? value as F | null : undefined,
+  };
+}

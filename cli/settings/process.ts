@@ -1,0 +1,79 @@
+/**
+ * Settings: the processes, who they are and where.
+ *
+ * @module
+ */
+
+import { list, optional, text } from "./kinds.ts";
+import type { Kind, Topic } from "./setting.ts";
+
+/** The settings of this topic. */
+export interface ProcessSettings {
+  /** Working directory. */
+  chdir: string | null;
+  /** Variables for the workers. */
+  env: readonly string[];
+  /** File with the process id. */
+  pid: string | null;
+  /** User of the workers. */
+  user: string | null;
+  /** Group of the workers. */
+  group: string | null;
+  /** File mode creation mask. */
+  umask: number | null;
+}
+
+const mask: Kind<number> = {
+  expected: "a file mode mask in octal, 0 to 777",
+  metavar: "OCTAL",
+  parse: (given) => /^(0o?)?[0-7]{1,3}$/.test(given) ? parseInt(given.replace(/^0o/, ""), 8) : undefined,
+  check: (value) =>
+    Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o777 ? value as number : undefined,
+};
+
+/** The settings of this topic. */
+export const processes: Topic<ProcessSettings> = {
+  chdir: {
+    kind: optional(text("DIRECTORY")),
+    default: null,
+    defaultText: "where it was started",
+    restart: true,
+    help: "Changes to this directory before the application is loaded. Relative paths of other settings start there.",
+  },
+  env: {
+    kind: list(text("NAME=VALUE", "NAME=VALUE", (given) => /^[^=]+=/.test(given))),
+    short: "e",
+    default: [],
+    help: "Sets an environment variable for the application. May be repeated.",
+  },
+  pid: {
+    kind: optional(text("FILE")),
+    short: "p",
+    default: null,
+    defaultText: "none",
+    restart: true,
+    help: "File for the id of the process that takes the signals. Refused while a process of that id runs.",
+  },
+  user: {
+    kind: optional(text("USER")),
+    short: "u",
+    default: null,
+    defaultText: "that of the command",
+    help: "User, by name or number, that the workers run as. The arbiter stays what it is.",
+  },
+  group: {
+    kind: optional(text("GROUP")),
+    short: "g",
+    default: null,
+    defaultText: "that of the user",
+    help: "Group, by name or number, that the workers run as. They have no other groups then.",
+  },
+  umask: {
+    kind: optional(mask),
+    short: "m",
+    default: null,
+    defaultText: "that of the command",
+    restart: true,
+    help: "What files and Unix sockets are created without, in octal: `007`.",
+  },
+};

@@ -1,0 +1,56 @@
+/**
+ * Users and groups by name: their numbers, as the system's own commands give them.
+ *
+ * @module
+ */
+
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import type { ProcessSettings } from "./settings/process.ts";
+import { SettingError } from "./settings/setting.ts";
+
+/** Who a process runs as; undefined leaves it as it is. */
+export interface Identity {
+  /** User. */
+  readonly uid: number | undefined;
+  /** Group. */
+  readonly gid: number | undefined;
+}
+
+/**
+ * The numbers of the user and the group in the settings.
+ *
+ * @throws {SettingError} when there is no such user or group.
+ */
+export function identityOf({ user, group }: Pick<ProcessSettings, "user" | "group">): Identity {
+  const uid = user === null ? undefined : numberOf("user", user, ["id", "-u", user]);
+  const own = user === null || uid === undefined ? undefined : idOf(["id", "-g", user]);
+  const gid = group === null ? own : numberOf("group", group, ["getent", "group", group]);
+  return { uid, gid };
+}
+
+function numberOf(key: string, name: string, command: readonly string[]): number {
+  if (/^\d+$/.test(name)) return Number(name);
+  const id = idOf(command) ?? (key === "group" ? groupFromFile(name) : undefined);
+  if (id === undefined) throw new SettingError(`--${key}`, `a ${key} of this system`, JSON.stringify(name));
+  return id;
+}
+
+/** A number from the output of `id`, or from the third field of `getent`. */
+function idOf([program, ...args]: readonly string[]): number | undefined {
+  const { stdout, status } = spawnSync(program as string, args, { encoding: "utf8" });
+  if (status !== 0) return undefined;
+  const text = stdout.trim();
+  const id = text.includes(":") ? text.split(":")[2] : text;
+  return id !== undefined && /^\d+$/.test(id) ? Number(id) : undefined;
+}
+
+/** For systems without `getent`. */
+function groupFromFile(name: string): number | undefined {
+  try {
+    const line = readFileSync("/etc/group", "utf8").split("\n").find((one) => one.startsWith(`${name}:`));
+    return line === undefined ? undefined : Number(line.split(":")[2]);
+  } catch {
+    return undefined;
+  }
+}
