@@ -43,7 +43,7 @@ export type { ErrorStream } from "./core/gateway/errors.ts";
 export type { GatewayRequest } from "./core/gateway/request.ts";
 export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
 export { toFetch } from "./adapters/fetch.ts";
-export type { Protocol } from "./core/wires.ts";
+export type { Protocol } from "./core/protocol.ts";
 export { type FileLike, FileWrapper } from "./core/gateway/file_wrapper.ts";
 export { ListenError, OptionError } from "./core/errors.ts";
 export { ApplicationError } from "./core/gateway/application.ts";

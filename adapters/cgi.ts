@@ -8,19 +8,15 @@
  * @module
  */
 
-import { read, readFileSync, write, writeSync } from "node:fs";
-import process from "node:process";
 import { runScript } from "../core/cgi/script.ts";
 import type { Application } from "../core/gateway/types.ts";
 import { type ServeOptions, settings } from "../core/options.ts";
 import type { Connection, Transport } from "../core/seams.ts";
 import type { Server } from "../core/server.ts";
-import { latin1 } from "./latin1.ts";
+import { type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
 import { type PromisedSocket, PromisedTransport } from "./promised_socket.ts";
 
-const [STDIN, STDOUT, STDERR] = [0, 1, 2] as const;
 const GRACE = 100; // ms
-const RETRY = 2; // ms, where a stream that does not block has nothing to give or no room
 const ORPHAN_CHECK = 2000; // ms
 
 /**
@@ -46,21 +42,28 @@ const ORPHAN_CHECK = 2000; // ms
  * ```
  */
 export async function runCgi(app: Application, options: ServeOptions = {}): Promise<number> {
-  const all = settings(options, { port: undefined, errorLog: writeErrors });
+  const { script } =
+    await ((globalThis as { Deno?: unknown }).Deno === undefined ? import("./cgi_node.ts") : import("./cgi_deno.ts"));
+  const errorLog = (text: string): void => {
+    try {
+      script.errors(text);
+    } catch {
+      // Nobody reads it.
+    }
+  };
   let signalled = 0;
   const complete = await runScript(
     {
-      latin1,
-      turn: (callback) => void setImmediate(callback),
-      variables,
-      open: (accept) => openStreams(accept, (code) => signalled = code),
+      latin1: script.latin1,
+      turn: script.turn,
+      variables: () => variables(script),
+      open: (accept) => openStreams(script, accept, (code) => signalled = code),
     },
     app,
-    all,
+    settings(options, { port: undefined, errorLog }),
   );
   const code = signalled || (complete ? 0 : 1);
-  process.exitCode = code;
-  setTimeout(() => process.exit(code), 0); // what the application left open does not keep the web server waiting
+  setTimeout(() => script.exit(code), 0); // what the application left open does not keep the web server waiting
   return code;
 }
 
@@ -79,14 +82,22 @@ export async function serve(app: Application, options?: ServeOptions): Promise<S
 }
 
 /** Standard input and output as one socket; settles once nothing more will be written. */
-function openStreams(accept: (transport: Transport) => Connection, ended: (code: number) => void): Promise<void> {
+function openStreams(
+  script: ScriptProcess,
+  accept: (transport: Transport) => Connection,
+  ended: (code: number) => void,
+): Promise<void> {
   return new Promise((resolve) => {
     let writing: Promise<unknown> = Promise.resolve();
     const streams: PromisedSocket = {
       localAddr: {},
       remoteAddr: {},
-      read: async (memory) => await transfer(read, STDIN, memory) || null,
-      write: (bytes) => writing = writeOutput(bytes),
+      read: script.read,
+      write: (bytes) => {
+        const written = script.write(bytes);
+        writing = written;
+        return written;
+      },
       closeWrite: () => Promise.resolve(resolve()),
       // A block that is on its way when the response is cut off gets out, unless the web server does not take it.
       close: () => {
@@ -95,88 +106,31 @@ function openStreams(accept: (transport: Transport) => Connection, ended: (code:
       },
     };
     const transport = new PromisedTransport(streams, accept);
-    const stop = (code: number) => (): void => {
+    const stop = (code: number): void => {
       ended(code);
       transport.destroy();
     };
-    process.on("SIGTERM", stop(143)).on("SIGINT", stop(130));
+    script.onSignal(stop);
     // A script that waits and writes nothing would outlive its web server. (And without any timer or socket Node ends
     // while it waits, and Bun spins.)
-    const parent = process.ppid;
-    setInterval(() => process.ppid === parent || stop(143)(), ORPHAN_CHECK);
+    const parent = script.parent();
+    setInterval(() => script.parent() === parent || stop(SIGNAL_CODES.SIGTERM), ORPHAN_CHECK);
   });
-}
-
-/** What Deno has beside node:fs. */
-interface DenoOutput {
-  readonly Deno?: { readonly stdout: { write(bytes: Uint8Array): Promise<number> } };
-}
-
-const { Deno } = globalThis as unknown as DenoOutput;
-
-/** Writes to standard output. `write` of Deno's node:fs would stop the event loop until the web server reads. */
-async function writeOutput(bytes: Uint8Array): Promise<number> {
-  try {
-    if (Deno !== undefined) return await Deno.stdout.write(bytes);
-  } catch (error) {
-    if ((error as Error).name !== "WouldBlock") throw error;
-  }
-  return await transfer(write, STDOUT, bytes);
-}
-
-/** One read or write, as soon as there is something to be had. */
-function transfer(operation: typeof read | typeof write, fd: number, bytes: Uint8Array): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const attempt = (): void =>
-      (operation as typeof read)(fd, bytes, 0, bytes.length, null, (error, count) => {
-        if (error === null || error === undefined) resolve(count);
-        else if (error.code === "EAGAIN") setTimeout(attempt, RETRY);
-        else if (error.code === "EOF") resolve(0);
-        else reject(error);
-      });
-    attempt();
-  });
-}
-
-function writeErrors(text: string): void {
-  try {
-    writeSync(STDERR, text);
-  } catch {
-    // Nobody reads it.
-  }
 }
 
 /**
- * The environment as the web server gave it. Runtimes decode it as UTF-8, and lose or refuse what is none (a path may
- * hold any octet), so the bytes are taken where the system shows them: Linux.
+ * The environment as the web server gave it, latin-1. Runtimes decode it as UTF-8, and lose or refuse what is none (a
+ * path may hold any octet), so the octets are taken where the system shows them: Linux.
  */
-function variables(): (readonly [name: string, value: string])[] {
-  const block = environmentBlock();
-  const entries = block === null ? decodedEnvironment() : block.split("\0");
-  return entries.filter((entry) => entry.includes("=")).map((entry) => {
+function variables(script: ScriptProcess): (readonly [name: string, value: string])[] {
+  const text = (bytes: Uint8Array): string => script.latin1(bytes, 0, bytes.length);
+  const bytes = script.environmentBytes();
+  if (bytes === null) {
+    const encoder = new TextEncoder();
+    return Object.entries(script.environment()).map(([name, value]) => [name, text(encoder.encode(value))]);
+  }
+  return text(bytes).split("\0").filter((entry) => entry.includes("=")).map((entry) => {
     const at = entry.indexOf("=");
-    return [entry.slice(0, at), entry.slice(at + 1)] as const;
+    return [entry.slice(0, at), entry.slice(at + 1)];
   });
-}
-
-function environmentBlock(): string | null {
-  try {
-    const bytes = readFileSync("/proc/self/environ");
-    return latin1(bytes, 0, bytes.length);
-  } catch {
-    return null; // another system; or Deno without permission
-  }
-}
-
-function decodedEnvironment(): string[] {
-  const entries: string[] = [];
-  for (const name of Object.keys(process.env)) {
-    try {
-      const bytes = new TextEncoder().encode(process.env[name]);
-      entries.push(`${name}=${latin1(bytes, 0, bytes.length)}`);
-    } catch {
-      // Deno: not UTF-8.
-    }
-  }
-  return entries;
 }

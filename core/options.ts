@@ -10,7 +10,7 @@ import { BEYOND_LATIN1, CONTROL_IN_VALUE } from "./grammar.ts";
 import type { HeaderMap } from "./http1/request_head.ts";
 import { ALL_PEERS, LOOPBACK, parseIps } from "./peers.ts";
 import type { Address } from "./seams.ts";
-import { type Protocol, PROTOCOLS } from "./wires.ts";
+import { type Protocol, PROTOCOLS } from "./protocol.ts";
 
 /** What `serve` may be told. Every option has a default. */
 export interface ServeOptions {
@@ -212,7 +212,7 @@ function check(name: string, value: unknown): void {
     case "fd":
       return expect(wholeFrom(value, 0), name, "a file descriptor, a whole number from 0", value);
     case "protocol":
-      return expect(PROTOCOLS.includes(value as string), name, `one of ${PROTOCOLS.join(", ")}`, value);
+      return expect(PROTOCOLS.includes(value as Protocol), name, `one of ${PROTOCOLS.join(", ")}`, value);
     case "allowIps":
       return expect(
         value === ALL_PEERS || (Array.isArray(value) && value.every((one) => parseIps(one) !== null)),

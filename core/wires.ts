@@ -5,11 +5,9 @@
  */
 
 import type { Http1Config } from "./http1/config.ts";
+import type { Protocol } from "./protocol.ts";
 import type { Transport } from "./seams.ts";
 import type { WireConnection } from "./wire.ts";
-
-/** What a server speaks: with clients (`"http"`), or with the web server in front of it. */
-export type Protocol = "http" | "fastcgi" | "scgi" | "uwsgi";
 
 /** Makes the connections of one wire. */
 export type Wire = (transport: Transport, config: Http1Config) => WireConnection;
@@ -27,9 +25,6 @@ const WIRES: Readonly<Record<Protocol, () => Promise<Wire>>> = {
   scgi: async () => (await import("./scgi/connection.ts")).scgiConnection,
   uwsgi: async () => (await import("./uwsgi/connection.ts")).uwsgiConnection,
 };
-
-/** The names of the protocols. */
-export const PROTOCOLS: readonly string[] = Object.keys(WIRES);
 
 /** Loads a wire for one server: its connections may share what they learn. */
 export function loadWire(protocol: Protocol): Promise<Wire> {

@@ -3,13 +3,14 @@
  *
  * Names and values are latin-1, one code unit a byte. Front ends repeat names: nginx sends one `HTTP_*` variable for
  * each field of a repeated header, and one for each line of its configuration that sets the same variable. The first
- * are joined as HTTP joins them, of the others the last one counts, as it does in PHP; but a length given twice is
- * refused, because whoever looks at the other one sees another request.
+ * are joined as HTTP joins them; of the others, and of Host, the last one counts, as it does in PHP; but a length given
+ * twice is refused, because whoever looks at the other one sees another request.
  *
  * @module
  */
 
 import { joinFields } from "../gateway/environ.ts";
+import { trimOws } from "../grammar.ts";
 import { BAD_REQUEST, FIELDS_TOO_LARGE, Refusal } from "../refusal.ts";
 
 const MOST_VARIABLES = 1000; // in one request
@@ -32,8 +33,10 @@ export class Variables {
     if (name === "") throw new Refusal(BAD_REQUEST, "a variable without a name");
     const present = this.#values.get(name);
     if (present !== undefined && name === "CONTENT_LENGTH") throw new Refusal(BAD_REQUEST, `${name} is given twice`);
-    const joined = present !== undefined && name.startsWith("HTTP_");
-    this.#values.set(name, joined ? joinFields(name, present, value) : value);
+    if (!name.startsWith("HTTP_")) return void this.#values.set(name, value);
+    const field = trimOws(value); // nginx leaves tabs
+    const joined = present !== undefined && name !== "HTTP_HOST"; // of which a request has one
+    this.#values.set(name, joined ? joinFields(name, present, field) : field);
   }
 
   /** The value of a variable; "" when it is missing, which RFC 3875 4.1 makes the same. */

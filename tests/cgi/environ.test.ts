@@ -193,8 +193,12 @@ describe("variables", () => {
       ["HTTP_COOKIE", "b=2"],
       ["REMOTE_USER", "first"],
       ["REMOTE_USER", "last"],
+      ["HTTP_HOST", "first"],
+      ["HTTP_HOST", "last"],
+      ["HTTP_X_B", "\t 1 \t"],
     ]);
     expect([made.HTTP_X_A, made.HTTP_COOKIE, made.REMOTE_USER]).toEqual(["1,2", "a=1; b=2", "last"]);
+    expect([made.HTTP_HOST, made.HTTP_X_B]).toEqual(["last", "1"]);
   });
 
   it("a length given twice, a name that is empty, and more than 1000 of them are refused", () => {

@@ -22,9 +22,10 @@ export function naiveVerdict(bytes: Uint8Array, head: NaiveHead | number | null)
   for (const [name, value] of pairs) {
     if (name === "") return REFUSED(400);
     if (name === "CONTENT_LENGTH" && name in all) return REFUSED(400);
-    all[name] = name in all && name.startsWith("HTTP_")
-      ? all[name] + (name === "HTTP_COOKIE" ? "; " : ",") + value
-      : value;
+    const field = name.startsWith("HTTP_");
+    const trimmed = field ? value.replace(/^[ \t]+|[ \t]+$/g, "") : value;
+    const joined = field && name in all && name !== "HTTP_HOST";
+    all[name] = joined ? all[name] + (name === "HTTP_COOKIE" ? "; " : ",") + trimmed : trimmed;
   }
   return request(all, bytes.subarray(bodyAt));
 }

@@ -5,7 +5,8 @@
 
 import { describe, expect, test } from "vitest";
 import { validator, WsgiViolation } from "../../core/wsgiref/validate.ts";
-import { loadWire, type Protocol } from "../../core/wires.ts";
+import type { Protocol } from "../../core/protocol.ts";
+import { loadWire } from "../../core/wires.ts";
 import type { Environ, StartResponse } from "../../mod.ts";
 import { captures, inPieces, mutated, randomFrom } from "../cgi/trial.ts";
 import { Talk } from "../http1/harness.ts";

@@ -1,0 +1,67 @@
+/**
+ * A CGI script on Deno, without the modules of Node: loading those takes longer than all else that a script does.
+ *
+ * @module
+ */
+
+import { readLatin1 } from "../core/grammar.ts";
+import { type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
+
+/** The part of the global `Deno` that is used here. */
+interface DenoGlobal {
+  readonly stdin: { read(memory: Uint8Array): Promise<number | null> };
+  readonly stdout: { write(bytes: Uint8Array): Promise<number> };
+  readonly stderr: { writeSync(bytes: Uint8Array): number };
+  readonly ppid: number;
+  readonly env: { toObject(): Record<string, string> };
+  readFileSync(path: string): Uint8Array;
+  addSignalListener(signal: string, listener: () => void): void;
+  exit(code: number): void;
+}
+
+declare const Deno: DenoGlobal;
+
+const RETRY = 2; // ms, where a stream that does not block has nothing to give or no room
+
+/** Tries again until a stream that does not block is ready. */
+async function whenReady<T>(attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if ((error as Error).name !== "WouldBlock") throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY));
+    }
+  }
+}
+
+/** The process. */
+export const script: ScriptProcess = {
+  latin1: readLatin1,
+  turn: (callback) => void setTimeout(callback, 0),
+  environmentBytes: () => {
+    try {
+      return Deno.readFileSync("/proc/self/environ"); // which takes all permissions
+    } catch {
+      return null;
+    }
+  },
+  environment: () => {
+    try {
+      return Deno.env.toObject();
+    } catch {
+      return {}; // it may not be read, or is no UTF-8
+    }
+  },
+  read: (memory) => whenReady(() => Deno.stdin.read(memory)),
+  write: (bytes) => whenReady(() => Deno.stdout.write(bytes)),
+  errors: (text) => {
+    let bytes: Uint8Array = new TextEncoder().encode(text);
+    while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));
+  },
+  onSignal: (listener) => {
+    for (const [name, code] of Object.entries(SIGNAL_CODES)) Deno.addSignalListener(name, () => listener(code));
+  },
+  parent: () => Deno.ppid,
+  exit: (code) => Deno.exit(code),
+};

@@ -1,0 +1,49 @@
+/**
+ * A CGI script on Node.js and Bun.
+ *
+ * @module
+ */
+
+import { read, readFileSync, write, writeSync } from "node:fs";
+import process from "node:process";
+import { type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
+import { latin1 } from "./latin1.ts";
+
+const [STDIN, STDOUT, STDERR] = [0, 1, 2] as const;
+const RETRY = 2; // ms, where a stream that does not block has nothing to give or no room
+
+/** One read or write, as soon as there is something to be had. */
+function transfer(operation: typeof read | typeof write, fd: number, bytes: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const attempt = (): void =>
+      (operation as typeof read)(fd, bytes, 0, bytes.length, null, (error, count) => {
+        if (error === null || error === undefined) resolve(count);
+        else if (error.code === "EAGAIN") setTimeout(attempt, RETRY);
+        else if (error.code === "EOF") resolve(0);
+        else reject(error);
+      });
+    attempt();
+  });
+}
+
+/** The process. */
+export const script: ScriptProcess = {
+  latin1,
+  turn: (callback) => void setImmediate(callback),
+  environmentBytes: () => {
+    try {
+      return readFileSync("/proc/self/environ");
+    } catch {
+      return null;
+    }
+  },
+  environment: () => process.env,
+  read: async (memory) => await transfer(read, STDIN, memory) || null,
+  write: (bytes) => transfer(write, STDOUT, bytes),
+  errors: (text) => void writeSync(STDERR, text),
+  onSignal: (listener) => {
+    for (const [name, code] of Object.entries(SIGNAL_CODES)) process.on(name, () => listener(code));
+  },
+  parent: () => process.ppid,
+  exit: (code) => process.exit(code),
+};

@@ -1,0 +1,30 @@
+/**
+ * What a runtime gives to a CGI script: its environment, its standard streams, its signals.
+ *
+ * @module
+ */
+
+import type { Host } from "../core/seams.ts";
+
+/** A process that a web server has started. */
+export interface ScriptProcess extends Pick<Host, "latin1" | "turn"> {
+  /** The environment as octets, `NAME=value` with NUL behind each; null where the system does not show it. */
+  environmentBytes(): Uint8Array | null;
+  /** The environment as text: it has lost what is no UTF-8. */
+  environment(): Readonly<Record<string, string | undefined>>;
+  /** Reads from standard input; null at its end. */
+  read(memory: Uint8Array): Promise<number | null>;
+  /** Writes to standard output, perhaps less than it is given. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Appends text to standard error. */
+  errors(text: string): void;
+  /** Calls `listener` with the exit code that a signal asks for. */
+  onSignal(listener: (code: number) => void): void;
+  /** The id of the parent process. */
+  parent(): number;
+  /** Ends the process. */
+  exit(code: number): void;
+}
+
+/** Exit codes of the signals that end a script: 128 and the number of the signal. */
+export const SIGNAL_CODES = { SIGTERM: 143, SIGINT: 130 } as const;
