@@ -5,12 +5,12 @@
  */
 
 import { readLatin1 } from "../core/grammar.ts";
-import { type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
+import { AT_ONCE, type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
 
 /** The part of the global `Deno` that is used here. */
 interface DenoGlobal {
   readonly stdin: { read(memory: Uint8Array): Promise<number | null> };
-  readonly stdout: { write(bytes: Uint8Array): Promise<number> };
+  readonly stdout: { write(bytes: Uint8Array): Promise<number>; writeSync(bytes: Uint8Array): number };
   readonly stderr: { writeSync(bytes: Uint8Array): number };
   readonly ppid: number;
   readonly env: { toObject(): Record<string, string> };
@@ -35,6 +35,14 @@ async function whenReady<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
+let atOnce = AT_ONCE;
+
+function writeOutput(bytes: Uint8Array): Promise<number> {
+  const small = (atOnce -= bytes.length) >= 0;
+  // deno-lint-ignore require-await -- what it throws is to be a rejection
+  return whenReady(async () => small ? Deno.stdout.writeSync(bytes) : Deno.stdout.write(bytes));
+}
+
 /** The process. */
 export const script: ScriptProcess = {
   latin1: readLatin1,
@@ -54,7 +62,7 @@ export const script: ScriptProcess = {
     }
   },
   read: (memory) => whenReady(() => Deno.stdin.read(memory)),
-  write: (bytes) => whenReady(() => Deno.stdout.write(bytes)),
+  write: writeOutput,
   errors: (text) => {
     let bytes: Uint8Array = new TextEncoder().encode(text);
     while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));

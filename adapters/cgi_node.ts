@@ -6,7 +6,7 @@
 
 import { read, readFileSync, write, writeSync } from "node:fs";
 import process from "node:process";
-import { type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
+import { AT_ONCE, type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
 import { latin1 } from "./latin1.ts";
 
 const [STDIN, STDOUT, STDERR] = [0, 1, 2] as const;
@@ -26,6 +26,18 @@ function transfer(operation: typeof read | typeof write, fd: number, bytes: Uint
   });
 }
 
+let atOnce = AT_ONCE;
+
+async function writeOutput(bytes: Uint8Array): Promise<number> {
+  if ((atOnce -= bytes.length) < 0) return await transfer(write, STDOUT, bytes);
+  try {
+    return writeSync(STDOUT, bytes);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EAGAIN") throw error;
+    return await transfer(write, STDOUT, bytes);
+  }
+}
+
 /** The process. */
 export const script: ScriptProcess = {
   latin1,
@@ -39,7 +51,7 @@ export const script: ScriptProcess = {
   },
   environment: () => process.env,
   read: async (memory) => await transfer(read, STDIN, memory) || null,
-  write: (bytes) => transfer(write, STDOUT, bytes),
+  write: writeOutput,
   errors: (text) => void writeSync(STDERR, text),
   onSignal: (listener) => {
     for (const [name, code] of Object.entries(SIGNAL_CODES)) process.on(name, () => listener(code));

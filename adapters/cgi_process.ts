@@ -28,3 +28,10 @@ export interface ScriptProcess extends Pick<Host, "latin1" | "turn"> {
 
 /** Exit codes of the signals that end a script: 128 and the number of the signal. */
 export const SIGNAL_CODES = { SIGTERM: 143, SIGINT: 130 } as const;
+
+/**
+ * Bytes that are written to standard output without a thread of their own: a pipe or socket that nobody has written to
+ * has room for these, so that it does not stop the event loop, and handing them to a thread takes longer than the rest
+ * of a small response.
+ */
+export const AT_ONCE = 16384;

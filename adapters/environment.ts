@@ -13,11 +13,12 @@ interface Globals {
   readonly process?: { readonly env: Readonly<Record<string, string | undefined>> };
 }
 
-const { Deno, process } = globalThis as unknown as Globals;
+const globals = globalThis as unknown as Globals;
 
 /** An environment variable; undefined when it is not set, may not be read, or is no text. */
 export function env(name: string): string | undefined {
-  if (Deno === undefined) return process?.env[name];
+  const { Deno } = globals;
+  if (Deno === undefined) return globals.process?.env[name]; // looking at `process` loads all of Node into Deno
   // Asking Deno for what it has not been allowed would stop at a prompt.
   if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return undefined;
   try {
