@@ -61,7 +61,8 @@ class Arbiter {
   readonly #pool: Pool;
   readonly #info: ServerInfo;
   #resolved: Resolved;
-  #previous: Resolved; // those of the last generation that loaded
+  #proved: Resolved; // those of the last generation that loaded
+  #served = false; // all were ready once
   #told = false; // that all are ready
   #stopping = false;
   #status = 0;
@@ -72,13 +73,14 @@ class Arbiter {
   constructor(options: ArbiterOptions) {
     this.#options = options;
     this.#resolved = options.resolved;
-    this.#previous = options.resolved;
+    this.#proved = options.resolved;
     this.#log = new Log(this.#settings);
     this.#info = { pid: process.pid, log: (message) => this.#log.info(message) };
     this.#pool = new Pool(
       {
         spawn: (age) => this.#spawn(age),
         changed: (workers) => this.#tell({ workers }),
+        proved: () => this.#proved = this.#resolved,
         ready: () => this.#ready(),
         failed: (proven) => this.#failed(proven),
         timedOut: (pid) => this.#logTimeout(pid),
@@ -161,7 +163,6 @@ class Arbiter {
     const fixed = needRestart(this.#settings, next.settings);
     for (const key of fixed) log.warning(`${nameOf(key)} has changed: that takes effect at the next start`);
     const kept = Object.fromEntries(fixed.map((key) => [key, this.#settings[key]]));
-    if (this.#pool.proven && this.#resolved !== this.#previous) this.#previous = this.#resolved;
     this.#resolved = { ...next, settings: { ...next.settings, ...kept } };
     log.change(this.#settings);
     await this.#call("onReload", () => this.#settings.onReload?.(this.#info));
@@ -195,16 +196,16 @@ class Arbiter {
   #ready(): void {
     if (this.#told) return;
     this.#told = true;
-    const first = this.#previous === this.#resolved;
-    this.#previous = this.#resolved;
     this.#log.info(`All workers are ready (${this.#pool.wanted})`);
     notify(this.#log, "--ready", `--status=${this.#pool.wanted} workers`);
-    if (first) this.#call("whenReady", () => this.#settings.whenReady?.(this.#info));
+    if (!this.#served) this.#call("whenReady", () => this.#settings.whenReady?.(this.#info));
+    this.#served = true;
   }
 
   #failed(proven: boolean): void {
     if (proven) {
-      this.#resolved = this.#previous;
+      this.#resolved = this.#proved;
+      this.#told = true;
       this.#log.change(this.#settings);
       this.#log.error("The new workers did not start: the old ones serve on");
       notify(this.#log, "READY=1");

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync, type StdioOptions } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
@@ -128,7 +128,9 @@ function commandLine(): string[] {
   try {
     return readFileSync("/proc/self/cmdline", "utf8").split("\0");
   } catch {
-    return []; // no Linux
+    // No Linux. What `ps` shows does not tell a space inside a word, but flags have none.
+    const { stdout } = spawnSync("ps", ["-o", "args=", "-p", String(process.pid)], { encoding: "utf8" });
+    return (stdout ?? "").trim().split(/ +/);
   }
 }
 

@@ -62,7 +62,7 @@ export async function launch(
     child.once("error", () => resolve(1));
     child.once("exit", (code, name) => resolve(code ?? (name === null ? 1 : -1)));
   });
-  if (status < 0) await endOrphans(workers);
+  await endOrphans(workers);
   release(binds);
   pidfile?.remove();
   return status < 0 ? 1 : status;

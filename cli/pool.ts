@@ -48,6 +48,8 @@ export interface PoolOwner {
   spawn(age: number): ChildProcess;
   /** The worker processes have changed. */
   changed(pids: readonly number[]): void;
+  /** The current generation loads: a worker of it is ready. */
+  proved(): void;
   /** All that were wanted are ready. */
   ready(): void;
   /** The current generation does not load; the last one that did goes on, if there is one. */
@@ -221,7 +223,10 @@ export class Pool {
     if (message.type === "ready" && worker.state === "booting") {
       worker.state = "ready";
       worker.readyAt = worker.heardAt;
-      if (worker.generation === this.#generation) this.#proven = this.#generation;
+      if (worker.generation === this.#generation && this.#proven !== this.#generation) {
+        this.#proven = this.#generation;
+        this.#owner.proved();
+      }
       this.#log.debug(`Worker is ready (pid:${worker.pid})`);
       this.#manage();
     } else if (message.type === "beat") {

@@ -32,6 +32,7 @@ import { loadApp, loadFailure } from "./spec.ts";
 const ORPHAN_TIME = 2; // seconds that requests have when the arbiter is gone
 const EXIT_GRACE = 500; // ms behind a time-out, after which the process ends whatever holds it
 const LAST_LINES = 300; // ms that the access log has at the end
+const RELOAD_DRAIN = 0.1; // seconds: a browser is not to be shown the old code for longer
 const MOST_BEAT = 1000; // ms
 
 /** Runs a worker, until the process exits. */
@@ -83,8 +84,7 @@ class Worker {
       if (accessLogfile !== null) this.#access = new BatchedLog(accessLogfile);
       const serving = this.#counted(app);
       // Other protocols are spoken by web servers, which share out their requests themselves.
-      const balanced = this.#settings.protocol === "http" && this.#role.multiprocess;
-      const sockets = balanced ? this.#balance.host(host) : host;
+      const sockets = this.#settings.protocol === "http" ? this.#balance.host(host) : host;
       this.#servers = await Promise.all(
         this.#role.binds.map((bind, i) =>
           startServer(sockets, describing(serving, bind, this.#settings), this.#options(FIRST_SOCKET + i))
@@ -150,7 +150,7 @@ class Worker {
       bodyTimeout: all.bodyTimeout,
       writeTimeout: all.writeTimeout,
       requestTimeout: all.requestTimeout,
-      drainIdle: all.drainIdle,
+      drainIdle: all.reload ? Math.min(RELOAD_DRAIN, all.drainIdle) : all.drainIdle,
       limitRequestLine: all.limitRequestLine,
       limitRequestFields: all.limitRequestFields,
       limitRequestFieldSize: all.limitRequestFieldSize,

@@ -48,7 +48,8 @@ describe.each(runtimes)("%s", (runtime) => {
   it("HUP reads configuration and application anew; one that does not load changes nothing", async () => {
     const files = {
       "app.ts": SERVES("one"),
-      "tsgi.config.mjs": "export default { workers: 1, bind: '127.0.0.1:0', onReload: (s) => s.log('on reload') };",
+      "tsgi.config.mjs":
+        "export default { workers: 1, bind: '127.0.0.1:0', onReload: (s) => s.log('on reload'), whenReady: (s) => s.log('when ready') };",
     };
     await withCommand(runtime, { args: ["--bind", "127.0.0.1:0", "app.ts"], files }, async (command) => {
       expect(await command.get("/")).toBe("one");
@@ -79,6 +80,7 @@ describe.each(runtimes)("%s", (runtime) => {
       await command.logged(/All workers are ready \(1\)/, 2);
       await until("the newest application", async () => await command.get("/") === "three");
       await command.pool(1);
+      expect([...command.log.matchAll(/when ready/g)]).toHaveLength(1);
       expect(command.log).toMatch(/--pid has changed: that takes effect at the next start/);
       expect(command.log).toMatch(/on reload/);
     });

@@ -9,6 +9,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { descriptorsFromLsof } from "../../cli/listen.ts";
 import { alive } from "../../cli/launcher.ts";
+import { scgiRequest } from "../scgi/request.ts";
 import { Command, ended, runtimes, SITE, until, withCommand } from "./command.ts";
 
 /** Asks over a Unix socket or a port. */
@@ -112,6 +113,20 @@ describe.each(runtimes)("%s", (runtime) => {
       command.kill("SIGTERM");
       await command.exit();
       expect(existsSync(path)).toBe(false);
+    });
+  });
+
+  it("speaks the protocols of web servers, and tells the application what they told", async () => {
+    await withCommand(runtime, { args: ["-w", "2", "--protocol", "scgi", SITE] }, async (command) => {
+      const { port } = command;
+      const variables = { REQUEST_METHOD: "GET", PATH_INFO: "/about", SERVER_NAME: "www.test", SERVER_PORT: "81" };
+      let text = "";
+      const socket = connect({ host: "127.0.0.1", port }).setEncoding("latin1").on("data", (part) => text += part);
+      socket.write(scgiRequest(variables, "0"), "latin1");
+      await once(socket, "close");
+      expect(text).toMatch(/^Status: 200 OK\r\n/);
+      expect(text).toMatch(/"SERVER_NAME":"www\.test","SERVER_PORT":"81"/);
+      expect(command.log).toMatch(/Listening at: scgi:\/\/127/);
     });
   });
 

@@ -74,7 +74,7 @@ describe("one record of each response", () => {
     const before = logged(() => new Promise<string[]>(() => {}));
     before.invocation.departed();
     expect(before.records).toMatchObject([{ status: 499, bytes: 0, complete: false }]);
-    const after = logged(async function (_, start) {
+    const after = logged((_, start) => {
       start("200 OK", []);
       return (async function* () {
         yield "abc";
