@@ -63,7 +63,7 @@ export const host: Host = {
     if (path !== undefined) await claimPath(path);
     const listener = await listen(options, {
       binaryType: "uint8array",
-      open: (socket) => void (socket.data = new BunTransport(socket, accept)),
+      open: (socket) => void (socket.data = new BunTransport(socket, accept, host.turn)),
       data: (socket, bytes) => socket.data.data(bytes),
       drain: (socket) => socket.data.drain(),
       end: (socket) => socket.data.fin(),

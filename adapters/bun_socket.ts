@@ -9,7 +9,7 @@
  */
 
 import type { Connection, Peer, Transport } from "../core/seams.ts";
-import { BatchedOutput } from "./output.ts";
+import { BatchedOutput, type Turn } from "./output.ts";
 import { peerOf, type SocketAddresses } from "./peer.ts";
 
 /** A TCP socket, with data of ours. */
@@ -39,8 +39,8 @@ export class BunTransport extends BatchedOutput implements Transport {
   #paused = false;
   #arrived: (Uint8Array | null)[] = []; // while paused; null is FIN
 
-  constructor(socket: BunSocket, accept: (transport: Transport) => Connection) {
-    super();
+  constructor(socket: BunSocket, accept: (transport: Transport) => Connection, turn: Turn) {
+    super(turn);
     this.#socket = socket;
     this.peer = peerOf(socket);
     this.#connection = accept(this);

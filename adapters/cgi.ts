@@ -125,7 +125,7 @@ function openStreams(
         setTimeout(resolve, GRACE);
       },
     };
-    const transport = new PromisedTransport(streams, accept);
+    const transport = new PromisedTransport(streams, accept, script.turn);
     const stop = (code: number): void => {
       ended(code);
       transport.destroy();

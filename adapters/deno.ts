@@ -104,7 +104,7 @@ async function acceptLoop(
 
 function open(conn: PromisedSocket, accept: (transport: Transport) => Connection): void {
   try {
-    new PromisedTransport(conn, accept);
+    new PromisedTransport(conn, accept, host.turn);
   } catch (error) {
     conn.close();
     throw error;

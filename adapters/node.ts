@@ -30,7 +30,7 @@ class NodeTransport extends BatchedOutput implements Transport {
   #error: Error | undefined;
 
   constructor(socket: Socket, accept: (transport: Transport) => Connection) {
-    super();
+    super(host.turn);
     this.#socket = socket;
     this.peer = peerOf(socket);
     this.#connection = accept(this);

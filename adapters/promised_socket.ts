@@ -8,7 +8,7 @@
  */
 
 import type { Connection, Peer, Transport } from "../core/seams.ts";
-import { BatchedOutput, HIGH_WATER_MARK } from "./output.ts";
+import { BatchedOutput, HIGH_WATER_MARK, takeBack, type Turn } from "./output.ts";
 import { peerOf } from "./peer.ts";
 
 /** One end of a connection. */
@@ -30,18 +30,22 @@ export interface PromisedSocket {
 
 const FIRST_READ = 4096; // bytes: most requests fit, and an idle connection holds this much
 const LATER_READ = 65536; // once a read has filled the first memory
-const COPY_LIMIT = 16384; // bytes: larger output is given away with its memory
-const POOLED = 2048; // bytes of a block of the pool: most responses fit
+const POOLED = 2048; // bytes of a block of the pool: most responses fit; larger output is given away with its memory
 const POOL_LIMIT = 256; // blocks
 
 /** Memory for small output, which is taken back once the system has it: making it anew costs more than filling it. */
-const pool: Uint8Array[] = [];
+const pool: Uint8Array<ArrayBuffer>[] = [];
+
+function release(memory: Uint8Array<ArrayBuffer>): void {
+  if (memory.length !== POOLED) takeBack(memory);
+  else if (pool.length < POOL_LIMIT) pool.push(memory);
+}
 
 /** Output that waits for the system. */
 interface Block {
   readonly bytes: Uint8Array;
-  /** The memory of the pool that they are in, if they are. */
-  readonly pooled: Uint8Array | undefined;
+  /** The memory that they are in, where it can be used again. */
+  readonly memory: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** The transport over one connection. */
@@ -60,8 +64,8 @@ export class PromisedTransport extends BatchedOutput implements Transport {
   #paused = false;
   #wake: (() => void) | undefined;
 
-  constructor(conn: PromisedSocket, accept: (transport: Transport) => Connection) {
-    super();
+  constructor(conn: PromisedSocket, accept: (transport: Transport) => Connection, turn: Turn) {
+    super(turn);
     this.#conn = conn;
     conn.setNoDelay?.(true);
     this.#connection = accept(this);
@@ -84,13 +88,9 @@ export class PromisedTransport extends BatchedOutput implements Transport {
 
   send(bytes: Uint8Array): boolean {
     const { length } = bytes;
-    if (length > COPY_LIMIT) {
-      this.give(bytes);
-      return false;
-    }
     if (length > POOLED) {
-      this.give(bytes.slice());
-      return true;
+      this.#enqueue(bytes, new Uint8Array(bytes.buffer as ArrayBuffer));
+      return false;
     }
     const pooled = pool.pop() ?? new Uint8Array(POOLED);
     pooled.set(bytes);
@@ -102,9 +102,9 @@ export class PromisedTransport extends BatchedOutput implements Transport {
     this.#enqueue(bytes, undefined);
   }
 
-  #enqueue(bytes: Uint8Array, pooled: Uint8Array | undefined): void {
+  #enqueue(bytes: Uint8Array, memory: Uint8Array<ArrayBuffer> | undefined): void {
     if (this.#closed) return;
-    this.#queue.push({ bytes, pooled });
+    this.#queue.push({ bytes, memory });
     this.#queued += bytes.length;
     if (!this.#writing) this.#writeLoop().catch((error) => this.#close(error));
   }
@@ -152,13 +152,13 @@ export class PromisedTransport extends BatchedOutput implements Transport {
   async #writeLoop(): Promise<void> {
     this.#writing = true;
     for (let block = this.#queue.shift(); block !== undefined; block = this.#queue.shift()) {
-      const { bytes, pooled } = block;
+      const { bytes, memory } = block;
       for (let at = 0; at < bytes.length;) {
         const written = await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
         at += written;
         this.#queued -= written;
       }
-      if (pooled !== undefined && pool.length < POOL_LIMIT) pool.push(pooled);
+      if (memory !== undefined) release(memory);
       if (this.#needsDrain && this.#queued < HIGH_WATER_MARK) {
         this.#needsDrain = false;
         this.#connection?.drained();
