@@ -11,7 +11,7 @@
  * @module
  */
 
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import process from "node:process";
 import { VERSION } from "../core/version.ts";
 import { runArbiter } from "./arbiter.ts";
@@ -34,6 +34,8 @@ const main = import.meta.url;
 /** The exit status for settings that are wrong. */
 const USAGE = 2;
 
+const STDERR = 2; // the descriptor
+
 await run(takeRole());
 
 async function run(role: Role | undefined): Promise<void> {
@@ -51,12 +53,21 @@ async function run(role: Role | undefined): Promise<void> {
 function failed(error: unknown): number {
   const { name, message } = Object(error) as { name?: unknown; message?: unknown };
   if (error instanceof AppLoadError) {
-    process.stderr.write(`tsgi: ${loadFailure(error)}\n`);
+    complain(loadFailure(error));
     return LOAD_FAILED;
   }
   const own = ["SettingError", "ConfigFileError", "ListenError", "PidfileError"].includes(String(name));
-  process.stderr.write(`tsgi: ${own ? message : errorText(error)}\n`);
+  complain(own ? String(message) : errorText(error));
   return name === "SettingError" || name === "ConfigFileError" ? USAGE : 1;
+}
+
+/** Says what is wrong before the process exits: a stream could lose what is still on its way then. */
+function complain(text: string): void {
+  try {
+    writeSync(STDERR, `tsgi: ${text}\n`);
+  } catch {
+    // Nobody reads it.
+  }
 }
 
 async function runCommand(args: readonly string[]): Promise<number> {

@@ -43,6 +43,8 @@ export class Command {
   readonly folder: string;
   /** How it ended. */
   readonly exited: Promise<Exit>;
+  /** Settles once its output has ended too. */
+  readonly closed: Promise<void>;
   readonly #child: ChildProcess;
   readonly #output = { out: "", err: "" };
   #exit: Exit | undefined;
@@ -62,6 +64,7 @@ export class Command {
     });
     this.#child.stdout?.setEncoding("utf8").on("data", (text) => this.#output.out += text);
     this.#child.stderr?.setEncoding("utf8").on("data", (text) => this.#output.err += text);
+    this.closed = new Promise((resolve) => this.#child.once("close", () => resolve()));
     this.exited = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => resolve(this.#exit = { code, signal }));
     });
@@ -187,6 +190,7 @@ export async function ended(runtime: Runtime, options: CommandOptions): Promise<
   const command = new Command(runtime, options);
   try {
     const exit = await command.exit();
+    await command.closed; // what it wrote may come after its exit
     return { ...exit, out: command.out, err: command.log };
   } finally {
     await command.stop();
