@@ -10,7 +10,7 @@ import { fastcgiConnection } from "../../core/fastcgi/connection.ts";
 import type { EnvironTemplate } from "../../core/gateway/environ.ts";
 import type { Environ, StartResponse } from "../../core/gateway/types.ts";
 import type { Transport } from "../../core/seams.ts";
-import { configOf } from "./harness.ts";
+import { configOf } from "../http1/harness.ts";
 import { comparable, type Verdict } from "./naive.ts";
 
 const memory = new Uint8Array(1 << 17); // shared by all: tests here have one connection at a time

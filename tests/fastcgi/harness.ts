@@ -4,15 +4,11 @@
  * What is sent is taken apart by code of its own: an encoder and a decoder that shared a mistake would agree.
  */
 
-import { asFunction } from "../../core/gateway/application.ts";
-import { serverTemplate } from "../../core/gateway/environ.ts";
-import { ErrorStream } from "../../core/gateway/errors.ts";
 import type { Application } from "../../core/gateway/types.ts";
 import { type FastcgiConfig, fastcgiConnection } from "../../core/fastcgi/connection.ts";
-import { readLatin1, writeLatin1 } from "../../core/grammar.ts";
-import { settings } from "../../core/options.ts";
+import { writeLatin1 } from "../../core/grammar.ts";
 import type { WireConnection } from "../../core/wire.ts";
-import { RecordingTransport } from "../http1/harness.ts";
+import { configOf, RecordingTransport } from "../http1/harness.ts";
 
 /** What a test may set of the configuration. */
 export type Overrides = Partial<Omit<FastcgiConfig, "gateway" | "template">>;
@@ -29,33 +25,6 @@ export interface TextRecord {
   readonly type: number;
   readonly id: number;
   readonly content: string;
-}
-
-/** The configuration of a connection under test. */
-export function configOf(app: Application, log: (text: string) => void, forget: () => void = () => {}): FastcgiConfig {
-  const defaults = settings({}, { port: undefined, errorLog: () => {} });
-  const errors = new ErrorStream(log);
-  return {
-    ...defaults,
-    gateway: {
-      app: asFunction(app),
-      errors,
-      limitReadline: defaults.limitReadline,
-      writeBufferLimit: defaults.writeBufferLimit,
-      turn: (callback) => void setImmediate(callback),
-    },
-    template: serverTemplate({
-      serverName: "server.test",
-      serverPort: "80",
-      scheme: "http",
-      multiprocess: false,
-      runOnce: false,
-      errors,
-    }),
-    latin1: readLatin1,
-    forget,
-    adopt: (_old, next) => next,
-  };
 }
 
 /** A connection under test with all that surrounds it. */

@@ -5,9 +5,9 @@
  * the socket comes. Text is latin-1 throughout.
  */
 
-import { asFunction } from "../../core/gateway/application.ts";
 import { serverTemplate } from "../../core/gateway/environ.ts";
 import { ErrorStream } from "../../core/gateway/errors.ts";
+import { createGateway } from "../../core/gateway/gateway.ts";
 import type { Application, Environ, StartResponse } from "../../core/gateway/types.ts";
 import { readLatin1, writeLatin1 } from "../../core/grammar.ts";
 import type { Http1Config } from "../../core/http1/config.ts";
@@ -71,6 +71,27 @@ export function remembering(heads?: HeadCache): Wire {
   return (transport, config) => new Http1Connection(transport, config, heads);
 }
 
+/** The configuration of a connection under test: the defaults of a server. */
+export function configOf(app: Application, log: (text: string) => void, forget: () => void = () => {}): Http1Config {
+  const defaults = settings({}, { port: undefined, errorLog: () => {} });
+  const errors = new ErrorStream(log);
+  return {
+    ...defaults,
+    gateway: createGateway(app, errors, defaults, { turn: (callback) => void setImmediate(callback) }),
+    template: serverTemplate({
+      serverName: "server.test",
+      serverPort: "80",
+      scheme: "http",
+      multiprocess: false,
+      runOnce: false,
+      errors,
+    }),
+    latin1: readLatin1,
+    forget,
+    adopt: (_old, next) => next,
+  };
+}
+
 /** A connection under test with all that surrounds it. */
 export class Talk {
   readonly transport: RecordingTransport = new RecordingTransport();
@@ -85,30 +106,8 @@ export class Talk {
     overrides: Overrides = {},
     wire: Wire = remembering(new HeadCache()),
   ) {
-    const defaults = settings({}, { port: undefined, errorLog: () => {} });
-    const errors = new ErrorStream((text) => this.log += text);
-    this.connection = wire(this.transport, {
-      ...defaults,
-      gateway: {
-        app: asFunction(app),
-        errors,
-        limitReadline: defaults.limitReadline,
-        writeBufferLimit: defaults.writeBufferLimit,
-        turn: (callback) => void setImmediate(callback),
-      },
-      template: serverTemplate({
-        serverName: "server.test",
-        serverPort: "80",
-        scheme: "http",
-        multiprocess: false,
-        runOnce: false,
-        errors,
-      }),
-      latin1: readLatin1,
-      forget: () => this.forgotten++,
-      adopt: (_old, next) => next,
-      ...overrides,
-    });
+    const config = configOf(app, (text) => this.log += text, () => this.forgotten++);
+    this.connection = wire(this.transport, { ...config, ...overrides });
   }
 
   /** Delivers text as one read; the memory is overwritten afterwards, as a host would. */
