@@ -9,13 +9,13 @@
  */
 
 import type { Connection, Peer, Transport } from "../core/seams.ts";
-import { BatchedOutput, type Turn } from "./output.ts";
+import { BatchedOutput, type Memory, type Turn } from "./output.ts";
 import { peerOf, type SocketAddresses } from "./peer.ts";
 
 /** A TCP socket, with data of ours. */
 export interface BunSocket extends SocketAddresses {
   data: BunTransport;
-  write(bytes: Uint8Array): number;
+  write(bytes: Uint8Array, start?: number, length?: number): number;
   pause(): void;
   resume(): void;
   shutdown(): void;
@@ -50,7 +50,7 @@ export class BunTransport extends BatchedOutput implements Transport {
 
   data(bytes: Uint8Array): void {
     if (this.#paused) this.#arrived.push(bytes.slice());
-    else this.feed(() => this.#connection?.receive(bytes));
+    else this.feed(this.#connection, bytes);
   }
 
   fin(): void {
@@ -71,7 +71,7 @@ export class BunTransport extends BatchedOutput implements Transport {
     }
     if (this.#needsDrain) {
       this.#needsDrain = false;
-      this.feed(() => this.#connection?.drained());
+      this.feed(this.#connection, null);
     }
     if (this.#ending && this.#kept.length === 0) this.#sendFin();
   }
@@ -93,13 +93,15 @@ export class BunTransport extends BatchedOutput implements Transport {
     return this.#keptBytes + this.pending;
   }
 
-  send(bytes: Uint8Array): boolean {
-    this.#output(bytes, true);
+  send(memory: Memory, length: number): boolean {
+    const written = this.#taken(memory.bytes, length);
+    if (written < length) this.#keep(memory.bytes.slice(written, length));
     return true;
   }
 
   protected give(bytes: Uint8Array): void {
-    this.#output(bytes, false);
+    const written = this.#taken(bytes, bytes.length);
+    if (written < bytes.length) this.#keep(bytes.subarray(written));
   }
 
   protected flowing(): boolean {
@@ -143,11 +145,13 @@ export class BunTransport extends BatchedOutput implements Transport {
     if (!this.#closed) this.#socket.terminate();
   }
 
-  #output(bytes: Uint8Array, copy: boolean): void {
-    if (this.#closed) return;
-    const written = this.#kept.length > 0 ? 0 : Math.max(0, this.#socket.write(bytes));
-    if (written === bytes.length) return;
-    const rest = copy ? bytes.slice(written) : bytes.subarray(written);
+  /** How many of the first `length` bytes the system has taken; of a socket that is closed, all. */
+  #taken(bytes: Uint8Array, length: number): number {
+    if (this.#closed) return length;
+    return this.#kept.length > 0 ? 0 : Math.max(0, this.#socket.write(bytes, 0, length));
+  }
+
+  #keep(rest: Uint8Array): void {
     this.#kept.push(rest);
     this.#keptBytes += rest.length;
   }
@@ -156,7 +160,7 @@ export class BunTransport extends BatchedOutput implements Transport {
     while (!this.#paused && this.#arrived.length > 0) {
       const bytes = this.#arrived.shift() as Uint8Array | null;
       if (bytes === null) this.#peerFin();
-      else this.feed(() => this.#connection?.receive(bytes));
+      else this.feed(this.#connection, bytes);
     }
   }
 

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { bytesOf } from "../core/gateway/body.ts";
 import { type EnvironTemplate, serverTemplate } from "../core/gateway/environ.ts";
 import { ErrorStream } from "../core/gateway/errors.ts";
 import { createGateway, type Gateway } from "../core/gateway/gateway.ts";
@@ -21,7 +22,7 @@ import {
 import { RequestError } from "../core/gateway/request.ts";
 import type { Application } from "../core/gateway/types.ts";
 import { type ServeOptions, type Settings, settings } from "../core/options.ts";
-import type { Exchange, Hijacked, ResponseHead } from "../core/seams.ts";
+import type { Exchange, Hijacked, Octets, ResponseHead } from "../core/seams.ts";
 import { fetchEnviron, type FetchInfo } from "./fetch_environ.ts";
 
 export type { FetchInfo } from "./fetch_environ.ts";
@@ -152,7 +153,8 @@ class FetchExchange implements Exchange, BodySource {
     if (bodyless) this.#respond(null);
   }
 
-  body(bytes: Uint8Array): boolean {
+  body(block: Octets): boolean {
+    const bytes = bytesOf(block);
     if (this.#stream === undefined) {
       if (bytes.length === this.#length) {
         this.#whole = bytes;

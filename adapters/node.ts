@@ -7,6 +7,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import process from "node:process";
 import { listenError } from "../core/errors.ts";
@@ -16,7 +17,7 @@ import type { Connection, Host, Listener, ListenOptions, Peer, Transport } from 
 import { type Server, startServer } from "../core/server.ts";
 import { env } from "./environment.ts";
 import { latin1 } from "./latin1.ts";
-import { BatchedOutput } from "./output.ts";
+import { BatchedOutput, type Memory } from "./output.ts";
 import { peerOf } from "./peer.ts";
 import { refuseOnBun } from "./refusals.ts";
 import { writeStderr } from "./stderr.ts";
@@ -34,7 +35,7 @@ class NodeTransport extends BatchedOutput implements Transport {
     this.#socket = socket;
     this.peer = peerOf(socket);
     this.#connection = accept(this);
-    socket.on("data", (bytes: Uint8Array) => this.feed(() => this.#connection?.receive(bytes)));
+    socket.on("data", (bytes: Uint8Array) => this.feed(this.#connection, bytes));
     socket.on("end", () => this.#connection?.ended());
     socket.on("drain", () => {
       this.#flowing = true;
@@ -58,8 +59,10 @@ class NodeTransport extends BatchedOutput implements Transport {
     if (!socket.destroyed && socket.writable && !socket.write(bytes)) this.#flowing = false;
   }
 
-  send(bytes: Uint8Array): boolean {
-    this.give(bytes);
+  send(memory: Memory, length: number): boolean {
+    // A stream makes a Buffer of what is none: it gets one that can be kept.
+    if (memory.view?.length !== length) memory.view = Buffer.from(memory.bytes.buffer, 0, length);
+    this.give(memory.view);
     return this.#socket.writableLength === 0; // else the stream still holds the memory
   }
 
@@ -79,7 +82,7 @@ class NodeTransport extends BatchedOutput implements Transport {
     if (this.#socket.destroyed) return queueMicrotask(() => next.closed());
     this.#connection = next;
     queueMicrotask(() => {
-      if (leftover.length > 0) this.feed(() => this.#connection?.receive(leftover));
+      if (leftover.length > 0) this.feed(this.#connection, leftover);
       this.#socket.resume();
     });
   }

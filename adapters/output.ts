@@ -9,6 +9,8 @@
  * @module
  */
 
+import type { Connection } from "../core/seams.ts";
+
 /** Bytes above which a socket asks its wire to wait. */
 export const HIGH_WATER_MARK = 65536;
 
@@ -19,16 +21,33 @@ const FREE_LIMIT = 64; // memories that wait to be used again
 /** Runs a callback at the end of the turn of the event loop, or soon after. */
 export type Turn = (callback: () => void) => void;
 
-let memory = new Uint8Array(SIZE);
+/** Output memory; once it has been given away with `send` it is taken back with `takeBack`. */
+export interface Memory {
+  /** All of it. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The part of it that was sent last: responses of one length need one view. */
+  view: Uint8Array<ArrayBuffer> | undefined;
+}
+
+let memory = newMemory(SIZE);
 let used = 0;
 let owner: BatchedOutput | undefined;
 let fed: BatchedOutput | undefined;
 let scheduled = false;
-const free: Uint8Array<ArrayBuffer>[] = [];
+const free: Memory[] = [];
+
+function newMemory(size: number): Memory {
+  return { bytes: new Uint8Array(size), view: undefined };
+}
+
+/** The first `length` bytes of a memory. */
+export function firstBytes(memory: Memory, length: number): Uint8Array<ArrayBuffer> {
+  return memory.view?.length === length ? memory.view : memory.view = memory.bytes.subarray(0, length);
+}
 
 /** Takes memory back that was given away with `send`, once its bytes have been sent. */
-export function takeBack(memory: Uint8Array<ArrayBuffer>): void {
-  if (memory.length === SIZE && free.length < FREE_LIMIT) free.push(memory);
+export function takeBack(memory: Memory): void {
+  if (memory.bytes.length === SIZE && free.length < FREE_LIMIT) free.push(memory);
 }
 
 /** The output side of a transport: everything but the way bytes reach the socket. */
@@ -40,8 +59,8 @@ export abstract class BatchedOutput {
     this.#turn = turn;
   }
 
-  /** Sends committed bytes. True when their memory may be reused at once, false when it has been given away. */
-  abstract send(bytes: Uint8Array): boolean;
+  /** Sends the first `length` bytes of a memory. True when it may be reused at once, false when it has been given away. */
+  abstract send(memory: Memory, length: number): boolean;
   /** Sends bytes that are given away. */
   protected abstract give(bytes: Uint8Array): void;
   /** Whether output is below the high-water mark. After false, `drained` is told. */
@@ -52,19 +71,23 @@ export abstract class BatchedOutput {
     return owner === this ? used : 0;
   }
 
+  get memory(): Uint8Array {
+    return memory.bytes;
+  }
+
   write(bytes: Uint8Array): boolean {
     this.flush();
     this.give(bytes);
     return this.flowing();
   }
 
-  reserve(min: number): Uint8Array {
-    if (owner !== this || memory.length - used < min) {
+  reserve(min: number): number {
+    if (owner !== this || memory.bytes.length - used < min) {
       flush();
       owner = this;
-      if (memory.length < min) memory = new Uint8Array(min); // for this once
+      if (memory.bytes.length < min) memory = newMemory(min); // for this once
     }
-    return used === 0 ? memory : memory.subarray(used);
+    return used;
   }
 
   commit(length: number): boolean {
@@ -91,15 +114,16 @@ export abstract class BatchedOutput {
     owner = undefined;
   }
 
-  /** Runs one feed: what is committed during `deliver` leaves at its end. */
-  protected feed(deliver: () => void): void {
+  /** One feed: gives a connection what has arrived, or with null the news that output flows again. */
+  protected feed(connection: Connection | undefined, bytes: Uint8Array | null): void {
     fed = this;
     this.#burst = false;
     try {
-      deliver();
+      if (bytes === null) connection?.drained();
+      else connection?.receive(bytes);
     } finally {
       fed = undefined;
-      flush();
+      flush(); // what was committed meanwhile leaves now
     }
   }
 }
@@ -114,7 +138,8 @@ function flush(): void {
   if (output === undefined) return;
   owner = undefined;
   if (used === 0) return;
-  const reusable = output.send(memory.subarray(0, used));
+  const length = used;
   used = 0;
-  if (!reusable || memory.length !== SIZE) memory = free.pop() ?? new Uint8Array(SIZE);
+  const reusable = output.send(memory, length);
+  if (!reusable || memory.bytes.length !== SIZE) memory = free.pop() ?? newMemory(SIZE);
 }

@@ -8,7 +8,7 @@
  */
 
 import type { Connection, Peer, Transport } from "../core/seams.ts";
-import { BatchedOutput, HIGH_WATER_MARK, takeBack, type Turn } from "./output.ts";
+import { BatchedOutput, firstBytes, HIGH_WATER_MARK, type Memory, takeBack, type Turn } from "./output.ts";
 import { peerOf } from "./peer.ts";
 
 /** One end of a connection. */
@@ -30,22 +30,13 @@ export interface PromisedSocket {
 
 const FIRST_READ = 4096; // bytes: most requests fit, and an idle connection holds this much
 const LATER_READ = 65536; // once a read has filled the first memory
-const POOLED = 2048; // bytes of a block of the pool: most responses fit; larger output is given away with its memory
-const POOL_LIMIT = 256; // blocks
-
-/** Memory for small output, which is taken back once the system has it: making it anew costs more than filling it. */
-const pool: Uint8Array<ArrayBuffer>[] = [];
-
-function release(memory: Uint8Array<ArrayBuffer>): void {
-  if (memory.length !== POOLED) takeBack(memory);
-  else if (pool.length < POOL_LIMIT) pool.push(memory);
-}
+const COPY_LIMIT = 16384; // bytes of output that are copied rather than sent with the memory they are in
 
 /** Output that waits for the system. */
 interface Block {
   readonly bytes: Uint8Array;
   /** The memory that they are in, where it can be used again. */
-  readonly memory: Uint8Array<ArrayBuffer> | undefined;
+  readonly memory: Memory | undefined;
 }
 
 /** The transport over one connection. */
@@ -86,27 +77,23 @@ export class PromisedTransport extends BatchedOutput implements Transport {
     return this.#queued + this.pending;
   }
 
-  send(bytes: Uint8Array): boolean {
-    const { length } = bytes;
-    if (length > POOLED) {
-      this.#enqueue(bytes, new Uint8Array(bytes.buffer as ArrayBuffer));
-      return false;
-    }
-    const pooled = pool.pop() ?? new Uint8Array(POOLED);
-    pooled.set(bytes);
-    this.#enqueue(pooled.subarray(0, length), pooled);
-    return true;
+  send(memory: Memory, length: number): boolean {
+    // What has to wait for an earlier block is not to hold a whole memory for a few bytes.
+    const copied = this.#writing && length <= COPY_LIMIT;
+    if (copied) this.#enqueue(memory.bytes.slice(0, length), undefined);
+    else this.#enqueue(firstBytes(memory, length), memory);
+    return copied;
   }
 
   protected give(bytes: Uint8Array): void {
     this.#enqueue(bytes, undefined);
   }
 
-  #enqueue(bytes: Uint8Array, memory: Uint8Array<ArrayBuffer> | undefined): void {
+  #enqueue(bytes: Uint8Array, memory: Memory | undefined): void {
     if (this.#closed) return;
-    this.#queue.push({ bytes, memory });
     this.#queued += bytes.length;
-    if (!this.#writing) this.#writeLoop().catch((error) => this.#close(error));
+    if (this.#writing) this.#queue.push({ bytes, memory });
+    else this.#writeLoop(bytes, memory).catch((error) => this.#close(error));
   }
 
   protected flowing(): boolean {
@@ -129,7 +116,7 @@ export class PromisedTransport extends BatchedOutput implements Transport {
     if (this.#closed) return queueMicrotask(() => next.closed());
     this.#connection = next;
     queueMicrotask(() => {
-      if (leftover.length > 0) this.feed(() => this.#connection?.receive(leftover));
+      if (leftover.length > 0) this.feed(this.#connection, leftover);
       this.resume();
     });
   }
@@ -149,20 +136,23 @@ export class PromisedTransport extends BatchedOutput implements Transport {
     this.destroy(); // Deno has no way to send a reset
   }
 
-  async #writeLoop(): Promise<void> {
+  /** Writes a block, and those that come meanwhile. */
+  async #writeLoop(bytes: Uint8Array, memory: Memory | undefined): Promise<void> {
     this.#writing = true;
-    for (let block = this.#queue.shift(); block !== undefined; block = this.#queue.shift()) {
-      const { bytes, memory } = block;
+    for (;;) {
       for (let at = 0; at < bytes.length;) {
         const written = await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
         at += written;
         this.#queued -= written;
       }
-      if (memory !== undefined) release(memory);
+      if (memory !== undefined) takeBack(memory);
       if (this.#needsDrain && this.#queued < HIGH_WATER_MARK) {
         this.#needsDrain = false;
         this.#connection?.drained();
       }
+      const next = this.#queue.shift();
+      if (next === undefined) break;
+      ({ bytes, memory } = next);
     }
     this.#writing = false;
     if (this.#ending) this.#sendFin();
@@ -190,8 +180,7 @@ export class PromisedTransport extends BatchedOutput implements Transport {
         if (this.#ended) this.#close();
         return;
       }
-      const bytes = memory.subarray(0, count);
-      this.feed(() => this.#connection?.receive(bytes));
+      this.feed(this.#connection, memory.subarray(0, count));
       if (count === FIRST_READ && memory.length === FIRST_READ) memory = new Uint8Array(LATER_READ);
     }
   }

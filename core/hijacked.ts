@@ -34,7 +34,11 @@ export class HijackedTransport implements Transport {
     return this.#transport.write(bytes);
   }
 
-  reserve(min: number): Uint8Array {
+  get memory(): Uint8Array {
+    return this.#transport.memory;
+  }
+
+  reserve(min: number): number {
     return this.#transport.reserve(min);
   }
 

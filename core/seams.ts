@@ -104,8 +104,10 @@ export interface Transport {
   readonly buffered: number;
   /** Sends bytes and takes ownership of them. False: above the high-water mark, wait for `drained`. */
   write(bytes: Uint8Array): boolean;
-  /** Lends at least `min` bytes of output memory, valid until the next Transport call. */
-  reserve(min: number): Uint8Array;
+  /** The output memory that `reserve` lends a part of. Another one after each call. */
+  readonly memory: Uint8Array;
+  /** Lends at least `min` bytes of `memory`, from the index that it returns on, until the next Transport call. */
+  reserve(min: number): number;
   /** Sends the first `length` bytes of what `reserve` lent. False as for `write`. */
   commit(length: number): boolean;
   /** Stops reading, so that the peer feels backpressure: no `receive` or `ended` until `resume` or `attach`. */
@@ -157,6 +159,9 @@ export interface ResponseHead {
   readonly hasServer: boolean;
 }
 
+/** Octets on their way out: bytes, or ASCII text, of which each code unit is an octet. Both have their number as `length`. */
+export type Octets = Uint8Array | string;
+
 /** Where the handler's response goes. Implemented once by each wire, and by the fetch adapter. */
 export interface Exchange {
   /**
@@ -168,7 +173,7 @@ export interface Exchange {
    */
   head(head: ResponseHead, length: number | null, bodyless: boolean): void;
   /** Sends a non-empty block and takes ownership of it. False: wait for the invocation's `drained`. */
-  body(bytes: Uint8Array): boolean;
+  body(block: Octets): boolean;
   /** Ends a complete response. The wire begins no other exchange before the caller has returned. */
   end(): void;
   /** Ends an incomplete response so that the client can tell: never a clean end. */

@@ -14,12 +14,12 @@ export type Wire = (transport: Transport, config: Http1Config) => WireConnection
 
 const WIRES: Readonly<Record<Protocol, () => Promise<Wire>>> = {
   http: async () => {
-    const [{ Http1Connection }, { HeadCache }] = await Promise.all([
+    const [{ Http1Connection }, { HeadModels }] = await Promise.all([
       import("./http1/connection.ts"),
-      import("./http1/head_cache.ts"),
+      import("./http1/head_models.ts"),
     ]);
-    const heads = new HeadCache();
-    return (transport, config) => new Http1Connection(transport, config, heads);
+    const models = new HeadModels();
+    return (transport, config) => new Http1Connection(transport, config, models);
   },
   fastcgi: async () => (await import("./fastcgi/connection.ts")).fastcgiConnection,
   scgi: async () => (await import("./scgi/connection.ts")).scgiConnection,

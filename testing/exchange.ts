@@ -7,13 +7,14 @@
  * @module
  */
 
+import { bytesOf } from "../core/gateway/body.ts";
 import { errorText } from "../core/errors.ts";
 import type { Gateway } from "../core/gateway/gateway.ts";
 import { Invocation } from "../core/gateway/invocation.ts";
 import { InputClosedError } from "../core/gateway/request_body.ts";
 import { RequestError } from "../core/gateway/request.ts";
 import type { Environ } from "../core/gateway/types.ts";
-import type { Exchange, HeaderList, Hijacked, ResponseHead } from "../core/seams.ts";
+import type { Exchange, HeaderList, Hijacked, Octets, ResponseHead } from "../core/seams.ts";
 import { type Blocks, type Interim, TruncatedResponseError } from "./response.ts";
 import type { Upload } from "./upload.ts";
 
@@ -92,9 +93,9 @@ export class TestExchange implements Exchange, Blocks {
     });
   }
 
-  body(bytes: Uint8Array): boolean {
-    this.#blocks.push(bytes);
-    this.#buffered += bytes.length;
+  body(block: Octets): boolean {
+    this.#blocks.push(bytesOf(block));
+    this.#buffered += block.length;
     this.#wake();
     this.#waits = this.#buffered >= MARK;
     return !this.#waits;

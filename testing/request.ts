@@ -127,7 +127,7 @@ export function prepare(
   const head = new RequestHead();
   const line = `${method} ${target} ${parts.protocol ?? "HTTP/1.1"}`;
   if (line.length > all.limitRequestLine) throw tooLong(true);
-  head.requestLine(line);
+  head.requestLine(line, 0, line.length);
   const fields = fieldsOf(parts, content, where);
   for (const [name, value] of fields) {
     const field = `${name}: ${value}`;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { blockBytes } from "../core/gateway/body.ts";
+import { blockOctets, bytesOf } from "../core/gateway/body.ts";
 import { type BodySource, BodyTooLargeError, RequestBody, TruncatedBodyError } from "../core/gateway/request_body.ts";
 import type { Content } from "./request.ts";
 
@@ -53,7 +53,7 @@ export class Upload implements BodySource {
       const step = await pieces.next();
       this.#busy = false;
       if (step.done === true) return this.#end();
-      const bytes = blockBytes(step.value, "The request body");
+      const bytes = bytesOf(blockOctets(step.value, "The request body"));
       this.#send(bytes);
       if (bytes.length === 0) this.wanted();
     } catch (cause) {

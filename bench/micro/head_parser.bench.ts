@@ -1,5 +1,5 @@
 /**
- * The parser of HTTP/1.1 heads, without sockets: with the cache of heads, and without, which is the cost of a miss.
+ * The parser of HTTP/1.1 heads, without sockets: with models of heads, and without, which is the cost of a miss.
  *
  *     npm run bench:micro
  *
@@ -8,7 +8,7 @@
 
 import { expect, test } from "vitest";
 import { latin1 } from "../../adapters/latin1.ts";
-import { HeadCache } from "../../core/http1/head_cache.ts";
+import { HeadModels } from "../../core/http1/head_models.ts";
 import { HeadParser } from "../../core/http1/head_parser.ts";
 import { settings } from "../../core/options.ts";
 import { requestsOf } from "./heads.ts";
@@ -16,8 +16,8 @@ import { requestsOf } from "./heads.ts";
 const limits = settings({}, { port: undefined, errorLog: () => {} });
 
 /** Parses the next of the requests each time it is called. */
-function parsing(requests: readonly Uint8Array[], cache?: HeadCache): () => void {
-  const parser = new HeadParser(limits, latin1, cache);
+function parsing(requests: readonly Uint8Array[], models?: HeadModels): () => void {
+  const parser = new HeadParser(limits, latin1, models);
   let next = 0;
   return () => {
     const bytes = requests[next]!;
@@ -32,7 +32,7 @@ function parsing(requests: readonly Uint8Array[], cache?: HeadCache): () => void
 test.for(["tiny", "browser", "rotate", "trace"])("a head of %s", async (name, { bench }) => {
   const requests = requestsOf(name);
   const results = await bench.compare(
-    bench("with the cache", parsing(requests, new HeadCache())),
+    bench("with models", parsing(requests, new HeadModels())),
     bench("without", parsing(requests)),
   );
   expect(results).toBeDefined();

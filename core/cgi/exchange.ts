@@ -6,7 +6,7 @@
 
 import { RequestError } from "../gateway/request.ts";
 import { writeLatin1 } from "../grammar.ts";
-import type { Exchange, Hijacked, ResponseHead, Transport } from "../seams.ts";
+import type { Exchange, Hijacked, Octets, ResponseHead, Transport } from "../seams.ts";
 
 const COPY_LIMIT = 16384; // bytes: larger blocks are written as they are
 
@@ -53,11 +53,14 @@ export class StreamExchange implements Exchange {
     this.#text(this.#format.head(head, length, bodyless));
   }
 
-  body(bytes: Uint8Array): boolean {
-    this.#written += bytes.length;
-    if (bytes.length > COPY_LIMIT) return this.#transport.write(bytes);
-    this.#transport.reserve(bytes.length).set(bytes);
-    return this.#transport.commit(bytes.length);
+  body(block: Octets): boolean {
+    if (typeof block === "string") return this.#text(block);
+    const { length } = block;
+    this.#written += length;
+    if (length > COPY_LIMIT) return this.#transport.write(block);
+    const at = this.#transport.reserve(length);
+    this.#transport.memory.set(block, at);
+    return this.#transport.commit(length);
   }
 
   end(): void {
@@ -81,9 +84,10 @@ export class StreamExchange implements Exchange {
     throw new RequestError("hijack: the web server has the client's socket; expected a request over HTTP/1.1");
   }
 
-  #text(text: string): void {
+  #text(text: string): boolean {
     this.#written += text.length;
-    writeLatin1(this.#transport.reserve(text.length), 0, text);
-    this.#transport.commit(text.length);
+    const at = this.#transport.reserve(text.length);
+    writeLatin1(this.#transport.memory, at, text);
+    return this.#transport.commit(text.length);
   }
 }

@@ -33,7 +33,7 @@ import {
   TruncatedBodyError,
 } from "../gateway/request_body.ts";
 import { BAD_REQUEST, FIELDS_TOO_LARGE, Refusal, REQUEST_TIMEOUT } from "../refusal.ts";
-import type { Exchange, Hijacked, ResponseHead } from "../seams.ts";
+import type { Exchange, Hijacked, Octets, ResponseHead } from "../seams.ts";
 import { Watch } from "../watch.ts";
 import { INPUT_MARK, type WireConfig } from "../wire.ts";
 import { decodePairs } from "./pairs.ts";
@@ -229,8 +229,9 @@ export class FastcgiRequest implements Exchange, BodySource {
     this.#owner.writer.text(FCGI_STDOUT, this.id, serializeCgiHead(head, length));
   }
 
-  body(bytes: Uint8Array): boolean {
-    this.#owner.writer.stdout(this.id, bytes);
+  body(block: Octets): boolean {
+    if (typeof block === "string") this.#owner.writer.text(FCGI_STDOUT, this.id, block);
+    else this.#owner.writer.stdout(this.id, block);
     if (this.#owner.mayGoOn(this)) return true;
     this.#owner.enqueue(this);
     return false;

@@ -56,9 +56,10 @@ export class RecordWriter {
       const size = Math.min(length - at, CONTENT);
       const part = size === length ? bytes : bytes.subarray(at, at + size);
       const copied = this.#flowing || at === 0 ? size : 0;
-      const memory = this.#transport.reserve(FCGI_HEADER_LEN + copied);
-      writeHeader(memory, 0, FCGI_STDOUT, id, size);
-      if (copied > 0) memory.set(part, FCGI_HEADER_LEN);
+      const start = this.#transport.reserve(FCGI_HEADER_LEN + copied);
+      const memory = this.#transport.memory;
+      writeHeader(memory, start, FCGI_STDOUT, id, size);
+      if (copied > 0) memory.set(part, start + FCGI_HEADER_LEN);
       this.#commit(FCGI_HEADER_LEN + copied);
       if (copied === 0) {
         this.#written += size;
@@ -73,8 +74,9 @@ export class RecordWriter {
     if (!this.#flowing) this.#excess += FCGI_HEADER_LEN + text.length;
     for (let at = 0; at < text.length || at === 0; at += CONTENT) {
       const part = text.length <= CONTENT ? text : text.slice(at, at + CONTENT);
-      const memory = this.#transport.reserve(FCGI_HEADER_LEN + part.length);
-      writeLatin1(memory, writeHeader(memory, 0, type, id, part.length), part);
+      const start = this.#transport.reserve(FCGI_HEADER_LEN + part.length);
+      const memory = this.#transport.memory;
+      writeLatin1(memory, writeHeader(memory, start, type, id, part.length), part);
       this.#commit(FCGI_HEADER_LEN + part.length);
     }
   }
@@ -83,14 +85,16 @@ export class RecordWriter {
   end(id: number, stdout: boolean, appStatus: number, protocolStatus: number): void {
     const size = (stdout ? FCGI_HEADER_LEN : 0) + END_REQUEST;
     if (!this.#flowing) this.#excess += size;
-    const memory = this.#transport.reserve(size);
-    const at = stdout ? writeHeader(memory, 0, FCGI_STDOUT, id, 0) : 0;
-    this.#commit(writeEndRequest(memory, at, id, appStatus, protocolStatus));
+    const start = this.#transport.reserve(size);
+    const memory = this.#transport.memory;
+    const at = stdout ? writeHeader(memory, start, FCGI_STDOUT, id, 0) : start;
+    this.#commit(writeEndRequest(memory, at, id, appStatus, protocolStatus) - start);
   }
 
   /** Writes a record of no version: whoever reads it knows that what came before is not complete. */
   spoil(): void {
-    this.#transport.reserve(FCGI_HEADER_LEN).fill(0, 0, FCGI_HEADER_LEN);
+    const start = this.#transport.reserve(FCGI_HEADER_LEN);
+    this.#transport.memory.fill(0, start, start + FCGI_HEADER_LEN);
     this.#commit(FCGI_HEADER_LEN);
   }
 

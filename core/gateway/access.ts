@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Exchange, HeaderList, Hijacked, ResponseHead } from "../seams.ts";
+import type { Exchange, HeaderList, Hijacked, Octets, ResponseHead } from "../seams.ts";
 import { errorText } from "../errors.ts";
 import type { ErrorStream } from "./errors.ts";
 import type { Environ } from "./types.ts";
@@ -60,9 +60,9 @@ export class LoggedExchange implements Exchange {
     this.#exchange.head(head, length, bodyless);
   }
 
-  body(bytes: Uint8Array): boolean {
-    this.#bytes += bytes.length;
-    return this.#exchange.body(bytes);
+  body(block: Octets): boolean {
+    this.#bytes += block.length;
+    return this.#exchange.body(block);
   }
 
   end(): void {

@@ -14,6 +14,11 @@ export type Failed = (error: unknown, where: string) => void;
 
 const RETURN_DEADLINE = 5000; // ms that a stopped iterator has before close() is called all the same
 
+/** Whether a body may have a `close()` that is to be called. */
+export function hasClose(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "close" in body;
+}
+
 /** Calls `stop`, and once that has settled the `close()` of `body`, where it has one; then `closed`. Never throws. */
 export function closeBody(body: unknown, stop: () => unknown, failed: Failed, closed: () => void = () => {}): void {
   try {

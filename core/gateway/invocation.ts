@@ -15,10 +15,10 @@
  */
 
 import { errorText } from "../errors.ts";
-import type { Exchange, ResponseHead } from "../seams.ts";
+import type { Exchange, Octets, ResponseHead } from "../seams.ts";
 import { LoggedExchange } from "./access.ts";
-import { blockBytes, cancelled, isThenable, notABody } from "./body.ts";
-import { closeBody } from "./closing.ts";
+import { blockOctets, cancelled, firstOctets, isThenable, notABody } from "./body.ts";
+import { closeBody, hasClose } from "./closing.ts";
 import { type Gateway, type RequestTimeoutError, statusOf, WriteError } from "./gateway.ts";
 import { InputStream } from "./input.ts";
 import { ClientDisconnectedError, GatewayRequest, type RequestState } from "./request.ts";
@@ -140,20 +140,21 @@ export class Invocation implements RequestState {
 
   /** Calls the application and sends its response. Never throws. */
   run(): void {
-    const failed = (error: unknown): void => {
-      this.#inside = false;
-      this.#returned = true;
-      this.#fail(error);
-    };
     this.#inside = true;
     try {
       const result: unknown = this.#gateway.app(this.#environ, this.#startResponse());
       this.#inside = false;
-      if (isThenable(result)) result.then((body) => this.#respond(body), failed);
+      if (isThenable(result)) result.then((body) => this.#respond(body), (error) => this.#failed(error));
       else this.#respond(result);
     } catch (error) {
-      failed(error);
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#inside = false;
+    this.#returned = true;
+    this.#fail(error);
   }
 
   /** The callable for the application: a closure, so that one kept too long cannot touch another request. */
@@ -183,7 +184,7 @@ export class Invocation implements RequestState {
 
   #write(chunk: unknown): Promise<void> | undefined {
     if (this.#returned) throw new WriteError("write: called after the application has returned");
-    const bytes = blockBytes(chunk, "write");
+    const bytes = blockOctets(chunk, "write");
     if (this.#departure !== undefined) return handled(Promise.reject(this.#departure));
     if (this.#exchange === undefined) throw new WriteError("write: the response has ended");
     if (this.#unawaited > 0 && this.#unawaited + bytes.length > this.#gateway.writeBufferLimit) {
@@ -226,8 +227,14 @@ export class Invocation implements RequestState {
   /** An array: its length in bytes is known before anything is sent. */
   #respondArray(chunks: unknown[]): void {
     this.#requireStart();
-    const blocks = chunks.map((chunk) => blockBytes(chunk, "The body"));
     this.#whole = true;
+    if (chunks.length === 1 && this.#unawaited === 0) {
+      const block = blockOctets(chunks[0], "The body");
+      this.#autoLength = block.length;
+      this.#sendBlock(block);
+      return this.#complete();
+    }
+    const blocks = chunks.map((chunk) => blockOctets(chunk, "The body"));
     this.#autoLength = blocks.reduce((sum, block) => sum + block.length, 0);
     this.#iterator = blocks.values();
     this.#beginPump();
@@ -304,13 +311,16 @@ export class Invocation implements RequestState {
   #take(chunk: unknown): typeof GO | typeof WAIT | typeof STOP {
     if (this.#exchange === undefined) return STOP; // the application failed the response while making the block
     this.#requireStart();
-    const bytes = blockBytes(chunk, "The body");
-    this.#turnBytes += Math.max(bytes.length, BLOCK_COST);
-    if (bytes.length === 0) return GO;
+    return this.#sendBlock(blockOctets(chunk, "The body"));
+  }
+
+  #sendBlock(block: Octets): typeof GO | typeof WAIT | typeof STOP {
+    this.#turnBytes += Math.max(block.length, BLOCK_COST);
+    if (block.length === 0) return GO;
     if (!this.#headSent) this.#sendHead();
     if (this.#bodyless) return STOP;
-    const fits = bytes.length <= this.#remaining;
-    const flowing = this.#send(bytes);
+    const fits = block.length <= this.#remaining;
+    const flowing = this.#send(block);
     if (!fits) {
       this.#log(`the body is longer than its Content-Length of ${this.#head?.contentLength}; the rest was not sent`);
       return STOP;
@@ -319,8 +329,8 @@ export class Invocation implements RequestState {
   }
 
   /** For `write()`: undefined, or a promise of the next turn of the event loop when this one has had its share. */
-  #nextTurn(bytes: Uint8Array): Promise<void> | undefined {
-    this.#turnBytes += Math.max(bytes.length, BLOCK_COST);
+  #nextTurn(block: Octets): Promise<void> | undefined {
+    this.#turnBytes += Math.max(block.length, BLOCK_COST);
     return this.#turnIsOver() ? new Promise((resolve) => this.#gateway.turn(resolve)) : undefined;
   }
 
@@ -347,8 +357,8 @@ export class Invocation implements RequestState {
   }
 
   /** Sends what fits of a block. */
-  #send(bytes: Uint8Array): boolean {
-    const fitting = bytes.length <= this.#remaining ? bytes : bytes.subarray(0, this.#remaining);
+  #send(block: Octets): boolean {
+    const fitting = block.length <= this.#remaining ? block : firstOctets(block, this.#remaining);
     this.#remaining -= fitting.length;
     return fitting.length === 0 || this.#exchange === undefined || this.#exchange.body(fitting);
   }
@@ -415,6 +425,7 @@ export class Invocation implements RequestState {
   #release(): void {
     if (this.#released || this.#inside || !this.#returned) return;
     this.#released = true;
+    if (this.#whole && !hasClose(this.#body)) return this.#gateway.closed?.();
     const iterator = this.#iterator;
     this.#iterator = undefined;
     const stop = (): unknown =>

@@ -63,12 +63,13 @@ export class InputClosedError extends InputError {
 const GATHER_LIMIT = 1024; // bytes: a larger piece is a block of its own
 const GATHER_SIZE = 4096;
 const NOTHING = new Uint8Array(0);
+const NO_BLOCKS: Uint8Array[] = []; // of all bodies that have none; nothing is ever added to it
 const NEVER_WANTED: BodySource = { wanted() {} };
 
 /** The queue of one request's body. */
 export class RequestBody {
   readonly #source: BodySource;
-  #blocks: Uint8Array[] = [];
+  #blocks: Uint8Array[] = NO_BLOCKS;
   #first = 0; // index of the oldest block that is left
   #offset = 0; // of that block: what has been taken
   #room: Uint8Array | undefined; // the memory of the last block, while small pieces may be added to it
@@ -108,24 +109,34 @@ export class RequestBody {
     this.#buffered += end - start;
     if (end - start > GATHER_LIMIT) {
       this.#room = undefined;
-      this.#blocks.push(copyOf(bytes, start, end));
+      this.#add(copyOf(bytes, start, end));
     } else {
       this.#gather(bytes, start, end);
     }
     this.#awaken();
   }
 
+  #add(block: Uint8Array): void {
+    if (this.#blocks === NO_BLOCKS) this.#blocks = [block];
+    else this.#blocks.push(block);
+  }
+
   #gather(bytes: Uint8Array, start: number, end: number): void {
+    const size = end - start;
     const last = this.#room === undefined ? undefined : this.#blocks.at(-1);
     const filled = last === undefined ? 0 : last.length;
-    if (this.#room === undefined || filled + end - start > this.#room.length) {
-      this.#room = new Uint8Array(GATHER_SIZE);
-      this.#room.set(bytes.subarray(start, end));
-      this.#blocks.push(this.#room.subarray(0, end - start));
-    } else {
-      this.#room.set(bytes.subarray(start, end), filled);
-      this.#blocks[this.#blocks.length - 1] = this.#room.subarray(0, filled + end - start);
+    if (last === undefined || filled + size > GATHER_SIZE) {
+      // Most bodies that are small come in one piece: room for more is made when more comes.
+      this.#room = copyOf(bytes, start, end);
+      return this.#add(this.#room);
     }
+    if (filled + size > (this.#room as Uint8Array).length) {
+      this.#room = new Uint8Array(GATHER_SIZE);
+      this.#room.set(last);
+    }
+    const room = this.#room as Uint8Array;
+    room.set(bytes.subarray(start, end), filled);
+    this.#blocks[this.#blocks.length - 1] = room.subarray(0, filled + size);
   }
 
   /** All bytes have been pushed. */
@@ -145,7 +156,7 @@ export class RequestBody {
 
   /** Drops what is here; later looks throw {@linkcode InputClosedError}. */
   discard(reason: string): void {
-    this.#blocks = [];
+    this.#blocks = NO_BLOCKS;
     this.#first = 0;
     this.#offset = 0;
     this.#room = undefined;
@@ -198,7 +209,7 @@ export class RequestBody {
     this.#offset = 0;
     this.#blocks[this.#first++] = NOTHING;
     if (this.#first === this.#blocks.length) {
-      this.#blocks = [];
+      this.#blocks = NO_BLOCKS;
       this.#first = 0;
       this.#room = undefined; // whoever took the block has its memory
     } else if (this.#first >= 256) {

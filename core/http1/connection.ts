@@ -40,7 +40,7 @@ import { HijackedTransport } from "../hijacked.ts";
 import type { Http1Config } from "./config.ts";
 import { type BodyDecoder, ChunkedDecoder, LengthDecoder } from "./body.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
-import type { HeadCache } from "./head_cache.ts";
+import type { HeadModels } from "./head_models.ts";
 import { HeadParser } from "./head_parser.ts";
 import { Refusal, REQUEST_TIMEOUT } from "../refusal.ts";
 import { RequestHead } from "./request_head.ts";
@@ -94,12 +94,12 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   readonly #output: Watch = new Watch();
   readonly #response: Watch = new Watch();
 
-  /** A connection over `transport`; the connections of a server remember request heads in `heads`. */
-  constructor(transport: Transport, config: Http1Config, heads?: HeadCache) {
+  /** A connection over `transport`; the connections of a server share `models`. */
+  constructor(transport: Transport, config: Http1Config, models?: HeadModels) {
     this.#transport = transport;
     this.#config = config;
     this.#maxRequests = config.maxRequestsPerConnection;
-    this.#parser = new HeadParser(config, config.latin1, heads);
+    this.#parser = new HeadParser(config, config.latin1, models);
     this.#exchange = new Http1Exchange(transport, this, config.serverHeader);
     this.#template = connectionTemplate(config.template, transport.peer);
   }

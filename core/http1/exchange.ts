@@ -9,7 +9,7 @@
 
 import { writeLatin1 } from "../grammar.ts";
 import { RequestError } from "../gateway/request.ts";
-import type { Exchange, HeaderList, Hijacked, ResponseHead, Transport } from "../seams.ts";
+import type { Exchange, HeaderList, Hijacked, Octets, ResponseHead, Transport } from "../seams.ts";
 import type { RequestHead } from "./request_head.ts";
 import { headBytes } from "./head_bytes.ts";
 import { type Framing, framing, serializeInterim, serializeRefusal } from "./serializer.ts";
@@ -80,26 +80,19 @@ export class Http1Exchange implements Exchange {
     this.#keepAlive = this.#framing !== "close" && this.#owner.mayPersist();
     this.#headSent = true;
     const bytes = headBytes(head, length, this.#framing, http11, this.#keepAlive, this.#serverHeader);
-    this.#transport.reserve(bytes.length).set(bytes);
+    const at = this.#transport.reserve(bytes.length);
+    this.#transport.memory.set(bytes, at);
     this.#commit(bytes.length);
   }
 
-  body(bytes: Uint8Array): boolean {
-    const chunked = this.#framing === "chunked";
-    const size = chunked ? `${bytes.length.toString(16)}\r\n` : "";
-    const end = chunked ? "\r\n" : "";
-    if (bytes.length > COPY_LIMIT) {
-      this.#text(size);
-      this.#written += bytes.length;
-      this.#flowing = this.#transport.write(bytes);
-      return chunked ? this.#text(end) : this.#flowing;
-    }
-    const total = size.length + bytes.length + end.length;
-    const memory = this.#transport.reserve(total);
-    const at = writeLatin1(memory, 0, size);
-    memory.set(bytes, at);
-    writeLatin1(memory, at + bytes.length, end);
-    return this.#commit(total);
+  body(block: Octets): boolean {
+    if (this.#framing === "chunked") return this.#chunk(block);
+    if (typeof block === "string") return this.#text(block);
+    const { length } = block;
+    if (length > COPY_LIMIT) return this.#give(block);
+    const at = this.#transport.reserve(length);
+    this.#transport.memory.set(block, at);
+    return this.#commit(length);
   }
 
   end(): void {
@@ -129,9 +122,33 @@ export class Http1Exchange implements Exchange {
     return this.#owner.release();
   }
 
+  #chunk(block: Octets): boolean {
+    const { length } = block;
+    const size = `${length.toString(16)}\r\n`;
+    if (length > COPY_LIMIT && typeof block !== "string") {
+      this.#text(size);
+      this.#give(block);
+      return this.#text("\r\n");
+    }
+    const total = size.length + length + 2;
+    const start = this.#transport.reserve(total);
+    const memory = this.#transport.memory;
+    const at = writeLatin1(memory, start, size);
+    if (typeof block === "string") writeLatin1(memory, at, block);
+    else memory.set(block, at);
+    writeLatin1(memory, at + length, "\r\n");
+    return this.#commit(total);
+  }
+
+  #give(bytes: Uint8Array): boolean {
+    this.#written += bytes.length;
+    this.#flowing = this.#transport.write(bytes);
+    return this.#flowing;
+  }
+
   #text(text: string): boolean {
-    if (text === "") return true;
-    writeLatin1(this.#transport.reserve(text.length), 0, text);
+    const at = this.#transport.reserve(text.length);
+    writeLatin1(this.#transport.memory, at, text);
     return this.#commit(text.length);
   }
 

@@ -9,7 +9,7 @@
  */
 
 import { BAD_REQUEST, Refusal } from "../refusal.ts";
-import type { HeadCache } from "./head_cache.ts";
+import type { HeadModels } from "./head_models.ts";
 import { RequestHead, type RequestLimits, tooLong } from "./request_head.ts";
 
 const EMPTY_LINES = 8; // that may precede a request (RFC 9112 2.2)
@@ -22,7 +22,7 @@ const FIRST = /[!#$%&'*+\-.^_`|~0-9A-Za-z\r]/;
 export class HeadParser {
   readonly #limits: RequestLimits;
   readonly #latin1: (bytes: Uint8Array, start: number, end: number) => string;
-  readonly #cache: HeadCache | undefined;
+  readonly #models: HeadModels | undefined;
   #text = ""; // decoded from #bytes, of which #from is its first octet
   #bytes: Uint8Array | undefined;
   #from = 0;
@@ -30,15 +30,15 @@ export class HeadParser {
   #emptyLines = 0;
   #head: RequestHead | undefined; // begun: its request line is complete
 
-  /** A parser; `latin1` is the host's decoder, `cache` what it remembers heads in. */
+  /** A parser; `latin1` is the host's decoder, `models` the heads that it compares others with. */
   constructor(
     limits: RequestLimits,
     latin1: (bytes: Uint8Array, start: number, end: number) => string,
-    cache?: HeadCache,
+    models?: HeadModels,
   ) {
     this.#limits = limits;
     this.#latin1 = latin1;
-    this.#cache = cache;
+    this.#models = models;
   }
 
   /** Whether part of a request has come. Empty lines are no part of one. */
@@ -61,8 +61,8 @@ export class HeadParser {
    * @throws {Refusal} when the client breaks a rule; the parser is then of no more use.
    */
   parse(bytes: Uint8Array, start: number, end: number): number {
-    if (this.#cache !== undefined && this.#head === undefined && this.#partial === "") {
-      const used = this.#parseWhole(this.#decoded(bytes, start, end), start - this.#from, this.#cache);
+    if (this.#models !== undefined && this.#head === undefined && this.#partial === "") {
+      const used = this.#parseWhole(this.#decoded(bytes, start, end), start - this.#from, this.#models);
       if (used > 0) return start + used;
     }
     for (let at = start; at < end;) {
@@ -97,22 +97,28 @@ export class HeadParser {
   }
 
   /** Parses a head that is here as a whole, at `at`; returns its length, or 0 when the slow way has to be taken. */
-  #parseWhole(text: string, at: number, cache: HeadCache): number {
+  #parseWhole(text: string, at: number, models: HeadModels): number {
     const first = text.indexOf("\n", at) + 1;
     const length = first - 2 - at; // of the request line
     if (length <= 0 || text.charCodeAt(first - 2) !== CR || length > this.#limits.limitRequestLine) return 0;
-    const end = text.indexOf("\r\n\r\n", first - 2) + 4;
-    if (end < 4 || !FIRST.test(text.charAt(at))) return 0;
-    const head = this.#head = new RequestHead();
-    head.requestLine(text.slice(at, first - 2));
-    const block = text.slice(first, end - 2);
-    const known = cache.find(block, head.http11);
-    if (known === undefined) {
-      this.#lines(text, first, first);
-      cache.keep(block, text.length, head);
-    } else {
-      head.settleLike(known);
+    if (!FIRST.test(text.charAt(at))) return 0;
+    const head = new RequestHead();
+    this.#head = head;
+    head.requestLine(text, at, first - 2);
+    const followed = models.follow(text, first, head, this.#limits);
+    if (followed > 0) {
       this.#completed(head);
+      return followed - at;
+    }
+    const end = text.indexOf("\r\n\r\n", first - 2) + 4;
+    if (end < 4) {
+      this.#head = undefined;
+      return 0;
+    }
+    this.#lines(text, first, first);
+    if (models.curious) {
+      // Decoded anew: what is cut out of a text keeps all of it in memory, and compares more slowly.
+      models.learn(head, this.#latin1(this.#bytes as Uint8Array, this.#from + first, this.#from + end), this.#limits);
     }
     return end - at;
   }
@@ -142,7 +148,7 @@ export class HeadParser {
     if (this.#head === undefined) {
       if (end > start) {
         this.#head = new RequestHead();
-        this.#head.requestLine(text.slice(start, end));
+        this.#head.requestLine(text, start, end);
       } else if (++this.#emptyLines > EMPTY_LINES) {
         throw new Refusal(BAD_REQUEST, "too many empty lines before a request");
       }

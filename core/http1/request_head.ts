@@ -10,7 +10,7 @@
 
 import { addField, type EnvironTemplate, requestEnviron, type RequestLine } from "../gateway/environ.ts";
 import type { Environ } from "../gateway/types.ts";
-import { DIGITS, listMembers } from "../grammar.ts";
+import { DIGITS, listMembers, TOKEN } from "../grammar.ts";
 import * as Field from "./fields.ts";
 import { BAD_REQUEST, CONTENT_TOO_LARGE, EXPECTATION_FAILED, FIELDS_TOO_LARGE } from "../refusal.ts";
 import { NOT_IMPLEMENTED, Refusal, URI_TOO_LONG, VERSION_NOT_SUPPORTED } from "../refusal.ts";
@@ -34,7 +34,9 @@ export interface RequestLimits {
 }
 
 // deno-lint-ignore no-control-regex
-const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f#]+) (HTTP\/([0-9])\.([0-9]))$/;
+const TARGET = /^[^\x00-\x20\x7f#]+$/;
+const HTTP11 = " HTTP/1.1";
+const VERSION = /^ (HTTP\/([0-9])\.([0-9]))$/;
 
 /** One request head. */
 export class RequestHead implements RequestLine {
@@ -47,6 +49,8 @@ export class RequestHead implements RequestLine {
   http11 = false;
   /** Environ keys and values in turn. */
   fields: string[] = [];
+  /** Whether no key is in `fields` twice, as far as is known. */
+  distinct = false;
   /** Number of field lines so far. */
   fieldCount = 0;
   /** Declared length of the body; 0 when nothing is declared. */
@@ -69,22 +73,38 @@ export class RequestHead implements RequestLine {
   #hasType = false;
 
   /**
-   * Takes the request line (RFC 9112 3).
+   * Takes the request line `text[start, end)` (RFC 9112 3): method, target and version, with a space between them.
    *
    * @throws {Refusal} 400 for a malformed one, 505 for another major version, 501 for CONNECT.
    */
-  requestLine(line: string): void {
-    const parts = REQUEST_LINE.exec(line);
-    if (parts === null) throw badRequestLine(line);
-    if (parts[4] !== "1") throw new Refusal(VERSION_NOT_SUPPORTED, "only HTTP/1.x is spoken here");
-    this.method = parts[1] as string;
-    this.target = parts[2] as string;
-    this.protocol = parts[3] as string;
-    this.http11 = parts[5] !== "0";
-    const { path, query, authority }: Target = parseTarget(this.method, this.target);
+  requestLine(text: string, start: number, end: number): void {
+    const space = text.indexOf(" ", start);
+    const last = end - HTTP11.length; // the space before the version
+    const method = text.slice(start, space);
+    const target = text.slice(space + 1, last);
+    const formed = space < last && (method === "GET" || TOKEN.test(method)) && TARGET.test(target);
+    if (!formed) throw badRequestLine(text.slice(start, end));
+    this.#takeVersion(text, last, end);
+    this.method = method;
+    this.target = target;
+    const { path, query, authority }: Target = parseTarget(method, target);
     this.path = path;
     this.query = query;
     this.#authority = authority;
+  }
+
+  #takeVersion(text: string, start: number, end: number): void {
+    const version = text.slice(start, end);
+    if (version === HTTP11) {
+      this.protocol = "HTTP/1.1";
+      this.http11 = true;
+      return;
+    }
+    const [, protocol, major, minor] = VERSION.exec(version) ?? [];
+    if (protocol === undefined) throw badRequestLine(version);
+    if (major !== "1") throw new Refusal(VERSION_NOT_SUPPORTED, "only HTTP/1.x is spoken here");
+    this.protocol = protocol;
+    this.http11 = minor !== "0";
   }
 
   /**
@@ -154,16 +174,32 @@ export class RequestHead implements RequestLine {
     if (hasBody) this.upgrade = false;
   }
 
-  /** Draws the conclusions of another head whose header lines, and version, are the same. */
-  settleLike(other: RequestHead): void {
-    this.fields = other.fields; // neither of the two adds to them any more
+  /** Draws the conclusions of a head that is complete, and has the same version and fields that steer the framing. */
+  settleLike(other: RequestHead, fields: string[]): void {
+    this.fields = fields; // neither of the two adds to them any more
+    this.distinct = true;
     this.fieldCount = other.fieldCount;
-    this.contentLength = other.contentLength;
     this.chunked = other.chunked;
     this.keepAlive = other.keepAlive;
     this.expectsContinue = other.expectsContinue;
     this.upgrade = other.upgrade;
+    if (this.#length !== null) return;
+    this.contentLength = other.contentLength;
     this.#length = other.#length;
+  }
+
+  /**
+   * Takes a Content-Length that differs from that of a head like this one. False where more than the length may differ:
+   * one of the two has no body.
+   *
+   * @throws {Refusal} as `settle` does.
+   */
+  takeLength(length: string, other: RequestHead, limits: RequestLimits): boolean {
+    this.#settleLength(length, limits);
+    if (this.contentLength > 0 && other.contentLength > 0) return true;
+    this.#length = null; // the slow way begins anew
+    this.contentLength = 0;
+    return false;
   }
 
   #settleConnection(): void {
@@ -197,7 +233,8 @@ export class RequestHead implements RequestLine {
   environ(template: EnvironTemplate, scriptName: string): Environ {
     const environ = requestEnviron(template, this, scriptName);
     const fields = this.fields;
-    for (let i = 0; i < fields.length; i += 2) addField(environ, fields[i] as string, fields[i + 1] as string);
+    if (this.distinct) { for (let i = 0; i < fields.length; i += 2) environ[fields[i] as string] = fields[i + 1]; }
+    else for (let i = 0; i < fields.length; i += 2) addField(environ, fields[i] as string, fields[i + 1] as string);
     if (this.#length !== null) environ.CONTENT_LENGTH = this.#length;
     if (this.#authority !== null) environ.HTTP_HOST = this.#authority;
     return environ;

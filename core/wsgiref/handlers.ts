@@ -12,6 +12,7 @@
  * @module
  */
 
+import { bytesOf } from "../gateway/body.ts";
 import { cgiRequest } from "../cgi/environ.ts";
 import { serializeCgiHead } from "../cgi/response.ts";
 import { Variables } from "../cgi/variables.ts";
@@ -24,7 +25,7 @@ import type { RequestBody } from "../gateway/request_body.ts";
 import type { Application, Body, Environ, StartResponse } from "../gateway/types.ts";
 import { BAD_REQUEST, Refusal } from "../refusal.ts";
 import { imfFixdate, writeLatin1 } from "../grammar.ts";
-import type { Exchange, HeaderList, Hijacked, ResponseHead } from "../seams.ts";
+import type { Exchange, HeaderList, Hijacked, Octets, ResponseHead } from "../seams.ts";
 import { type HandlerInput, inputBody } from "./handler_input.ts";
 import { Outlet } from "./handler_output.ts";
 import { guessScheme } from "./util.ts";
@@ -288,8 +289,8 @@ class HandlerExchange implements Exchange {
     this.#outlet.write(latin1(this.#format(head, length)));
   }
 
-  body(bytes: Uint8Array): boolean {
-    this.#outlet.write(bytes);
+  body(block: Octets): boolean {
+    this.#outlet.write(bytesOf(block));
     return this.#outlet.flowing;
   }
 

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { bytesOf } from "../../core/gateway/body.ts";
 import { asFunction } from "../../core/gateway/application.ts";
 import { requestEnviron, serverTemplate } from "../../core/gateway/environ.ts";
 import { ErrorStream } from "../../core/gateway/errors.ts";
@@ -16,7 +17,7 @@ import { Invocation } from "../../core/gateway/invocation.ts";
 import { RequestError } from "../../core/gateway/request.ts";
 import { RequestBody } from "../../core/gateway/request_body.ts";
 import type { Application, Environ } from "../../core/gateway/types.ts";
-import type { Exchange, Hijacked, ResponseHead } from "../../core/seams.ts";
+import type { Exchange, Hijacked, Octets, ResponseHead } from "../../core/seams.ts";
 
 /** Records what it is told. */
 export class FakeExchange implements Exchange {
@@ -43,7 +44,8 @@ export class FakeExchange implements Exchange {
     this.sent = head;
   }
 
-  body(bytes: Uint8Array): boolean {
+  body(block: Octets): boolean {
+    const bytes = bytesOf(block);
     const text = bytes.length > 40 ? `${bytes.length} bytes` : new TextDecoder().decode(bytes);
     this.#record("head", bytes.length > 0 ? `body ${text}` : "VIOLATION: an empty block");
     this.blocks.push(bytes);

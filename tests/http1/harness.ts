@@ -12,11 +12,13 @@ import type { Application, Environ, StartResponse } from "../../core/gateway/typ
 import { readLatin1, writeLatin1 } from "../../core/grammar.ts";
 import type { Http1Config } from "../../core/http1/config.ts";
 import { Http1Connection } from "../../core/http1/connection.ts";
-import { HeadCache } from "../../core/http1/head_cache.ts";
+import { HeadModels } from "../../core/http1/head_models.ts";
 import { settings } from "../../core/options.ts";
 import type { Connection, Transport } from "../../core/seams.ts";
 import type { WireConnection } from "../../core/wire.ts";
 import type { Wire } from "../../core/wires.ts";
+
+const START = 5; // where the memory that is lent begins: a wire must not take it to be 0
 
 /** A transport that records. */
 export class RecordingTransport implements Transport {
@@ -29,18 +31,18 @@ export class RecordingTransport implements Transport {
   flowing = true;
   buffered = 0;
   next: Connection | undefined;
-  readonly #memory = new Uint8Array(1 << 20);
+  readonly memory: Uint8Array = new Uint8Array(1 << 20);
 
   write(bytes: Uint8Array): boolean {
     this.sent += readLatin1(bytes, 0, bytes.length);
     return this.flowing;
   }
-  reserve(min: number): Uint8Array {
-    if (min > this.#memory.length) throw new Error(`reserve(${min}) is more than a test expects`);
-    return this.#memory;
+  reserve(min: number): number {
+    if (min > this.memory.length - START) throw new Error(`reserve(${min}) is more than a test expects`);
+    return START;
   }
   commit(length: number): boolean {
-    return this.write(this.#memory.subarray(0, length));
+    return this.write(this.memory.subarray(START, START + length));
   }
   pause(): void {
     this.calls.push("pause");
@@ -66,9 +68,9 @@ export class RecordingTransport implements Transport {
 /** What a test may set of the configuration. */
 export type Overrides = Partial<Omit<Http1Config, "gateway" | "template">>;
 
-/** HTTP/1.1 with a memory of heads, as a server's connections have it; without `heads`, none. */
-export function remembering(heads?: HeadCache): Wire {
-  return (transport, config) => new Http1Connection(transport, config, heads);
+/** HTTP/1.1 with a memory of heads, as a server's connections have it; without `models`, none. */
+export function remembering(models?: HeadModels): Wire {
+  return (transport, config) => new Http1Connection(transport, config, models);
 }
 
 /** The configuration of a connection under test: the defaults of a server. */
@@ -104,7 +106,7 @@ export class Talk {
   constructor(
     app: Application,
     overrides: Overrides = {},
-    wire: Wire = remembering(new HeadCache()),
+    wire: Wire = remembering(new HeadModels()),
   ) {
     const config = configOf(app, (text) => this.log += text, () => this.forgotten++);
     this.connection = wire(this.transport, { ...config, ...overrides });
