@@ -2,15 +2,17 @@
  * The `ts` blocks of the documentation, as files that run.
  *
  * A block says what its reader would write, so only where its imports lead is changed: `"tsgi"` and its subpaths to the
- * sources that package.json exports, relative ones from the file the block stands in. A block of README.md whose first
- * line is `// name.ts` is that file for the other blocks of README.md.
+ * sources that package.json exports, relative ones from the file the block stands in. In Markdown a block whose first
+ * line is `// name.ts` is that file for the other blocks of its page; a page that has no `app.ts` of its own imports
+ * that of README.md. ```` ```ts ```` runs on all three runtimes, ```` ```ts node ```` on one.
  *
  * @module
  */
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { projectPath } from "../server_process.ts";
+import { projectPath, type Runtime } from "../server_process.ts";
+import { documentedPages, fences } from "./markdown.ts";
 
 /** One `ts` block. */
 export interface Block {
@@ -21,10 +23,14 @@ export interface Block {
   /** The file it is written to, relative to the folder of all blocks. */
   readonly file: string;
   readonly code: string;
+  /** Where it runs. */
+  readonly runtimes: readonly Runtime[];
 }
 
+/** The three. */
+export const runtimes: readonly Runtime[] = ["node", "deno", "bun"];
+
 const COMMENT = /\/\*\*[\s\S]*?\*\//g;
-const FENCE = /^```ts\n([\s\S]*?)^```$/gm;
 const SPECIFIER = /(\bfrom\s*|\bimport\s*\(?\s*)"([^"\n]+)"/g;
 
 const root = projectPath("");
@@ -52,18 +58,26 @@ export function exampleSections(source: string): { readonly line: number; readon
 
 /** All blocks, in the order of the files they stand in. */
 export function allBlocks(): Block[] {
-  const inComments = documentedSources().flatMap((source) =>
-    exampleSections(source).flatMap(({ line, text }) => fenced(source, text, line - 1))
-  );
-  return [...inComments, ...fenced("README.md", readFileSync(join(root, "README.md"), "utf8"), 0)];
+  const inComments = documentedSources().flatMap((source) => {
+    const host = /^adapters\/(deno|bun)\.ts$/.exec(source)?.[1] as Runtime | undefined; // tsgi/node runs on all three
+    return exampleSections(source).flatMap(({ line, text }) =>
+      fences(source, "\n".repeat(line - 1) + text).filter(({ info }) => info === "ts").map(({ name, code }) => {
+        const file = `${source.replace(/\.\w+$/, "")}_${name.replace(/^.*:/, "")}.ts`;
+        return { name, source, file, code, runtimes: host === undefined ? runtimes : [host] };
+      })
+    );
+  });
+  return [...inComments, ...documentedPages().flatMap(pageBlocks)];
 }
 
-function fenced(source: string, text: string, linesBefore: number): Block[] {
-  return [...text.matchAll(FENCE)].map((fence) => {
-    const code = fence[1] as string;
-    const line = linesBefore + lineAt(text, fence.index) + 1;
-    const own = source === "README.md" ? /^\/\/ (\w+\.ts)\n/.exec(code)?.[1] : undefined;
-    return { name: `${source}:${line}`, source, file: own ?? `${source.replace(/\.\w+$/, "")}_${line}.ts`, code };
+/** The `ts` blocks of a page. */
+export function pageBlocks(page: string): Block[] {
+  const folder = page.replace(/\.md$/, "");
+  return fences(page).filter(({ info }) => /^ts\b/.test(info)).map(({ name, info, code }) => {
+    const file = /^\/\/ ([\w.]+\.ts)\n/.exec(code)?.[1] ?? `${name.replace(/^.*:/, "line_")}.ts`;
+    const [, only] = info.split(" ") as [string, Runtime?];
+    if (only !== undefined && !runtimes.includes(only)) throw new Error(`${name}: there is no runtime ${only}`);
+    return { name, source: page, file: `${folder}/${file}`, code, runtimes: only === undefined ? runtimes : [only] };
   });
 }
 
@@ -72,22 +86,61 @@ function lineAt(text: string, at: number): number {
   return text.slice(0, at).split("\n").length;
 }
 
-/** Writes all blocks below `folder`, an absolute path inside the project. */
-export function writeBlocks(blocks: readonly Block[], folder: string): void {
+/**
+ * Makes a folder in `dist/`, which is not in the repository and in which no other tool looks; Node takes no TypeScript
+ * below `node_modules`.
+ */
+export function makeFolder(name: string): string {
+  for (let attempt = 1;; attempt++) {
+    mkdirSync(join(root, "dist"), { recursive: true });
+    try {
+      return mkdtempSync(join(root, "dist", `${name}-`));
+    } catch (error) {
+      if (attempt === 5) throw error; // another test removed dist/ in between
+    }
+  }
+}
+
+/** Removes a folder that `makeFolder` made, and `dist/` when nothing else is in it. */
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  try {
+    rmdirSync(join(root, "dist"));
+  } catch {
+    // There is a build in it, or the folder of another test.
+  }
+}
+
+/** Where `"tsgi"` and its subpaths lead: the sources that package.json exports. */
+export function entryPoints(): Map<string, string> {
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    readonly exports: Readonly<Record<string, string>>;
+    readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
   };
-  const entries = new Map(Object.entries(exports).map(([name, path]) => [`tsgi${name.slice(1)}`, path]));
-  const readmeFiles = new Set(blocks.filter(({ source }) => source === "README.md").map(({ file }) => file));
+  const pathOf = (entry: string | { readonly default: string }): string =>
+    join(root, typeof entry === "string" ? entry : entry.default);
+  return new Map(Object.entries(exports).map(([name, entry]) => [`tsgi${name.slice(1)}`, pathOf(entry)]));
+}
+
+/** Writes blocks below `folder`, an absolute path inside the project; `entries` says where `"tsgi"` leads. */
+export function writeBlocks(
+  blocks: readonly Block[],
+  folder: string,
+  entries: ReadonlyMap<string, string> = entryPoints(),
+): void {
+  const files = new Set(blocks.map(({ file }) => file));
   for (const { source, file, code } of blocks) {
     const target = join(folder, file);
-    const to = (path: string): string => `./${relative(dirname(target), path)}`;
+    const to = (path: string): string => {
+      const way = relative(dirname(target), path);
+      return way.startsWith(".") ? way : `./${way}`;
+    };
     const mapped = code.replace(SPECIFIER, (whole, before: string, specifier: string) => {
       const entry = entries.get(specifier);
-      if (entry !== undefined) return `${before}"${to(join(root, entry))}"`;
+      if (entry !== undefined) return `${before}"${to(entry)}"`;
       if (!specifier.startsWith(".")) return whole;
-      if (source === "README.md" && readmeFiles.has(specifier.replace("./", ""))) return whole;
-      return `${before}"${to(resolve(root, dirname(source), specifier))}"`;
+      if (!source.endsWith(".md")) return `${before}"${to(resolve(root, dirname(source), specifier))}"`;
+      const own = join(dirname(file), specifier);
+      return `${before}"${to(join(folder, files.has(own) ? own : join("README", specifier)))}"`;
     });
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, /^\s*(?:import|export)\b/m.test(mapped) ? mapped : `${mapped}export {};\n`);

@@ -4,17 +4,16 @@
  */
 
 import { execFile, type ExecFileException } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { projectPath, runCommand, type Runtime, ServerProcess } from "../server_process.ts";
-import { allBlocks, type Block, documentedSources, exampleSections, writeBlocks } from "./blocks.ts";
+import { allBlocks, type Block, documentedSources, entryPoints } from "./blocks.ts";
+import { exampleSections, makeFolder, removeFolder, runtimes, writeBlocks } from "./blocks.ts";
 import { MARK, type Result } from "./run.ts";
 
-const runtimes: readonly Runtime[] = ["node", "deno", "bun"];
 const DEADLINE = 15_000; // ms for all examples on one runtime
 const root = projectPath("");
-const dist = projectPath("dist"); // not in the repository, and no other tool looks in; Node refuses node_modules
 
 const blocks = allBlocks();
 let folder = "";
@@ -28,36 +27,53 @@ interface Batch {
 
 const batches = new Map<Runtime, Batch>();
 
-/** The examples that one runtime can run: `tsgi/node` runs on all three. */
+/** The examples that one runtime runs. */
 function blocksFor(runtime: Runtime): Block[] {
-  return blocks.filter(({ source }) => {
-    const host = /^adapters\/(deno|bun)\.ts$/.exec(source)?.[1];
-    return host === undefined || host === runtime;
-  });
+  return blocks.filter((block) => block.runtimes.includes(runtime));
+}
+
+/** Entry points whose `serve` is that of `served.ts`, written beside the blocks. */
+function recordedEntries(): Map<string, string> {
+  const entries = entryPoints();
+  mkdirSync(join(folder, "entries"));
+  for (const name of ["tsgi", "tsgi/node", "tsgi/deno", "tsgi/bun"]) {
+    const file = join(folder, "entries", `${name.replace("/", "_")}.ts`);
+    const original = JSON.stringify(relative(join(folder, "entries"), entries.get(name) as string));
+    const served = JSON.stringify(relative(join(folder, "entries"), projectPath("tests/docs/served.ts")));
+    writeFileSync(
+      file,
+      `import { serve as original } from ${original};\nimport { recorded } from ${served};\n` +
+        `export * from ${original};\nexport const serve = recorded(original);\n`,
+    );
+    entries.set(name, file);
+  }
+  return entries;
 }
 
 beforeAll(async () => {
-  mkdirSync(dist, { recursive: true });
-  folder = mkdtempSync(join(dist, "examples-"));
-  writeBlocks(blocks, folder);
+  folder = makeFolder("examples");
+  writeBlocks(blocks, folder, recordedEntries());
   const checked = checkTypes();
   await Promise.all([checked, ...runtimes.map(runBatch)]);
   typeErrors = await checked;
 }, 60_000);
 
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-  try {
-    rmdirSync(dist);
-  } catch {
-    // There is a build in it.
-  }
-});
+afterAll(() => removeFolder(folder));
+
+/** What the blocks of a runtime use of it: there are no types of the three that go together. */
+const RUNTIME_TYPES = `
+interface Served { readonly addr: { readonly port: number }; shutdown(): Promise<void> }
+declare const Deno: { serve(options: { port: number }, handler: (request: Request) => Promise<Response>): Served };
+declare const Bun: {
+  serve(options: { port: number; fetch: (request: Request) => Promise<Response> }): { url: URL; stop(): Promise<void> };
+};
+`;
 
 /** One run of tsc over all blocks. They are programs, not a library: they need no declarations. */
 async function checkTypes(): Promise<string> {
   const compilerOptions = { isolatedDeclarations: false, declaration: false };
   const config = { extends: join(root, "tsconfig.json"), compilerOptions, include: ["**/*.ts"], exclude: [] };
+  writeFileSync(join(folder, "runtimes.d.ts"), RUNTIME_TYPES);
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
   const { output } = await execute(join(root, "node_modules/.bin/tsc"), ["--pretty", "false", "-p", "."], folder);
   // What is wrong in the sources themselves is said by `npm run check`.
@@ -72,7 +88,7 @@ async function runBatch(runtime: Runtime): Promise<void> {
     `await run([\n${lines.join("")}]);\n`;
   const main = join(folder, `main_${runtime}.mjs`);
   writeFileSync(main, program);
-  const { binary, args } = runCommand(runtime, relative(root, main), ["--allow-net"]);
+  const { binary, args } = runCommand(runtime, relative(root, main), ["--allow-net", "--allow-env=PORT"]);
   const { output, stdout, code } = await execute(binary, args, folder);
   const results = stdout.split("\n").filter((line) => line.startsWith(MARK))
     .map((line) => JSON.parse(line.slice(MARK.length)) as Result);
@@ -85,7 +101,12 @@ function execute(
   cwd: string,
 ): Promise<{ readonly output: string; readonly stdout: string; readonly code: number }> {
   return new Promise((resolve) => {
-    const options = { cwd, timeout: DEADLINE, killSignal: "SIGKILL", env: { ...process.env, NO_COLOR: "1" } } as const;
+    const options = {
+      cwd,
+      timeout: DEADLINE,
+      killSignal: "SIGKILL",
+      env: { ...process.env, NO_COLOR: "1", PORT: "0" },
+    } as const;
     execFile(binary, args, options, (error: ExecFileException | null, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
       resolve({ output: `${stdout}${stderr}`, stdout, code });
@@ -101,10 +122,10 @@ test("every @example has a ts block", () => {
   expect(blocks.length).toBeGreaterThan(20);
 });
 
-test("every @example proves something", () => {
-  const idle = blocks.filter(({ source, code }) =>
-    source !== "README.md" && !/console\.assert\(|^export (?:async )?function\*? app\b|isMain\(/m.test(code)
-  );
+test("every block proves something", () => {
+  const proof = /console\.assert\(|^export (?:async )?function\*? app\b|isMain\(|\bserve\(|^export default/m;
+  const imported = new Set(blocks.flatMap(({ code }) => [...code.matchAll(/"\.\/(\w+\.ts)"/g)].map((one) => one[1])));
+  const idle = blocks.filter(({ file, code }) => !proof.test(code) && !imported.has(file.replace(/^.*\//, "")));
   expect(idle.map(({ name }) => name)).toEqual([]);
 });
 
@@ -138,7 +159,7 @@ describe.each(runtimes)("on %s", (runtime) => {
   test("the program of README.md serves", async () => {
     const server = await ServerProcess.start(
       runtime,
-      relative(root, join(folder, "app.ts")),
+      relative(root, join(folder, "README/app.ts")),
       /Listening on (http:\S+)/,
       {
         flags: ["--allow-net", "--allow-env=PORT"],

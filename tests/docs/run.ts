@@ -2,12 +2,14 @@
  * Runs examples in one process, on any of the three runtimes: imports one after the other and says how each went.
  *
  * `console.assert` only prints; here it throws, and is remembered in case the example catches what it throws. A module
- * that exports `app` is a server program: being imported it does not listen, so its application is called here.
+ * that exports `app` is a server program: being imported it does not listen, so its application is called here, and so
+ * is the `fetch` of a default export. A server that it leaves running is asked once and shut down.
  *
  * @module
  */
 
-import { type Application, toFetch } from "../../mod.ts";
+import { type Application, type FetchHandler, toFetch } from "../../mod.ts";
+import { askAndEnd } from "./served.ts";
 
 /** What precedes each result on standard output. */
 export const MARK = "example-result ";
@@ -20,6 +22,12 @@ export interface Result {
 }
 
 const DEADLINE = 5000; // ms for one example
+
+/** What a module of a block may export. */
+interface Example {
+  readonly app?: Application;
+  readonly default?: { readonly fetch?: FetchHandler };
+}
 
 /** Imports each example by its function, and prints a {@linkcode Result} for each. */
 export async function run(examples: readonly (readonly [name: string, load: () => Promise<unknown>])[]): Promise<void> {
@@ -37,7 +45,7 @@ export async function run(examples: readonly (readonly [name: string, load: () =
       timer = setTimeout(() => reject(new Error(`Still running after ${DEADLINE} ms`)), DEADLINE);
     });
     try {
-      await Promise.race([late, load().then((module) => call((module as { app?: Application }).app))]);
+      await Promise.race([late, load().then((module) => use(module as Example))]);
     } catch (error) {
       failed ??= text(error);
     }
@@ -46,10 +54,16 @@ export async function run(examples: readonly (readonly [name: string, load: () =
   }
 }
 
-/** Calls an application: it answers 200 and gives a block. */
-async function call(app: Application | undefined): Promise<void> {
-  if (app === undefined) return;
-  const response = await toFetch(app)(new Request("http://localhost/"));
+/** Does with a module what its reader would have it for. */
+async function use(module: Example): Promise<void> {
+  if (typeof module.default?.fetch === "function") await call(module.default.fetch);
+  if (module.app !== undefined) await call(toFetch(module.app));
+  await askAndEnd();
+}
+
+/** Calls a handler: it answers 200 and gives a block. */
+async function call(handler: FetchHandler): Promise<void> {
+  const response = await handler(new Request("http://localhost/"));
   if (response.status !== 200) throw new Error(`app answered ${response.status}`);
   const reader = response.body?.getReader();
   const block = await reader?.read();
