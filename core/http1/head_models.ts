@@ -19,7 +19,8 @@ import { RequestHead, type RequestLimits } from "./request_head.ts";
 import { checkHost } from "./target.ts";
 
 const PLACES = 128;
-const LONGEST = 4096; // code units: longer blocks are not kept
+const LONGEST = 1024; // code units: heads with a longer line are not kept
+const MOST = 64; // lines
 const PATIENCE = 2; // heads in a row that are not like a model, until one of them takes its place
 const CR = 0x0d;
 const LF = 0x0a;
@@ -47,13 +48,13 @@ export class HeadModel {
   readonly #block: string;
   readonly #lines: readonly Line[];
 
-  /** A model of a complete head; `block` is all behind its request line. */
-  constructor(head: RequestHead, block: string, limits: RequestLimits) {
+  /** A model of a complete head whose field lines are `lines`, each with its CRLF. */
+  constructor(head: RequestHead, lines: readonly string[], limits: RequestLimits) {
     this.#head = head;
-    this.#block = block;
+    this.#block = [...lines, "\r\n"].join("");
     const again = new RequestHead(); // tells where values go
     again.http11 = head.http11;
-    this.#lines = block.split(/(?<=\n)/).slice(0, -1).map((text): Line => {
+    this.#lines = lines.map((text): Line => {
       const name = text.slice(0, text.indexOf(":") + 1);
       const at = again.fields.length + 1;
       again.fieldLine(text, 0, text.length - 2, limits);
@@ -136,9 +137,9 @@ export class HeadModels {
   }
 
   /** Keeps a model of the head that `follow` was asked for last. */
-  learn(head: RequestHead, block: string, limits: RequestLimits): void {
-    if (block.length > LONGEST || hasRepeated(head.fields)) return;
-    this.#models[this.#place] = new HeadModel(head, block, limits);
+  learn(head: RequestHead, lines: readonly string[], limits: RequestLimits): void {
+    if (lines.some((line) => line.length > LONGEST) || lines.length > MOST || hasRepeated(head.fields)) return;
+    this.#models[this.#place] = new HeadModel(head, lines, limits);
     this.#unlike[this.#place] = 0;
   }
 }

@@ -116,11 +116,19 @@ export class HeadParser {
       return 0;
     }
     this.#lines(text, first, first);
-    if (models.curious) {
-      // Decoded anew: what is cut out of a text keeps all of it in memory, and compares more slowly.
-      models.learn(head, this.#latin1(this.#bytes as Uint8Array, this.#from + first, this.#from + end), this.#limits);
-    }
+    if (models.curious) models.learn(head, this.#linesApart(text, first, end - 2), this.#limits);
     return end - at;
+  }
+
+  /** The lines of `text[start, end)`, decoded anew: what is cut out of a text keeps all of it, and compares slowly. */
+  #linesApart(text: string, start: number, end: number): string[] {
+    const lines: string[] = [];
+    for (let at = start; at < end;) {
+      const next = text.indexOf("\n", at) + 1;
+      lines.push(this.#latin1(this.#bytes as Uint8Array, this.#from + at, this.#from + next));
+      at = next;
+    }
+    return lines;
   }
 
   /** Parses the whole lines of a text from `start` on; returns the index behind them. Up to `searched` there is no LF. */

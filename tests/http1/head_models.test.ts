@@ -124,6 +124,7 @@ describe("a head is taken by a model", () => {
     ["and not before its end is here", text.slice(0, -1), false],
     ["and not with a line above its limit", text.replace("x\r", `${"x".repeat(9000)}\r`), false],
   ];
+  const linesOf = (block: string): string[] => block.split(/(?<=\n)/).slice(0, -1);
   const headOf = (request: string): [head: RequestHead, block: string] => {
     const head = new RequestHead();
     const first = request.indexOf("\n") + 1;
@@ -142,7 +143,7 @@ describe("a head is taken by a model", () => {
     const [model, block] = headOf(text);
     expect([models.follow(block, 0, model, limits), models.curious]).toEqual([0, false]); // at its second sight it is
     expect([models.follow(block, 0, model, limits), models.curious]).toEqual([0, true]);
-    models.learn(parsed(text), block, limits);
+    models.learn(parsed(text), linesOf(block), limits);
     const [head, other] = headOf(request);
     expect(models.follow(other, 0, head, limits)).toBe(taken ? other.length : 0);
     if (taken) expect(head).toEqual(parsed(request));
@@ -157,7 +158,7 @@ describe("a head is taken by a model", () => {
     const models = new HeadModels();
     const [model, block] = headOf(text);
     models.follow(block, 0, model, limits);
-    models.learn(parsed(text), block, limits);
+    models.learn(parsed(text), linesOf(block), limits);
     const [head, other] = headOf(request);
     expect(() => models.follow(other, 0, head, limits)).toThrow(Refusal);
     expect(() => parsed(request)).toThrow(Refusal);
@@ -167,7 +168,7 @@ describe("a head is taken by a model", () => {
     const models = new HeadModels();
     const [head, block] = headOf(text.replace("x\r", `${"x".repeat(5000)}\r`));
     models.follow(block, 0, head, limits);
-    models.learn(head, block, limits);
+    models.learn(head, linesOf(block), limits);
     expect(models.follow(block, 0, head, limits)).toBe(0);
   });
 });
