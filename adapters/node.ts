@@ -20,7 +20,6 @@ import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
 import { BatchedOutput } from "./output.ts";
 import { peerOf } from "./peer.ts";
-import { refuseOnBun } from "./refusals.ts";
 import { writeStderr } from "./stderr.ts";
 
 const { Buffer, process } = globalThis;
@@ -119,7 +118,7 @@ export const host: Host = {
   },
   listen: async (options, accept) => {
     const { hostname, port, path, fd, backlog, reusePort } = options;
-    if (process.versions.bun !== undefined) refuseOnBun(options);
+    if (process.versions.bun !== undefined) (await import("./refusals.ts")).refuseOnBun(options);
     const unix = path === undefined || fd !== undefined ? undefined : await import("./unix_path.ts");
     await unix?.claimPath(path as string);
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
