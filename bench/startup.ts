@@ -10,6 +10,7 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -120,7 +121,13 @@ function answered(comparison: Comparison, path: string): Promise<number> {
         else reject(new Error(`${path}: ${bytes.toString("latin1")}`));
       });
     });
-  }).finally(() => child.kill("SIGKILL"));
+  }).finally(async () => {
+    child.removeAllListeners("exit");
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGTERM"); // so that it writes its cache, as the others do
+    await ended;
+  });
 }
 
 /** Writes the programs of a comparison and its empty set; their paths, and which modules ours loads. */
@@ -165,6 +172,8 @@ async function compare(comparison: Comparison): Promise<Result> {
   }
   const inside: number[][] = [];
   const responses: number[] = [];
+  run(comparison, programs.steps); // fills caches
+  await answered(comparison, programs.serving);
   for (let i = 0; i < Math.ceil(rounds / 3); i++) {
     inside.push(JSON.parse(run(comparison, programs.steps).output));
     responses.push(await answered(comparison, programs.serving));
