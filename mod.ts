@@ -17,9 +17,11 @@
  */
 
 import type { Application } from "./core/gateway/types.ts";
-import type { ServeOptions } from "./core/options.ts";
+import { asFunction } from "./core/gateway/application.ts";
+import { type ServeOptions, settings } from "./core/options.ts";
 import type { Server } from "./core/server.ts";
-import { type SimpleServer, startSimpleServer } from "./core/simple_server.ts";
+import type { SimpleServer } from "./core/simple_server.ts";
+import type { FetchHandler, FetchOptions } from "./adapters/fetch.ts";
 import { isCgi } from "./adapters/environment.ts";
 
 export type {
@@ -42,7 +44,6 @@ export type { AccessLog, AccessRecord } from "./core/gateway/access.ts";
 export type { ErrorStream } from "./core/gateway/errors.ts";
 export type { GatewayRequest } from "./core/gateway/request.ts";
 export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
-export { toFetch } from "./adapters/fetch.ts";
 export type { Protocol } from "./core/protocol.ts";
 export { type FileLike, FileWrapper } from "./core/gateway/file_wrapper.ts";
 export { ListenError, OptionError } from "./core/errors.ts";
@@ -129,7 +130,37 @@ export async function makeServer(
   app: Application,
   options?: Omit<ServeOptions, "hostname" | "port">,
 ): Promise<SimpleServer> {
-  return startSimpleServer((await adapter(options)).host, host, port, app, options);
+  const [{ startSimpleServer }, pinned] = await Promise.all([import("./core/simple_server.ts"), adapter(options)]);
+  return startSimpleServer(pinned.host, host, port, app, options);
+}
+
+/**
+ * Makes a fetch handler of an application: for `Deno.serve`, `Bun.serve`, `export default { fetch }`.
+ *
+ * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
+ * @param options Those of `serve` that need no socket.
+ * @returns a function from a Request to a promise of a Response. An error of the application is a 500.
+ * @throws {ApplicationError} when `app` is no application.
+ * @throws {OptionError} for an option with a value it cannot have.
+ *
+ * @example
+ * ```ts
+ * import { toFetch } from "tsgi";
+ * const handler = toFetch((_environ, startResponse) => {
+ *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+ *   return ["hello"];
+ * });
+ * const response = await handler(new Request("http://localhost/"));
+ * console.assert(response.status === 200 && await response.text() === "hello");
+ * ```
+ */
+export function toFetch(app: Application, options: FetchOptions = {}): FetchHandler {
+  // What is wrong is said here. The adapter is there before the first request, or that one waits for it.
+  asFunction(app);
+  settings(options, { port: undefined, errorLog: () => {} });
+  let handler: FetchHandler | undefined;
+  const loaded = import("./adapters/fetch.ts").then((adapter) => handler = adapter.toFetch(app, options));
+  return (request, info) => handler?.(request, info) ?? loaded.then((handle) => handle(request, info));
 }
 
 /**

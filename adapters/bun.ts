@@ -4,8 +4,6 @@
  * @module
  */
 
-import { lookup } from "node:dns/promises";
-import process from "node:process";
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
@@ -13,10 +11,9 @@ import type { Address, Host, Listener, ListenOptions } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { type BunSocket, BunTransport } from "./bun_socket.ts";
 import { env } from "./environment.ts";
-import { latin1 } from "./latin1.ts";
+import { latin1With } from "./latin1.ts";
 import { refuseOnBun } from "./refusals.ts";
 import { writeStderr } from "./stderr.ts";
-import { claimPath, releasePath, setMode } from "./unix_path.ts";
 
 /** What Bun tells of the sockets of a listener. */
 interface BunHandlers {
@@ -45,11 +42,12 @@ interface BunGlobal {
 }
 
 declare const Bun: BunGlobal;
+const { Buffer, process } = globalThis;
 
 /** The host Bun. */
 export const host: Host = {
   runtime: "bun",
-  latin1,
+  latin1: latin1With(Buffer),
   turn: (callback) => void setImmediate(callback),
   stderr: writeStderr,
   env,
@@ -60,7 +58,8 @@ export const host: Host = {
   listen: async (options, accept): Promise<Listener> => {
     const path = options.fd === undefined ? options.path : undefined;
     refuseOnBun(options);
-    if (path !== undefined) await claimPath(path);
+    const unix = path === undefined ? undefined : await import("./unix_path.ts"); // loads what TCP does not need
+    if (path !== undefined) await unix?.claimPath(path);
     const listener = await listen(options, {
       binaryType: "uint8array",
       open: (socket) => void (socket.data = new BunTransport(socket, accept, host.turn)),
@@ -70,12 +69,12 @@ export const host: Host = {
       close: (socket, error) => socket.data.close(error),
       error: (socket, error) => socket.data.close(error),
     });
-    if (path !== undefined) setMode(path, options.mode);
+    if (path !== undefined) unix?.setMode(path, options.mode);
     return {
       address: addressOf(listener, options),
       close: () => {
         listener.stop(false);
-        if (path !== undefined) releasePath(path);
+        if (path !== undefined) unix?.releasePath(path);
         return Promise.resolve();
       },
     };
@@ -95,9 +94,14 @@ async function listen(options: ListenOptions, socket: BunHandlers): Promise<BunL
     return Bun.listen({ ...where, allowHalfOpen: true, socket });
   } catch (error) {
     const { code } = error as { code?: string };
-    // Bun gives no code when the name cannot be resolved.
-    throw listenError(options, code || await lookup(hostname).then(() => "", () => "ENOTFOUND"), error);
+    throw listenError(options, code || await unresolved(hostname), error);
   }
+}
+
+/** The code for a name that cannot be resolved, for which Bun gives none. */
+async function unresolved(hostname: string): Promise<string> {
+  const { lookup } = await import("node:dns/promises");
+  return lookup(hostname).then(() => "", () => "ENOTFOUND");
 }
 
 /**

@@ -1,13 +1,17 @@
 /**
  * A CGI script on Node.js and Bun.
  *
+ * To import `node:process` makes Node open standard input, so that reading it no longer blocks: a read that waits in a
+ * thread would keep the process from ending.
+ *
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { read, readFileSync, write, writeSync } from "node:fs";
 import process from "node:process";
 import { AT_ONCE, type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
-import { latin1 } from "./latin1.ts";
+import { latin1With } from "./latin1.ts";
 
 const [STDIN, STDOUT, STDERR] = [0, 1, 2] as const;
 const RETRY = 2; // ms, where a stream that does not block has nothing to give or no room
@@ -40,7 +44,7 @@ async function writeOutput(bytes: Uint8Array): Promise<number> {
 
 /** The process. */
 export const script: ScriptProcess = {
-  latin1,
+  latin1: latin1With(Buffer),
   turn: (callback) => void setImmediate(callback),
   environmentBytes: () => {
     try {

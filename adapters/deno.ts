@@ -1,17 +1,20 @@
 /**
  * The host Deno: `Deno.listen`.
  *
+ * Of `node:` modules it takes what is faster, and Deno needs several milliseconds to load those. So they are loaded once
+ * the port is open: a client then waits in the system's queue for as long, and `serve` does not.
+ *
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { listenError } from "../core/errors.ts";
+import { readLatin1 } from "../core/grammar.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
 import type { Connection, Host, Listener, ListenOptions, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { env } from "./environment.ts";
-import { latin1 } from "./latin1.ts";
+import { latin1With } from "./latin1.ts";
 import { type PromisedSocket, PromisedTransport, type SocketEnd } from "./promised_socket.ts";
 import { refuseOnDeno } from "./refusals.ts";
 
@@ -39,11 +42,34 @@ const ACCEPT_RETRY = 100; // ms to wait when there are no descriptors left
 /** Names of what accept throws for a client that is gone. */
 const DEPARTURES: ReadonlySet<string> = new Set(["NotConnected", "ConnectionReset", "ConnectionAborted"]);
 
+let loading: Promise<void> | undefined;
+
+/** Loads a faster decoder, and `setImmediate`. */
+function load(): Promise<void> {
+  return loading ??= laterTurn().then(async () => {
+    const [{ setImmediate }, { Buffer }] = await Promise.all([import("node:timers"), import("node:buffer")]);
+    host.latin1 = latin1With(Buffer);
+    host.turn = (callback) => void setImmediate(callback);
+  });
+}
+
+/** A turn in which `serve` has settled: Deno loads within the call of `import`, and for the first timer too. */
+function laterTurn(): Promise<void> {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
 /** The host Deno. */
 export const host: Host = {
   runtime: "deno",
-  latin1,
-  turn: (callback) => void setImmediate(callback),
+  latin1: readLatin1,
+  turn: (callback) => void load().then(() => host.turn(callback)),
   stderr: (text) => {
     let bytes = new TextEncoder().encode(text);
     while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));
@@ -91,6 +117,7 @@ async function acceptLoop(
   accept: (transport: Transport) => Connection,
   state: { readonly closed: boolean },
 ): Promise<void> {
+  await load();
   while (!state.closed) {
     try {
       open(await listener.accept(), accept);

@@ -4,11 +4,10 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
+import type { Host } from "../core/seams.ts";
 
-const slice = (Buffer.prototype as unknown as { latin1Slice(start: number, end: number): string }).latin1Slice;
-
-/** Decodes `bytes[start, end)` one code unit a byte. */
-export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return slice.call(bytes, start, end);
+/** What decodes `bytes[start, end)` one code unit a byte, of `Buffer`. It is not imported here: on Deno that takes time. */
+export function latin1With({ prototype }: { readonly prototype: object }): Host["latin1"] {
+  const { latin1Slice } = prototype as { latin1Slice(start: number, end: number): string };
+  return (bytes, start, end) => latin1Slice.call(bytes, start, end);
 }

@@ -4,24 +4,25 @@
  * `node:net` streams handle short writes themselves. With `allowHalfOpen` a FIN from the client only ends reading; the
  * socket closes by itself once both sides have ended.
  *
+ * `process` and `Buffer` are taken from the globals: to import their modules makes Node evaluate all that they have,
+ * standard input among it, which takes milliseconds.
+ *
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
-import process from "node:process";
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/options.ts";
 import type { Connection, Host, Listener, ListenOptions, Peer, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { env } from "./environment.ts";
-import { latin1 } from "./latin1.ts";
+import { latin1With } from "./latin1.ts";
 import { BatchedOutput, type Memory } from "./output.ts";
 import { peerOf } from "./peer.ts";
-import { refuseOnBun } from "./refusals.ts";
 import { writeStderr } from "./stderr.ts";
-import { claimPath, releasePath, setMode } from "./unix_path.ts";
+
+const { Buffer, process } = globalThis;
 
 class NodeTransport extends BatchedOutput implements Transport {
   readonly peer: Peer;
@@ -109,7 +110,7 @@ class NodeTransport extends BatchedOutput implements Transport {
 /** The host `node:net`. */
 export const host: Host = {
   runtime: "node",
-  latin1,
+  latin1: latin1With(Buffer),
   turn: (callback) => void setImmediate(callback),
   stderr: writeStderr,
   env,
@@ -119,8 +120,9 @@ export const host: Host = {
   },
   listen: async (options, accept) => {
     const { hostname, port, path, fd, backlog, reusePort } = options;
-    if (process.versions.bun !== undefined) refuseOnBun(options);
-    if (path !== undefined && fd === undefined) await claimPath(path);
+    if (process.versions.bun !== undefined) (await import("./refusals.ts")).refuseOnBun(options);
+    const unix = path === undefined || fd !== undefined ? undefined : await import("./unix_path.ts");
+    await unix?.claimPath(path as string);
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       new NodeTransport(socket, accept);
     });
@@ -135,21 +137,20 @@ export const host: Host = {
         resolve();
       });
     });
-    return listener(server, options);
+    unix?.setMode(path as string, options.mode);
+    return listener(server, options, () => unix?.releasePath(path as string));
   },
 };
 
-function listener(server: NetServer, options: ListenOptions): Listener {
+function listener(server: NetServer, options: ListenOptions, release: () => void): Listener {
   const bound = server.address(); // of a Unix socket: its path
-  const own = options.fd === undefined && typeof bound === "string" ? bound : undefined;
-  if (own !== undefined) setMode(own, options.mode);
   return {
     address: bound === null || typeof bound === "string"
       ? { hostname: "", port: 0, path: bound ?? "" }
       : { hostname: options.fd === undefined ? options.hostname : bound.address, port: bound.port },
     close: () => {
       server.close(); // frees the port at once; its callback would wait for the connections
-      if (own !== undefined) releasePath(own);
+      release();
       return Promise.resolve();
     },
   };

@@ -1,7 +1,8 @@
 /**
  * Composition: a host, a wire and an application become a server. The only place where they meet.
  *
- * The server keeps the set of its connections, gives them the tick, and ends them at shutdown. It has one timer.
+ * The server keeps the set of its connections, gives them the tick, and ends them at shutdown. It has one timer, from
+ * its first connection on.
  *
  * @module
  */
@@ -93,7 +94,7 @@ export class RunningServer implements Server {
   #stopping = false;
   #stopped = false; // the port is free
   #clock = 0; // ms, of the ticks
-  #ticked = performance.now();
+  #ticked = 0;
   #cutAt = Infinity;
   #finish: () => void = () => {};
 
@@ -138,7 +139,6 @@ export class RunningServer implements Server {
     this.#wire = await loadWire(all.protocol);
     this.#listener = await this.#host.listen(all, (transport) => this.#accept(transport));
     this.#config = this.#wireConfig(this.#listener.address);
-    this.#timer = setInterval(() => this.#tick(), TICK);
     const stop = (): void => void this.shutdown({ timeout: this.#stopping ? 0 : all.gracefulTimeout });
     if (all.handleSignals) this.#ignoreSignals = this.#host.onSignal(stop);
     if (all.signal?.aborted === true) stop();
@@ -188,7 +188,7 @@ export class RunningServer implements Server {
   }
 
   #accept(transport: Transport): Connection {
-    this.#accepted++;
+    if (this.#accepted++ === 0) this.#startClock();
     const connection = (this.#wire as Wire)(transport, this.#config as Http1Config);
     this.#connections.set(connection, transport);
     if (!allowsPeer(this.#settings, transport.peer)) {
@@ -255,6 +255,11 @@ export class RunningServer implements Server {
     this.#forget(old);
     if (this.#stopping) guarded.shutdown();
     return guarded;
+  }
+
+  #startClock(): void {
+    this.#ticked = performance.now();
+    this.#timer = setInterval(() => this.#tick(), TICK);
   }
 
   #tick(): void {

@@ -13,14 +13,7 @@ import type { WireConnection } from "./wire.ts";
 export type Wire = (transport: Transport, config: Http1Config) => WireConnection;
 
 const WIRES: Readonly<Record<Protocol, () => Promise<Wire>>> = {
-  http: async () => {
-    const [{ Http1Connection }, { HeadModels }] = await Promise.all([
-      import("./http1/connection.ts"),
-      import("./http1/head_models.ts"),
-    ]);
-    const models = new HeadModels();
-    return (transport, config) => new Http1Connection(transport, config, models);
-  },
+  http: async () => (await import("./http1/connection.ts")).http1Connections(),
   fastcgi: async () => (await import("./fastcgi/connection.ts")).fastcgiConnection,
   scgi: async () => (await import("./scgi/connection.ts")).scgiConnection,
   uwsgi: async () => (await import("./uwsgi/connection.ts")).uwsgiConnection,

@@ -9,6 +9,7 @@ import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "n
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { bundle } from "./bundle.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const dist = process.argv[2] ?? join(root, "dist");
@@ -38,6 +39,11 @@ built["bin"] = Object.fromEntries(
   Object.entries(source.bin as Record<string, string>).map(([name, path]) => [name, path.replace(/\.ts$/, ".js")]),
 );
 writeFileSync(join(dist, "package.json"), `${JSON.stringify(built, null, 2)}\n`);
+
+const modules = [...new Set<string>(Object.values({ ...source.exports, ...source.bin }))].filter((path) =>
+  path.endsWith(".ts")
+);
+await bundle(dist, modules.map((path) => path.replace(/^\.\/(.*)\.ts$/, "$1.js")));
 
 for (const name of DOCUMENTS) {
   if (existsSync(join(root, name))) copyFileSync(join(root, name), join(dist, name));

@@ -2,7 +2,7 @@
  * The CGI scripts that are compared, as data: how tsgi is packaged, and the first line of the script.
  *
  * Of the time of a request nearly all is start-up: the runtime's own, then loading and compiling. So the same
- * application is served from the TypeScript sources, from the built package, which is a hundred small modules, and from
+ * application is served from the TypeScript sources, from the built package, which is a few files of modules, and from
  * one file that `bun build` makes of application and package; with a cache of compiled code and without one.
  * A read-only cache has been filled before, and the web server's user cannot write it. `nothing` is a script that
  * writes the response by hand: what the runtime itself takes. On Deno it makes a difference whose API it uses.

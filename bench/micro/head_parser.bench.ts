@@ -7,7 +7,8 @@
  */
 
 import { expect, test } from "vitest";
-import { latin1 } from "../../adapters/latin1.ts";
+import { Buffer } from "node:buffer";
+import { latin1With } from "../../adapters/latin1.ts";
 import { HeadModels } from "../../core/http1/head_models.ts";
 import { HeadParser } from "../../core/http1/head_parser.ts";
 import { settings } from "../../core/options.ts";
@@ -17,7 +18,7 @@ const limits = settings({}, { port: undefined, errorLog: () => {} });
 
 /** Parses the next of the requests each time it is called. */
 function parsing(requests: readonly Uint8Array[], models?: HeadModels): () => void {
-  const parser = new HeadParser(limits, latin1, models);
+  const parser = new HeadParser(limits, latin1With(Buffer), models);
   let next = 0;
   return () => {
     const bytes = requests[next]!;

@@ -40,7 +40,7 @@ import { HijackedTransport } from "../hijacked.ts";
 import type { Http1Config } from "./config.ts";
 import { type BodyDecoder, ChunkedDecoder, LengthDecoder } from "./body.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
-import type { HeadModels } from "./head_models.ts";
+import { HeadModels } from "./head_models.ts";
 import { HeadParser } from "./head_parser.ts";
 import { Refusal, REQUEST_TIMEOUT } from "../refusal.ts";
 import { RequestHead } from "./request_head.ts";
@@ -412,4 +412,10 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#phase = LINGER;
     this.#transport.reset();
   }
+}
+
+/** Makes the connections of one server: they share the models of request heads. */
+export function http1Connections(): (transport: Transport, config: Http1Config) => WireConnection {
+  const models = new HeadModels();
+  return (transport, config) => new Http1Connection(transport, config, models);
 }

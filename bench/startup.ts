@@ -1,0 +1,239 @@
+/**
+ * Start-up: a program with tsgi until it listens, against one that imports an empty module set of the same count.
+ *
+ *     npm run bench:startup -- --runtime node --rounds 15
+ *
+ * The package is built as for npm. A run tells which modules our program loads; of them an empty set is made that
+ * imports in the same way. Then both programs run in turn (A B A B), each a process from start to end.
+ *
+ * @module
+ */
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { loadedModules } from "../tests/loaded_modules.ts";
+import { projectPath, type Runtime } from "../tests/server_process.ts";
+import { installShared } from "./cgi/install.ts";
+import { commandLine, count, members } from "./command_line.ts";
+import { machine } from "./machine.ts";
+import { endedChildren } from "./proc.ts";
+import { bare, type Comparison, comparisons, ours, serving, steps } from "./startup/programs.ts";
+import { FOLLOW, writeEmptySet } from "./startup/sets.ts";
+import { median, ratios, short, spread } from "./statistics.ts";
+
+const LIMIT = 1.3; // ours over the empty set, of the built package
+const FILL = 2; // runs that fill caches and are not counted
+const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
+const MODULES = ["package", "sources"] as const;
+const given = commandLine(
+  "npm run bench:startup -- [--runtime node,deno,bun] [--modules package,sources] [--rounds 20] [--out bench/results]",
+  { runtime: RUNTIMES.join(","), modules: MODULES.join(","), rounds: "20", out: projectPath("bench/results") },
+);
+const rounds = count("rounds", given.rounds);
+const runtimes = members("runtime", given.runtime, RUNTIMES);
+const modules = members("modules", given.modules, MODULES);
+const taking = comparisons.filter((one) => runtimes.includes(one.runtime) && modules.includes(one.modules));
+
+/** A process from its start to its end. */
+interface Run {
+  /** ms of the clock. */
+  readonly wall: number;
+  /** ms of all cores, in steps of the kernel's tick: only a mean of many says something. */
+  readonly cpu: number;
+}
+
+/** All of a comparison. */
+interface Result extends Comparison {
+  readonly loaded: readonly string[];
+  readonly ours: readonly Run[];
+  readonly empty: readonly Run[];
+  /** ms within our process: until the program runs, importing, from `serve` to listening. */
+  readonly steps: readonly (readonly number[])[];
+  /** ms from the start of our process to the first octet of its first response. */
+  readonly answered: readonly number[];
+}
+
+const root = mkdtempSync(join(tmpdir(), "tsgi-startup-"));
+const app = join(root, "app");
+const log = join(root, "errors.log");
+
+function command({ runtime, cache }: Comparison, path: string): { binary: string; args: string[] } {
+  const flags: Readonly<Record<Runtime, readonly string[]>> = {
+    node: [],
+    deno: ["run", "-A", "--no-lock", "--no-check", ...(cache === "none" ? ["--no-code-cache"] : [])],
+    bun: ["--no-env-file"],
+  };
+  return { binary: join(root, "bin", runtime), args: [...flags[runtime], path] };
+}
+
+function environment({ runtime, cache }: Comparison): NodeJS.ProcessEnv {
+  const { NODE_COMPILE_CACHE: _, ...env } = process.env;
+  const kept = join(root, `cache-${runtime}`);
+  return { ...env, DENO_DIR: kept, ...(cache === "kept" ? { NODE_COMPILE_CACHE: kept } : {}) };
+}
+
+/** One run of a program that ends by itself; what it has printed. A run that fails ends the benchmark. */
+function run(comparison: Comparison, path: string): Run & { readonly output: string } {
+  const { binary, args } = command(comparison, path);
+  const errors = openSync(log, "w");
+  const env = environment(comparison);
+  const before = endedChildren();
+  const begun = performance.now();
+  const { status, signal, stdout } = spawnSync(binary, args, { cwd: app, env, stdio: ["ignore", "pipe", errors] });
+  const wall = performance.now() - begun;
+  const cpu = (endedChildren() - before) / 1000;
+  closeSync(errors);
+  if (status !== 0) {
+    throw new Error(`${path} on ${comparison.runtime}: ${signal ?? status}\n${readFileSync(log, "utf8")}`);
+  }
+  return { wall, cpu, output: stdout.toString() };
+}
+
+/** Starts a server, and sends it a request as soon as it says where it listens. */
+function answered(comparison: Comparison, path: string): Promise<number> {
+  const { binary, args } = command(comparison, path);
+  const begun = performance.now();
+  const child: ChildProcess = spawn(binary, args, {
+    cwd: app,
+    env: environment(comparison),
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  return new Promise<number>((resolve, reject) => {
+    let text = "";
+    let asked = false;
+    child.once("exit", (code, signal) => reject(new Error(`${path} ended: ${code ?? signal}\n${text}`)));
+    child.stderr!.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+      const port = /^Listening on http:\/\/127\.0\.0\.1:(\d+)\//m.exec(text)?.[1];
+      if (port === undefined || asked) return;
+      asked = true;
+      const socket = connect(Number(port), "127.0.0.1", () => socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+      socket.once("error", reject);
+      socket.once("data", (bytes) => {
+        const took = performance.now() - begun;
+        socket.destroy();
+        if (bytes.toString("latin1").startsWith("HTTP/1.1 200 ")) resolve(took);
+        else reject(new Error(`${path}: ${bytes.toString("latin1")}`));
+      });
+    });
+  }).finally(async () => {
+    child.removeAllListeners("exit");
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGTERM"); // so that it writes its cache, as the others do
+    await ended;
+  });
+}
+
+/** Writes the programs of a comparison and its empty set; their paths, and which modules ours loads. */
+async function prepare(comparison: Comparison) {
+  const { runtime } = comparison;
+  const fromPackage = comparison.modules === "package";
+  const ending = fromPackage ? "mjs" : "ts";
+  const own = join(app, fromPackage ? "node_modules/tsgi" : "sources");
+  const other = join(root, `empty-${runtime}-${ending}`);
+  const write = (folder: string, name: string, text: string): string => {
+    const path = join(folder, `${name}-${runtime}.${ending}`);
+    writeFileSync(path, text);
+    return path;
+  };
+  const specifier = fromPackage ? "tsgi" : "./sources/mod.ts";
+  const path = write(app, "ours", ours(runtime, specifier));
+  const loaded = await loadedModules(runtime, own, { path });
+  await writeEmptySet(own, join(other, fromPackage ? "node_modules/tsgi" : "sources"), loaded);
+  writeFileSync(join(other, "package.json"), `{ "type": "module" }\n`);
+  return {
+    loaded,
+    ours: path,
+    empty: write(other, "empty", bare(runtime, specifier, FOLLOW)),
+    steps: write(app, "steps", steps(runtime, specifier)),
+    serving: write(app, "serving", serving(specifier)),
+  };
+}
+
+async function compare(comparison: Comparison): Promise<Result> {
+  const programs = await prepare(comparison);
+  const own = await loadedModules(comparison.runtime, root, { path: programs.empty });
+  const empty = own.filter((path) => /\/(?:node_modules\/tsgi|sources)\//.test(path)).length;
+  if (empty !== programs.loaded.length) {
+    throw new Error(`The empty set loads ${empty} modules, tsgi ${programs.loaded.length}: ${own.join(", ")}`);
+  }
+  const result = { ...comparison, loaded: programs.loaded, ours: [] as Run[], empty: [] as Run[] };
+  for (let i = -FILL; i < rounds; i++) {
+    for (const side of ["ours", "empty"] as const) {
+      const { wall, cpu } = run(comparison, programs[side]);
+      if (i >= 0) result[side].push({ wall, cpu });
+    }
+  }
+  const inside: number[][] = [];
+  const responses: number[] = [];
+  run(comparison, programs.steps); // fills caches
+  await answered(comparison, programs.serving);
+  for (let i = 0; i < Math.ceil(rounds / 3); i++) {
+    inside.push(JSON.parse(run(comparison, programs.steps).output));
+    responses.push(await answered(comparison, programs.serving));
+  }
+  return { ...result, steps: inside, answered: responses };
+}
+
+const wall = (runs: readonly Run[]): number[] => runs.map((run) => run.wall);
+const meanCpu = (runs: readonly Run[]): number => runs.reduce((sum, { cpu }) => sum + cpu, 0) / runs.length;
+
+function row(result: Result): string {
+  const over = ratios(wall(result.ours), wall(result.empty));
+  const ms = (runs: readonly Run[]): string => {
+    const { median, min, max } = spread(wall(runs));
+    return `${short(median)} (${short(min)}-${short(max)})`;
+  };
+  const cells = [
+    `${result.runtime}, ${result.modules}${result.cache === "kept" ? ", cache" : ""}`,
+    String(result.loaded.length),
+    ms(result.ours),
+    ms(result.empty),
+    `${short(over.median)} (${short(over.min)}-${short(over.max)})`,
+    `${short(meanCpu(result.ours))} / ${short(meanCpu(result.empty))}`,
+    [0, 1, 2].map((i) => short(median(result.steps.map((one) => one[i]!)))).join(" + "),
+    short(median(result.answered)),
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+const results: Result[] = [];
+try {
+  installShared(root, runtimes);
+  for (const comparison of taking) {
+    const result = await compare(comparison);
+    results.push(result);
+    console.error(row(result));
+  }
+} finally {
+  rmSync(root, { recursive: true, force: true });
+}
+
+mkdirSync(given.out, { recursive: true });
+const file = join(given.out, "startup.json");
+// One runtime at a time may be measured: what was of the others stays.
+const all: Record<string, unknown> = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
+const when = new Date().toISOString().slice(0, 10);
+for (const runtime of runtimes) {
+  all[runtime] = { when, machine: machine({}), rounds, results: results.filter((one) => one.runtime === runtime) };
+}
+writeFileSync(file, `${JSON.stringify(all, null, 1)}\n`);
+console.log(
+  [
+    "| program | modules | tsgi, ms | empty set, ms | ratio | CPU ms | within: start + import + serve | first response |",
+    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ...results.map(row),
+  ].join("\n"),
+);
+const slow = results.filter((result) =>
+  result.modules === "package" && ratios(wall(result.ours), wall(result.empty)).median > LIMIT
+);
+for (const { runtime, cache } of slow) {
+  console.log(`Above ${LIMIT}: ${runtime}, package${cache === "kept" ? ", cache" : ""}`);
+}

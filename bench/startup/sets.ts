@@ -1,0 +1,65 @@
+/**
+ * The empty module set: a package with the same modules as ours, as far as a program loads them, which import each
+ * other in the same way and have nothing in them.
+ *
+ * Each module keeps its imports, names included, and exports the same names, all of them undefined. What was loaded by
+ * a dynamic import is loaded by one.
+ *
+ * @module
+ */
+
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const STATEMENT = /^(?:import|export)\s[^;"]*?\bfrom\s*"([^"]+)";?|^import\s*"([^"]+)";?/gm;
+const DYNAMIC = /\bimport\("(\.[^"]+)"\)/g;
+/** Where the modules of an empty set note what they import dynamically, for `FOLLOW`. */
+const LATER = "globalThis.later ??= []";
+
+/** For a program that imports an empty set: loads what its modules import dynamically, in order. */
+export const FOLLOW: string = `for (const load of ${LATER}) await load();\n`;
+
+/** Writes the empty counterparts of `modules`, paths from `from`, to the same paths below `to`. */
+export async function writeEmptySet(from: string, to: string, modules: readonly string[]): Promise<void> {
+  for (const path of modules) {
+    const target = join(to, path);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, await emptied(from, path, new Set(modules)));
+  }
+  const manifest = join(from, "package.json");
+  if (modules.includes("mod.js")) copyFileSync(manifest, join(to, "package.json"));
+}
+
+async function emptied(from: string, path: string, loaded: ReadonlySet<string>): Promise<string> {
+  const source = readFileSync(join(from, path), "utf8");
+  const code = withoutComments(path.endsWith(".ts") ? stripTypeScriptTypes(source) : source);
+  const lines: string[] = [];
+  const passedOn = new Set<string>();
+  for (const [statement, specifier, bare] of code.matchAll(STATEMENT)) {
+    if (!(specifier ?? bare)!.startsWith(".")) continue;
+    lines.push(statement.replace(/\s+/g, " "));
+    // In TypeScript an import of names that nobody uses is taken for one of types, and not made.
+    if (path.endsWith(".ts")) lines.push(`import "${specifier ?? bare}";`);
+    if (statement.startsWith("export")) { for (const name of exportedNames(statement)) passedOn.add(name); }
+  }
+  for (const [load, specifier] of code.matchAll(DYNAMIC)) {
+    if (loaded.has(join(dirname(path), specifier!))) lines.push(`(${LATER}).push(() => ${load});`);
+  }
+  const names = Object.keys(await import(pathToFileURL(join(from, path)).href)).filter((name) => !passedOn.has(name));
+  const exported = names.map((name) => `nothing as ${name}`).join(", ");
+  return [...lines, "const nothing = undefined;", `export { ${exported} };`, ""].join("\n");
+}
+
+/** The names that `export { a, b as c } from` exports. */
+function exportedNames(statement: string): string[] {
+  const list = /\{([^}]*)\}/.exec(statement)?.[1];
+  if (list === undefined) throw new Error(`Not understood: ${statement}`);
+  return list.split(",").map((one) => one.trim().split(/\s+as\s+/).at(-1)!).filter((name) => name !== "");
+}
+
+/** Block comments are where examples are, with imports of their own. */
+function withoutComments(code: string): string {
+  return code.replace(/^\s*\/\*\*[\s\S]*?\*\//gm, "").replace(/^\s*\/\/.*$/gm, "");
+}
