@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
+import { denoCommand } from "../../cli/child.ts";
 import { descriptorsFromLsof } from "../../cli/listen.ts";
 import { alive } from "../../cli/launcher.ts";
 import { scgiRequest } from "../scgi/request.ts";
@@ -175,4 +176,21 @@ it("descriptors from lsof, where there is no /proc", () => {
   expect(descriptorsFromLsof(output)).toEqual([9, 12]);
   const unix = "p123\nf3\ntunix\nn->0x1\nf7\ntunix\nn/run/a.sock.123\nfcwd\nn/\n";
   expect(descriptorsFromLsof(unix, ".123")).toEqual([7]);
+});
+
+describe("on Deno a process starts others as it was started", () => {
+  const main = "file:///srv/tsgi/cli/main.ts";
+  it.each<[string, string, string[]]>([
+    ["deno run -A cli/main.ts", main, ["run", "-A", "/srv/tsgi/cli/main.ts"]],
+    ["deno run --allow-net --config x.json /srv/tsgi/cli/main.ts", main, [
+      "run",
+      "--allow-net",
+      "--config",
+      "x.json",
+      "/srv/tsgi/cli/main.ts",
+    ]],
+    ["deno run -A tsgi/cli", "https://jsr.io/@tsgi/tsgi/1.0.0/cli/main.ts", ["run", "-A", "tsgi/cli"]],
+    ["deno run -R npm:tsgi", "file:///cache/npm/tsgi/cli/main.js", ["run", "-R", "npm:tsgi"]],
+    ["/usr/bin/tsgi", main, ["run", "-A", "/srv/tsgi/cli/main.ts"]],
+  ])("%s", (line, url, expected) => expect(denoCommand(line.split(" "), url, "/srv/tsgi")).toEqual(expected));
 });
