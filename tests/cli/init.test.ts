@@ -93,7 +93,7 @@ function edit(path: string, from: string, to: string): void {
   writeFileSync(path, text.replace(from, to));
 }
 
-describe.each(runtimes)("%s", (runtime) => {
+describe.concurrent.each(runtimes)("%s", (runtime) => {
   const { test, start, dev, command: words, manifest: file } = PROJECTS[runtime];
   const env = { PATH, TSGI_BIND: "127.0.0.1:0" };
 
