@@ -11,8 +11,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Exit, until } from "../lifecycle/cell.ts";
-import { projectPath, runCommand, type Runtime } from "../server_process.ts";
+import { until } from "../lifecycle/cell.ts";
+import { type Exit, projectPath, runCommand, type Runtime } from "../server_process.ts";
 
 export { until } from "../lifecycle/cell.ts";
 export { projectPath, type Runtime } from "../server_process.ts";
