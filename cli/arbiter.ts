@@ -110,7 +110,7 @@ class Arbiter {
     log.info(`Listening at: ${where.join(", ")} (${process.pid})`);
     log.info(`Using runtime: ${runtimeName()}`);
     this.#prepareLogs();
-    if (this.#settings.reload) this.#watch();
+    if (this.#settings.reload) await this.#watch();
     if (!this.#stopping) this.#pool.want(workerCount(this.#settings));
     return await finished;
   }
@@ -251,12 +251,20 @@ class Arbiter {
     });
   }
 
-  #watch(): void {
-    const { wsgiApp, reloadExtraFile } = this.#settings;
-    this.#unwatch = watchCode(wsgiApp ?? "", reloadExtraFile, (file) => {
-      this.#log.info(`Worker reloading: ${file} modified`);
-      void this.reload();
+  async #watch(): Promise<void> {
+    const { wsgiApp, reloadExtraFile, reloadEngine } = this.#settings;
+    const unwatch = await watchCode({
+      spec: wsgiApp ?? "",
+      extra: reloadExtraFile,
+      engine: reloadEngine,
+      changed: ([first, ...more]) => {
+        this.#log.info(`Worker reloading: ${first} modified${more.length === 0 ? "" : `, and ${more.length} more`}`);
+        void this.reload();
+      },
+      failed: (message) => this.#log.warning(message),
     });
+    if (this.#stopping) unwatch();
+    else this.#unwatch = unwatch;
   }
 
   /** Log files belong to the workers' user, who has to open them too. */

@@ -64,12 +64,17 @@ export interface ArbiterMessage {
   readonly workers: readonly number[];
 }
 
-/** What this process is; undefined for one that a user has started. */
+let startDirectory = "";
+
+/** What this process is; undefined for one that a user has started. To be called before the directory is changed. */
 export function takeRole(): Role | undefined {
+  startDirectory = process.cwd();
   const text = process.env[ROLE];
   if (text === undefined) return undefined;
   delete process.env[ROLE];
-  return JSON.parse(text) as Role;
+  const { cwd, ...role } = JSON.parse(text) as Role & { cwd: string };
+  if (cwd !== startDirectory) process.chdir(cwd);
+  return role;
 }
 
 /** How a child is started. */
@@ -89,9 +94,13 @@ export interface ChildOptions {
 /** Starts a process of the program at `main`. */
 export function spawnSelf(main: string, { role, sockets, env = {}, uid, gid }: ChildOptions): ChildProcess {
   const stdio: StdioOptions = ["ignore", "inherit", "inherit", ...sockets, "ipc"];
-  return spawn(process.execPath, [...runtimeFlags(main), scriptOf(main)], {
+  const words = ownCommand(main);
+  // Where Deno looks for its configuration. From there the child goes to where this process is.
+  const started = words.at(-1) === scriptOf(main) ? {} : { cwd: startDirectory };
+  return spawn(process.execPath, words, {
     stdio,
-    env: { ...process.env, ...env, [ROLE]: JSON.stringify(role) },
+    ...started,
+    env: { ...process.env, ...env, [ROLE]: JSON.stringify({ ...role, cwd: process.cwd() }) },
     ...(uid === undefined ? {} : { uid }),
     ...(gid === undefined ? {} : { gid }),
   });
@@ -112,25 +121,39 @@ export function runtimeName(): string {
   return deno !== undefined ? `deno ${deno}` : bun !== undefined ? `bun ${bun}` : `node ${node}`;
 }
 
+/** The words with which this program is started again. */
+function ownCommand(main: string): string[] {
+  if (process.versions.deno === undefined) return [...process.execArgv, scriptOf(main)];
+  return denoCommand(denoWords(process.argv.slice(2)), main, startDirectory);
+}
+
 function scriptOf(main: string): string {
   return main.startsWith("file:") ? fileURLToPath(main) : main;
 }
 
-/** The flags that the runtime was given: Node and Bun tell them, Deno's are in front of the script. */
-function runtimeFlags(main: string): string[] {
-  if (process.versions.deno === undefined) return [...process.execArgv];
-  const words = commandLine();
-  const at = words.findIndex((word) => word === main || resolve(word) === scriptOf(main));
-  return at > 1 && words[1] === "run" ? words.slice(1, at) : ["run", "-A"];
+/**
+ * The words behind `deno` that start a program again: with the flags it was given, which Deno does not tell, and by the
+ * name it was given where that is no path. For such a name, `tsgi/cli` or `jsr:@tsgi/tsgi/cli`, Deno takes the
+ * configuration of the working directory, and with it the import map; for the URL behind it, it would take none.
+ *
+ * @param words The command line without the arguments of the program.
+ * @param directory Where the program was started.
+ */
+export function denoCommand(words: readonly string[], main: string, directory: string): string[] {
+  const name = words.at(-1) as string;
+  if (words[1] !== "run" || words.length < 3) return ["run", "-A", scriptOf(main)];
+  const isPath = name === main || resolve(directory, name) === scriptOf(main);
+  return [...words.slice(1, -1), isPath ? scriptOf(main) : name];
 }
 
-function commandLine(): string[] {
+function denoWords(args: readonly string[]): string[] {
   try {
-    return readFileSync("/proc/self/cmdline", "utf8").split("\0");
+    return readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(0, -1 - args.length);
   } catch {
     // No Linux. What `ps` shows does not tell a space inside a word, but flags have none.
-    const { stdout } = spawnSync("ps", ["-o", "args=", "-p", String(process.pid)], { encoding: "utf8" });
-    return (stdout ?? "").trim().split(/ +/);
+    const { stdout } = spawnSync("ps", ["-ww", "-o", "args=", "-p", String(process.pid)], { encoding: "utf8" });
+    const text = (stdout ?? "").trim();
+    return text.slice(0, text.length - args.join(" ").length).trim().split(/ +/);
   }
 }
 

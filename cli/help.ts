@@ -30,7 +30,13 @@ function defaultText(key: Key): string {
 
 /** The text of `--help`. */
 export function helpText(): string {
-  const lines = [`Usage: ${USAGE}`, "", "Serves a WSGI application on this runtime with worker processes."];
+  const lines = [
+    `Usage: ${USAGE}`,
+    "       tsgi init [--runtime node|deno|bun] [FOLDER]",
+    "",
+    "Serves a WSGI application on this runtime with worker processes; init makes a project to begin with.",
+    "An application that is named init is ./init.",
+  ];
   const options: [string, string][] = [["-h, --help", "Shows this."], ["-v, --version", "Shows the version."]];
   lines.push("", "Options:", ...options.flatMap(([left, right]) => columns(left, right)));
   for (const [title, settings] of topics) {

@@ -119,21 +119,29 @@ function boundTo(server: Server, bind: Bind, options: ListenOptions): Bind {
 function descriptorOf(server: Server, taken: readonly OpenSocket[], bind: Bind): number {
   const told = (server as unknown as { _handle?: { fd?: unknown } })._handle?.fd;
   if (typeof told === "number" && told > 2) return told;
-  const fd = listeningDescriptors().find((one) => !taken.some((socket) => socket.fd === one));
+  const { found, problem } = listeningDescriptors();
+  const fd = found.find((one) => !taken.some((socket) => socket.fd === one));
   if (fd !== undefined) return fd;
-  throw new ListenError(bindText(bind), "this runtime does not tell its descriptor, nor do /proc and lsof", "ENOTSUP");
+  const reason = `Deno does not tell the descriptor of a socket, and ${problem}`;
+  throw new ListenError(bindText(bind), reason, "ENOTSUP");
 }
 
-/** The descriptors of this process that listen. */
-export function listeningDescriptors(): number[] {
+/** The descriptors of this process that listen, and why one may not be among them. */
+function listeningDescriptors(): { found: number[]; problem: string } {
   try {
-    return descriptorsFromProc();
+    return { found: descriptorsFromProc(), problem: "/proc does not have it" };
   } catch {
     const { pid } = process;
-    const args = ["-nP", "-a", "-p", String(pid), "-F", "ftTn"];
-    const tcp = spawnSync("lsof", [...args, "-iTCP", "-sTCP:LISTEN"], { encoding: "utf8" });
-    const unix = spawnSync("lsof", [...args, "-U"], { encoding: "utf8" });
-    return [...descriptorsFromLsof(tcp.stdout ?? ""), ...descriptorsFromLsof(unix.stdout ?? "", `.${pid}`)];
+    const list = (...args: string[]) =>
+      spawnSync("lsof", ["-nP", "-a", "-p", String(pid), "-F", "ftTn", ...args], { encoding: "utf8", timeout: 10_000 });
+    const tcp = list("-iTCP", "-sTCP:LISTEN");
+    const unix = list("-U");
+    return {
+      found: [...descriptorsFromLsof(tcp.stdout ?? ""), ...descriptorsFromLsof(unix.stdout ?? "", `.${pid}`)],
+      problem: tcp.error === undefined
+        ? `lsof does not list it: ${tcp.stderr.trim() || `exit status ${tcp.status}`}`
+        : `without /proc the command lsof is needed: ${tcp.error.message}`,
+    };
   }
 }
 

@@ -56,9 +56,10 @@ function failed(error: unknown): number {
     complain(loadFailure(error));
     return LOAD_FAILED;
   }
-  const own = ["SettingError", "ConfigFileError", "ListenError", "PidfileError"].includes(String(name));
+  const usage = ["SettingError", "ConfigFileError", "InitError"].includes(String(name));
+  const own = usage || name === "ListenError" || name === "PidfileError";
   complain(own ? String(message) : errorText(error));
-  return name === "SettingError" || name === "ConfigFileError" ? USAGE : 1;
+  return usage ? USAGE : 1;
 }
 
 /** Says what is wrong before the process exits: a stream could lose what is still on its way then. */
@@ -71,6 +72,7 @@ function complain(text: string): void {
 }
 
 async function runCommand(args: readonly string[]): Promise<number> {
+  if (args[0] === "init") return await print((await import("./init/mod.ts")).init(args.slice(1)));
   const commandLine = readCommandLine(args);
   if (commandLine.wants !== undefined) return await tell(commandLine);
   const directory = process.cwd();

@@ -56,14 +56,16 @@ export function parseSpec(spec: string): Spec {
 /** The URL of a module that is a file; null when it is none, but a package or another URL. */
 export function fileOf(module: string, directory: string = process.cwd()): string | null {
   if (module.startsWith("file:")) return module;
-  if (/^[a-z]+:/.test(module)) return null;
-  for (const stem of [module, join(module, "mod"), join(module, "index")]) {
-    for (const extension of EXTENSIONS) {
-      const path = resolve(directory, stem + extension);
-      if (existsSync(path) && statSync(path).isFile()) return pathToFileURL(path).href;
-    }
-  }
-  return null;
+  const path = candidatesOf(module, directory).find((one) => existsSync(one) && statSync(one).isFile());
+  return path === undefined ? null : pathToFileURL(path).href;
+}
+
+/** The paths that a module may have, in the order in which they are looked at; none for a URL. */
+export function candidatesOf(module: string, directory: string = process.cwd()): string[] {
+  if (/^[a-z]+:/.test(module)) return [];
+  return [module, join(module, "mod"), join(module, "index")].flatMap((stem) =>
+    EXTENSIONS.map((extension) => resolve(directory, stem + extension))
+  );
 }
 
 /**

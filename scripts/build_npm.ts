@@ -31,7 +31,7 @@ if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
 const source = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const built: Record<string, unknown> = {};
-for (const field of PUBLIC_FIELDS) built[field] = source[field];
+for (const field of [...PUBLIC_FIELDS, "dependencies"]) built[field] = source[field];
 built["exports"] = Object.fromEntries(
   Object.entries(source.exports as Record<string, string>).map(([key, path]) => [key, target(path)]),
 );

@@ -43,7 +43,7 @@ export async function bundle(folder: string, entries: readonly string[]): Promis
     input: Object.fromEntries(entries.map((path) => [path.replace(/\.js$/, ""), join(folder, path)])),
     cwd: folder,
     platform: "neutral",
-    external: /^node:/,
+    external: /^node:|^chokidar$/,
     preserveEntrySignatures: "allow-extension",
     plugins: [{ name: "maps of the compiler", load: withMap }],
   });

@@ -70,7 +70,7 @@ try {
   writeFileSync(join(folder, "program.mjs"), PROGRAM);
   writeFileSync(join(folder, "consumer.ts"), CONSUMER);
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(CONSUMER_OPTIONS));
-  run("install", folder, "npm", ["install", "--silent", "--offline", "--no-audit", "--no-fund", `./${tarball}`]);
+  run("install", folder, "npm", ["install", "--silent", "--prefer-offline", "--no-audit", "--no-fund", `./${tarball}`]);
 
   run("types", folder, join(bin, "tsc"), ["--project", "tsconfig.json"]);
   run("node", folder, process.execPath, ["program.mjs"]);

@@ -10,6 +10,7 @@ interface Manifest {
   readonly version: string;
   readonly license: string;
   readonly exports: Readonly<Record<string, string>>;
+  readonly bin?: Readonly<Record<string, string>>;
   readonly files?: readonly string[];
   readonly publish?: { readonly include: readonly string[] };
 }
@@ -34,7 +35,8 @@ describe("package.json and deno.json", () => {
     // JSR exports modules only.
     const { "./package.json": self, ...modules } = npm.exports;
     expect(self).toBe("./package.json");
-    expect(modules).toEqual(jsr.exports);
+    // The command has a name on npm, and an address on JSR.
+    expect(jsr.exports).toEqual({ ...modules, "./cli": npm.bin?.["tsgi"] });
   });
 
   test("publish the same files", () => {

@@ -36,62 +36,93 @@ export function runCommand(
   return { binary, args: [...RUN[runtime], ...(runtime === "deno" ? flags : []), projectPath(file)] };
 }
 
+/** How a process ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** How a server is started. */
+export interface StartOptions {
+  /** Permissions, for Deno. */
+  readonly flags?: readonly string[];
+  /** Arguments for the file. */
+  readonly args?: readonly string[];
+  /** More environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A running server. */
 export class ServerProcess {
   /** What the pattern that was waited for matched. */
   readonly ready: RegExpExecArray;
+  /** Its end, and that of its output. */
+  readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
-  readonly #output: { text: string };
+  readonly #written: Readonly<Record<"all" | "out" | "err", string>>;
 
-  private constructor(child: ChildProcess, output: { text: string }, ready: RegExpExecArray) {
+  private constructor(
+    child: ChildProcess,
+    exited: Promise<Exit>,
+    written: Readonly<Record<"all" | "out" | "err", string>>,
+    ready: RegExpExecArray,
+  ) {
     this.#child = child;
-    this.#output = output;
+    this.exited = exited;
+    this.#written = written;
     this.ready = ready;
   }
 
-  /**
-   * Runs a file of the project, and waits until its output matches `ready`.
-   *
-   * @param flags Permissions, for Deno.
-   * @param args Arguments for the file.
-   */
+  /** Runs a file of the project, and waits until its output matches `ready`. */
   static start(
     runtime: Runtime,
     file: string,
     ready: RegExp,
-    { flags = [], args = [], env = {} }: {
-      flags?: readonly string[];
-      args?: readonly string[];
-      env?: Readonly<Record<string, string>>;
-    } = {},
+    { flags = [], args = [], env = {} }: StartOptions = {},
   ): Promise<ServerProcess> {
     const command = runCommand(runtime, file, flags);
-    const child = spawn(command.binary, [...command.args, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+    return ServerProcess.spawn(`${file} on ${runtime}`, [command.binary, ...command.args, ...args], ready, env);
+  }
+
+  /**
+   * Runs a command, and waits until what it writes to standard output or standard error matches `ready`.
+   *
+   * @param sockets Descriptors of this process that it gets as its numbers 3 and up.
+   */
+  static spawn(
+    name: string,
+    [command, ...args]: readonly [string, ...string[]],
+    ready: RegExp,
+    env: Readonly<Record<string, string>> = {},
+    sockets: readonly number[] = [],
+  ): Promise<ServerProcess> {
+    const child = spawn(command, args, {
+      stdio: ["ignore", "pipe", "pipe", ...sockets],
       env: { ...process.env, ...env },
     });
-    const output = { text: "" };
+    const written = { all: "", out: "", err: "" };
+    const exited = new Promise<Exit>((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
     return new Promise((resolve, reject) => {
       const fail = (why: string): void => {
         clearTimeout(timer);
         child.kill("SIGKILL");
-        reject(new Error(`${file} on ${runtime}: ${why}\n${output.text}`));
+        reject(new Error(`${name}: ${why}\n${written.all}`));
       };
       const timer = setTimeout(() => fail("did not get ready in time"), START_DEADLINE);
       child.once("error", (error) => fail(error.message));
-      child.once("exit", (code, signal) => fail(`exited with ${code ?? signal}`));
-      let resolved = false;
-      const hear = (text: string): void => {
-        output.text += text;
-        const match = ready.exec(output.text);
-        if (match === null || resolved) return; // a server may go on talking
-        resolved = true;
+      exited.then(({ code, signal }) => fail(`exited with ${code ?? signal}`));
+      let isReady = false;
+      const hear = (stream: "out" | "err", text: string): void => {
+        written.all += text;
+        written[stream] += text;
+        const match = isReady ? null : ready.exec(written[stream]);
+        if (match === null) return; // a server may go on talking
+        isReady = true;
         clearTimeout(timer);
-        child.removeAllListeners("exit");
-        resolve(new ServerProcess(child, output, match));
+        resolve(new ServerProcess(child, exited, written, match));
       };
-      child.stdout.setEncoding("utf8").on("data", hear);
-      child.stderr.setEncoding("utf8").on("data", hear);
+      child.stdout?.setEncoding("utf8").on("data", (text) => hear("out", text));
+      child.stderr?.setEncoding("utf8").on("data", (text) => hear("err", text));
     });
   }
 
@@ -102,7 +133,12 @@ export class ServerProcess {
 
   /** What the process has written to standard output and standard error. */
   get output(): string {
-    return this.#output.text;
+    return this.#written.all;
+  }
+
+  /** What the process has written to standard error. */
+  get stderr(): string {
+    return this.#written.err;
   }
 
   /** The id of the process. */
@@ -110,11 +146,14 @@ export class ServerProcess {
     return this.#child.pid as number;
   }
 
+  /** Sends a signal. */
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   /** Ends the process and waits until it is gone. */
   async stop(): Promise<void> {
-    if (!this.alive) return;
-    const gone = new Promise<void>((resolve) => this.#child.once("exit", () => resolve()));
-    this.#child.kill("SIGKILL");
-    await gone;
+    if (this.alive) this.kill("SIGKILL");
+    await this.exited;
   }
 }

@@ -4,8 +4,11 @@
  * @module
  */
 
-import { list, optional, text, toggle } from "./kinds.ts";
+import { choice, list, optional, text, toggle } from "./kinds.ts";
 import type { Topic } from "./setting.ts";
+
+/** How `--reload` sees changes. */
+export type ReloadEngine = "auto" | "poll";
 
 /** The settings of this topic. */
 export interface DevelopmentSettings {
@@ -17,6 +20,8 @@ export interface DevelopmentSettings {
   reload: boolean;
   /** More files to watch. */
   reloadExtraFile: readonly string[];
+  /** How to watch. */
+  reloadEngine: ReloadEngine;
   /** Whether only to check. */
   checkConfig: boolean;
   /** Whether only to print. */
@@ -52,7 +57,17 @@ export const development: Topic<DevelopmentSettings> = {
     kind: list(text("GLOB")),
     default: [],
     restart: true,
-    help: "More files to watch, such as templates: a path, or a glob with `*`, `**` and `?`. May be repeated.",
+    help:
+      "More files to watch, such as templates: a path, that of a folder for all in it, or a glob with `*`, `**` and " +
+      "`?`. May be repeated. Only a glob that names `node_modules` looks into it. Files that match later are seen too.",
+  },
+  reloadEngine: {
+    kind: choice("auto", "poll"),
+    default: "auto",
+    restart: true,
+    help:
+      "How to see changes. `auto` takes the system's events (gunicorn's `inotify`), and polls where there are none " +
+      "left, and on Deno; `poll` looks at the files twice a second, which network file systems need.",
   },
   checkConfig: {
     kind: toggle,

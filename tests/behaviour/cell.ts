@@ -7,10 +7,7 @@
  * @module
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { type Runtime, ServerProcess } from "../server_process.ts";
 import type { VariantName } from "./apps/app.ts";
 import { type Memory, ServedMemory } from "./memory.ts";
 
@@ -19,7 +16,7 @@ export interface CellPlan {
   readonly name: string;
   /** Who parses HTTP: our wire over sockets, the host, or a front end before our wire. */
   readonly kind: "socket" | "fetch" | "front";
-  readonly runtime: "node" | "deno" | "bun";
+  readonly runtime: Runtime;
   readonly runner: string;
   /** Behind a front end: what it speaks to us. */
   readonly protocol?: "http" | "fastcgi" | "scgi" | "uwsgi" | "cgi";
@@ -56,12 +53,8 @@ export const cellPlans: readonly CellPlan[] = [
   { name: "bun-fetch", kind: "fetch", runtime: "bun", runner: "bun_fetch.ts" },
 ];
 
-const flags: Readonly<Record<CellPlan["runtime"], readonly string[]>> = {
-  node: [],
-  // No type check, no lock file, no prompt: what is tested is the code, with the permissions a server needs.
-  deno: ["run", "--no-prompt", "--no-lock", "--no-check", "--allow-net", "--allow-env", "--allow-read", "--allow-sys"],
-  bun: ["--no-env-file"],
-};
+/** What a server needs of Deno. */
+const FLAGS = ["--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
 
 /** What a runner prints. */
 interface Announced {
@@ -75,57 +68,26 @@ export class Cell implements RunningCell {
   readonly plan: CellPlan;
   readonly ports: Readonly<Record<VariantName, number>>;
   readonly memory: Memory;
-  #child: ChildProcess;
-  #stderr: () => string;
+  readonly #process: ServerProcess;
 
-  private constructor(
-    plan: CellPlan,
-    { ports, control }: Announced,
-    child: ChildProcess,
-    stderr: () => string,
-  ) {
+  private constructor(plan: CellPlan, process: ServerProcess) {
+    const { ports, control } = JSON.parse(process.ready[0]) as Announced;
     this.plan = plan;
     this.ports = ports;
     this.memory = new ServedMemory(control);
-    this.#child = child;
-    this.#stderr = stderr;
+    this.#process = process;
   }
 
   /** Spawns a cell and waits for its ports. */
-  static start(plan: CellPlan): Promise<Cell> {
-    const binary = fileURLToPath(new URL(`../../node_modules/.bin/${plan.runtime}`, import.meta.url));
-    if (!existsSync(binary)) return Promise.reject(new Error(`Cell ${plan.name}: there is no ${binary}`));
-    const runner = fileURLToPath(new URL(`./runners/${plan.runner}`, import.meta.url));
-    const child = spawn(binary, [...flags[plan.runtime], runner], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: plan.protocol === undefined ? process.env : { ...process.env, TSGI_PROTOCOL: plan.protocol },
-    });
-    let out = "";
-    let err = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => err += text);
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => fail("no port line within 30 s"), 30_000);
-      const fail = (why: string): void => {
-        clearTimeout(timer);
-        child.kill("SIGKILL");
-        reject(new Error(`Cell ${plan.name}: ${why}\nstdout: ${out}\nstderr: ${err}`));
-      };
-      child.on("error", (error) => fail(error.message));
-      child.on("exit", (code, signal) => fail(`exited with ${code ?? signal}`));
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        out += text;
-        const line = /^\{"port".*\}$/m.exec(out);
-        if (line === null) return;
-        clearTimeout(timer);
-        child.removeAllListeners("exit");
-        resolve(new Cell(plan, JSON.parse(line[0]) as Announced, child, () => err));
-      });
-    });
+  static async start(plan: CellPlan): Promise<Cell> {
+    const env = plan.protocol === undefined ? {} : { TSGI_PROTOCOL: plan.protocol };
+    const runner = `tests/behaviour/runners/${plan.runner}`;
+    return new Cell(plan, await ServerProcess.start(plan.runtime, runner, /^\{"port".*\}$/m, { flags: FLAGS, env }));
   }
 
   /** Whether the process still runs. */
   get alive(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+    return this.#process.alive;
   }
 
   get serverPort(): number {
@@ -134,7 +96,7 @@ export class Cell implements RunningCell {
 
   /** What the process wrote to standard error. */
   get stderr(): string {
-    return this.#stderr();
+    return this.#process.stderr;
   }
 
   get report(): string {
@@ -142,10 +104,7 @@ export class Cell implements RunningCell {
   }
 
   /** Ends the process and waits until it has gone. */
-  async stop(): Promise<void> {
-    if (!this.alive) return;
-    const gone = new Promise<void>((resolve) => this.#child.once("exit", () => resolve()));
-    this.#child.kill("SIGKILL");
-    await gone;
+  stop(): Promise<void> {
+    return this.#process.stop();
   }
 }

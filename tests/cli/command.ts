@@ -11,8 +11,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Exit, until } from "../lifecycle/cell.ts";
-import { projectPath, runCommand, type Runtime } from "../server_process.ts";
+import { until } from "../lifecycle/cell.ts";
+import { type Exit, projectPath, runCommand, type Runtime } from "../server_process.ts";
 
 export { until } from "../lifecycle/cell.ts";
 export { projectPath, type Runtime } from "../server_process.ts";
@@ -210,23 +210,23 @@ function kill(pid: number): void {
   }
 }
 
-/** State and parent of a process. */
-function stateOf(pid: number): [state: string, parent: number] | undefined {
+/** State and parent of a process, and when it was started. */
+function stateOf(pid: number): [state: string, parent: number, start: number] | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\) /s, "").split(" ");
-    return [fields[0] as string, Number(fields[1])];
+    return [fields[0] as string, Number(fields[1]), Number(fields[19])];
   } catch {
     return undefined;
   }
 }
 
-/** The processes that a process has started and that run. */
+/** The processes that a process has started and that run, the oldest first: their numbers may begin anew. */
 export function childrenOf(parent: number): number[] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
   return pids.filter((pid) => {
     const state = stateOf(pid);
     return state !== undefined && state[0] !== "Z" && state[1] === parent;
-  });
+  }).toSorted((a, b) => (stateOf(a)?.[2] ?? 0) - (stateOf(b)?.[2] ?? 0) || a - b);
 }
 
 function descendantsOf(pid: number): number[] {

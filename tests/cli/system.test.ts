@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
+import { denoCommand } from "../../cli/child.ts";
 import { descriptorsFromLsof } from "../../cli/listen.ts";
 import { alive } from "../../cli/launcher.ts";
 import { scgiRequest } from "../scgi/request.ts";
@@ -170,9 +171,53 @@ describe.runIf(process.getuid?.() === 0).each(runtimes)("%s as root", (runtime) 
   });
 });
 
+describe("Deno without /proc, as on macOS", () => {
+  const denied = 'deno=$1; shift 2; exec "$deno" run --deny-read=/proc "$@"';
+
+  it("finds its sockets with lsof, and its flags with ps", async () => {
+    const args = ["-w", "2", "-b", "127.0.0.1:0", "-b", "unix:./a.sock", "-b", "127.0.0.1:0", SITE];
+    await withCommand("deno", { args, shell: denied }, async (command) => {
+      const ports = [...command.log.matchAll(/http:\/\/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
+      expect(new Set(ports).size).toBe(2);
+      for (const where of [...ports.map((port) => ({ host: "127.0.0.1", port })), { path: command.path("a.sock") }]) {
+        expect(await ask(where, "/?x")).toBe("ok x");
+      }
+      for (const pid of [command.arbiter, ...command.workers]) {
+        expect(readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")).toContain("--deny-read=/proc");
+      }
+    });
+  });
+
+  it("says what is missing when there is no lsof either", async () => {
+    const shell = `PATH=/nowhere; ${denied}`;
+    const { code, err } = await ended("deno", { args: ["-b", "127.0.0.1:0", SITE], shell });
+    expect(err).toMatch(
+      /^tsgi: Cannot listen on 127\.0\.0\.1:0: Deno does not tell .*, and without \/proc the command lsof is needed: .*lsof/,
+    );
+    expect(code).toBe(1);
+  });
+});
+
 it("descriptors from lsof, where there is no /proc", () => {
   const output = "p123\nf9\ntIPv4\nn127.0.0.1:8000\nf12\ntIPv6\nn[::1]:8000\n";
   expect(descriptorsFromLsof(output)).toEqual([9, 12]);
   const unix = "p123\nf3\ntunix\nn->0x1\nf7\ntunix\nn/run/a.sock.123\nfcwd\nn/\n";
   expect(descriptorsFromLsof(unix, ".123")).toEqual([7]);
+});
+
+describe("on Deno a process starts others as it was started", () => {
+  const main = "file:///srv/tsgi/cli/main.ts";
+  it.each<[string, string, string[]]>([
+    ["deno run -A cli/main.ts", main, ["run", "-A", "/srv/tsgi/cli/main.ts"]],
+    ["deno run --allow-net --config x.json /srv/tsgi/cli/main.ts", main, [
+      "run",
+      "--allow-net",
+      "--config",
+      "x.json",
+      "/srv/tsgi/cli/main.ts",
+    ]],
+    ["deno run -A tsgi/cli", "https://jsr.io/@tsgi/tsgi/1.0.0/cli/main.ts", ["run", "-A", "tsgi/cli"]],
+    ["deno run -R npm:tsgi", "file:///cache/npm/tsgi/cli/main.js", ["run", "-R", "npm:tsgi"]],
+    ["/usr/bin/tsgi", main, ["run", "-A", "/srv/tsgi/cli/main.ts"]],
+  ])("%s", (line, url, expected) => expect(denoCommand(line.split(" "), url, "/srv/tsgi")).toEqual(expected));
 });

@@ -7,11 +7,10 @@
  * @module
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ServeOptions } from "../../mod.ts";
-import { runCommand, type Runtime } from "../server_process.ts";
+import { type Exit, runCommand, type Runtime, ServerProcess } from "../server_process.ts";
 
 /** How a cell is run. */
 export interface CellPlan {
@@ -32,12 +31,6 @@ export const cells: readonly CellPlan[] = [
   { name: "bun-node", runtime: "bun", program: "node_net", bare: "bare_node" },
 ];
 
-/** How a process ended. */
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
 /** How a cell is started. */
 export interface StartOptions {
   /** Options for `serve`. */
@@ -50,21 +43,16 @@ export interface StartOptions {
   readonly socket?: { readonly fd: number; readonly port: number };
 }
 
-const START_DEADLINE = 30_000; // ms
 const FLAGS = ["--allow-net", "--allow-env", "--allow-read", "--allow-sys"]; // for Deno
 
 /** A running process. */
 export class Cell {
   readonly port: number;
-  readonly exited: Promise<Exit>;
-  readonly #child: ChildProcess;
-  readonly #output: { text: string };
+  readonly #process: ServerProcess;
 
-  private constructor(child: ChildProcess, port: number, exited: Promise<Exit>, output: { text: string }) {
-    this.#child = child;
+  private constructor(process: ServerProcess, port: number) {
+    this.#process = process;
     this.port = port;
-    this.exited = exited;
-    this.#output = output;
   }
 
   /** Spawns a program and waits for its port. */
@@ -74,50 +62,32 @@ export class Cell {
   ): Promise<Cell> {
     const program = `tests/lifecycle/programs/${bare ? plan.bare : plan.program}.ts`;
     const { binary, args } = runCommand(plan.runtime, program, FLAGS);
-    const limited = ["-c", `ulimit -n ${descriptors}; exec "$0" "$@"`, binary, ...args];
-    const [command, words] = descriptors === undefined ? [binary, args] : ["sh", limited];
-    const env = { ...process.env, TSGI_SERVE: JSON.stringify(serve) };
-    const child = spawn(command, words, {
-      stdio: ["ignore", "pipe", "pipe", ...(socket === undefined ? [] : [socket.fd])],
-      env,
-    });
-    const output = { text: "" };
-    const hear = (text: string): void => void (output.text += text);
-    child.stdout?.setEncoding("utf8").on("data", hear);
-    child.stderr?.setEncoding("utf8").on("data", hear);
-    let gone = false;
-    const exited = new Promise<Exit>((resolve) => {
-      child.once("error", (error) => hear(error.message));
-      child.once("close", (code, signal) => resolve({ code, signal }));
-    });
-    exited.then(() => gone = true);
-    const port = (): number | undefined => {
-      const line = /^port (\d+)$/m.exec(output.text);
-      return line === null ? undefined : socket?.port ?? Number(line[1]);
-    };
-    try {
-      await until(`the port of ${plan.name}`, () => gone || port() !== undefined, START_DEADLINE);
-      if (port() === undefined) throw new Error(`${program} on ${plan.runtime} ended`);
-    } catch (error) {
-      child.kill("SIGKILL");
-      throw new Error(`${(error as Error).message}\n${output.text}`);
-    }
-    return new Cell(child, port() as number, exited, output);
+    const limit = descriptors === undefined ? [] : ["sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`];
+    const words = [...limit, binary, ...args] as [string, ...string[]];
+    const env = { TSGI_SERVE: JSON.stringify(serve) };
+    const sockets = socket === undefined ? [] : [socket.fd];
+    const process = await ServerProcess.spawn(plan.name, words, /^port (\d+)$/m, env, sockets);
+    return new Cell(process, socket?.port ?? Number(process.ready[1]));
   }
 
   /** The id of the process. */
   get pid(): number {
-    return this.#child.pid as number;
+    return this.#process.pid;
+  }
+
+  /** How the process ended. */
+  get exited(): Promise<Exit> {
+    return this.#process.exited;
   }
 
   /** What the process has written. */
   get output(): string {
-    return this.#output.text;
+    return this.#process.output;
   }
 
   /** Whether the process still runs. */
   get alive(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+    return this.#process.alive;
   }
 
   /** A figure of /proc/PID/status in bytes: VmRSS is resident memory, VmHWM its peak. */
@@ -144,7 +114,7 @@ export class Cell {
 
   /** Sends a signal. */
   kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
+    this.#process.kill(signal);
   }
 
   /** How the process ended by itself; an error if it does not. */
@@ -156,9 +126,8 @@ export class Cell {
   }
 
   /** Ends the process and waits until it is gone. */
-  async stop(): Promise<void> {
-    if (this.alive) this.kill("SIGKILL");
-    await this.exited;
+  stop(): Promise<void> {
+    return this.#process.stop();
   }
 }
 

@@ -1,0 +1,139 @@
+/**
+ * What a new project is deployed with: a service and its socket for systemd, a site for nginx, an image for Docker.
+ *
+ * systemd holds the socket, so that a restart refuses nobody, and nginx is in front (docs/deploy/http.md says why each
+ * of its lines is there).
+ *
+ * @module
+ */
+
+import { type ProjectFile, type ProjectRuntime, PROJECTS } from "./runtimes.ts";
+
+/** The files to deploy with. */
+export function deployFiles(runtime: ProjectRuntime, name: string): ProjectFile[] {
+  return [
+    { path: `deploy/${name}.service`, what: "the service, for systemd", text: service(runtime, name) },
+    { path: `deploy/${name}.socket`, what: "its socket", text: socket(name) },
+    { path: "deploy/nginx.conf", what: "a site for nginx", text: site(name) },
+    { path: "Dockerfile", what: "an image", text: DOCKERFILES[runtime] },
+    { path: ".dockerignore", what: "what is not copied into it", text: ".git\nnode_modules\ndeploy\n" },
+  ];
+}
+
+function service(runtime: ProjectRuntime, name: string): string {
+  const cache = runtime === "deno" ? `CacheDirectory=${name}\nEnvironment=DENO_DIR=%C/${name}\n` : "";
+  return `[Unit]
+Description=${name}
+Requires=${name}.socket
+After=network.target ${name}.socket
+
+[Service]
+Type=notify
+# The command systemd-notify tells of readiness.
+NotifyAccess=all
+DynamicUser=yes
+${cache}WorkingDirectory=/srv/${name}
+# systemd looks for ${runtime} in /usr/local/bin and /usr/bin, among others.
+ExecStart=${PROJECTS[runtime].command.join(" ")} --workers auto
+ExecReload=/bin/kill -HUP $MAINPID
+# The workers are stopped by the arbiter; requests have 30 s.
+KillMode=mixed
+TimeoutStopSec=40
+Restart=on-failure
+PrivateTmp=yes
+ProtectHome=yes
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+function socket(name: string): string {
+  return `[Unit]
+Description=Socket of ${name}
+
+[Socket]
+ListenStream=127.0.0.1:8000
+
+[Install]
+WantedBy=sockets.target
+`;
+}
+
+function site(name: string): string {
+  const id = name.replaceAll("-", "_");
+  return `# In /etc/nginx/conf.d/. TLS is nginx's affair: certbot --nginx adds it.
+
+upstream ${id} {
+    server 127.0.0.1:8000;
+    keepalive 16;
+}
+
+# $host is the name that the client asked for, without the port.
+map $http_host $${id}_port {
+    "~(:[0-9]+)$" $1;
+    ""            ":$server_port";
+    default       "";
+}
+
+# An Upgrade (WebSocket) passes; else connections are kept open.
+map $http_upgrade $${id}_connection {
+    ""      "";
+    default upgrade;
+}
+
+server {
+    listen 80;
+    server_name example.org;
+
+    location / {
+        proxy_pass http://${id};
+        proxy_http_version 1.1;
+        proxy_set_header Host $host$${id}_port;
+        proxy_set_header Connection $${id}_connection;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_pass_header Date;
+        proxy_pass_header Server;
+
+        # Blocks and uploads pass as they come; the limit is tsgi's limitRequestBody.
+        proxy_buffering off;
+        proxy_request_buffering off;
+        client_max_body_size 0;
+    }
+}
+`;
+}
+
+/** In a container the port is open to the outside: that of the container, which docker publishes where it is told. */
+const REST = `ENV TSGI_BIND=0.0.0.0:8000
+EXPOSE 8000
+`;
+
+const DOCKERFILES: Readonly<Record<ProjectRuntime, string>> = {
+  node: `FROM node:24-slim
+WORKDIR /srv/app
+COPY package*.json ./
+RUN npm install --omit=dev
+COPY . .
+USER node
+${REST}${command("node")}`,
+  deno: `FROM denoland/deno:2.9.6
+WORKDIR /srv/app
+COPY . .
+RUN deno cache app.ts tsgi/cli && chown -R deno:deno /deno-dir
+USER deno
+${REST}${command("deno")}`,
+  bun: `FROM oven/bun:1-slim
+WORKDIR /srv/app
+COPY package.json bun.lock* ./
+RUN bun install --production
+COPY . .
+USER bun
+${REST}${command("bun")}`,
+};
+
+function command(runtime: ProjectRuntime): string {
+  return `CMD ${JSON.stringify(PROJECTS[runtime].command)}\n`;
+}

@@ -1,0 +1,226 @@
+/**
+ * `tsgi init`: the projects that it makes are tested by their own tests, type checked, started by their own commands,
+ * and answer. On Node and Bun they get the package as `npm run build` makes it, on Deno the sources.
+ */
+
+import { execFile, execFileSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { init, INIT_HELP, projectName } from "../../cli/init/mod.ts";
+import { projectFiles } from "../../cli/init/project.ts";
+import { manifest, PROJECTS } from "../../cli/init/runtimes.ts";
+import { VERSION } from "../../core/version.ts";
+import { block } from "../front/documented.ts";
+import { Command, ended, projectPath, type Runtime, runtimes, until, withCommand } from "./command.ts";
+
+const root = projectPath("");
+const PATH = `${join(root, "node_modules/.bin")}:${process.env["PATH"]}`;
+
+/** Not in the repository, and no other tool looks in; what the package needs is found above it. */
+let build = "";
+
+beforeAll(() => {
+  mkdirSync(projectPath("dist"), { recursive: true });
+  build = mkdtempSync(projectPath("dist/init-"));
+  execFileSync(process.execPath, [projectPath("scripts/build_npm.ts"), build], { stdio: "pipe" });
+  chmodSync(join(build, "cli/main.js"), 0o755); // as npm does with a package's commands
+}, 60_000);
+
+afterAll(() => rmSync(build, { recursive: true, force: true }));
+
+/** Does what installing would do, without the network. */
+function install(runtime: Runtime, folder: string): void {
+  let links = modules("@types/node", "undici-types");
+  if (runtime === "deno") {
+    const path = join(folder, "deno.json");
+    const config = JSON.parse(readFileSync(path, "utf8"));
+    writeFileSync(path, JSON.stringify({ ...config, links: [root], nodeModulesDir: "manual", lock: false }));
+    links = { ...links, ...modules("chokidar", "readdirp") };
+  } else {
+    links = { ...links, tsgi: build, ".bin/tsgi": join(build, "cli/main.js") };
+  }
+  for (const [name, target] of Object.entries(links)) {
+    const path = join(folder, "node_modules", name);
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync(target, path);
+  }
+}
+
+/** Packages of the checkout. */
+function modules(...names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, projectPath(`node_modules/${name}`)]));
+}
+
+/** Runs a line of shell in a folder. */
+function shell(cwd: string, line: string): Promise<{ code: number; output: string }> {
+  return new Promise((resolve) => {
+    const env = { ...process.env, PATH, NO_COLOR: "1" };
+    execFile("sh", ["-c", line], { cwd, env, timeout: 30_000 }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
+      resolve({ code, output: `${stdout}${stderr}` });
+    });
+  });
+}
+
+/** Makes a project by the command, on its runtime. */
+async function withProject(runtime: Runtime, run: (folder: string, out: string) => Promise<void>): Promise<void> {
+  const command = new Command(runtime, { args: ["init", "my site"] });
+  try {
+    expect(await command.exit(), command.log).toEqual({ code: 0, signal: null });
+    await command.closed;
+    install(runtime, command.path("my site"));
+    await run(command.path("my site"), command.out);
+  } finally {
+    await command.stop();
+  }
+}
+
+function edit(path: string, from: string, to: string): void {
+  const text = readFileSync(path, "utf8");
+  expect(text).toContain(from);
+  writeFileSync(path, text.replace(from, to));
+}
+
+describe.concurrent.each(runtimes)("%s", (runtime) => {
+  const { test, start, dev, command: words, manifest: file } = PROJECTS[runtime];
+  const env = { PATH, TSGI_BIND: "127.0.0.1:0" };
+
+  it("the project's own test passes, fails when the application does, and the types are right", async () => {
+    await withProject(runtime, async (folder, out) => {
+      expect(out).toMatch(`Made for ${runtime} in my site:`);
+      const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+      for (const { path } of projectFiles(runtime, "my-site")) {
+        expect(out).toContain(`  ${path} `);
+        expect(files).toContain(path);
+      }
+      const passed = await shell(folder, test);
+      expect(passed.output).toMatch(/\b(pass 2|2 passed|2 pass)\b/);
+      expect(passed.code, passed.output).toBe(0);
+      const types = runtime === "deno" ? "deno check ." : "tsc";
+      expect(await shell(folder, types)).toMatchObject({ code: 0 });
+      edit(join(folder, "app.ts"), '"Hello "', '"Bye "');
+      expect((await shell(folder, test)).code).not.toBe(0);
+      edit(join(folder, "app.ts"), '"Bye "', "1");
+      expect(await shell(folder, types)).toMatchObject({ output: expect.stringMatching(/TS2322/) });
+    });
+  }, 90_000);
+
+  it("the start command serves on this runtime, and the development command reloads", async () => {
+    await withProject(runtime, async (folder) => {
+      const there = `cd '${folder}' && exec`;
+      await withCommand(runtime, { env, shell: `${there} ${start}` }, async (command) => {
+        expect(await command.get("/?name=you")).toBe("Hello you\n");
+        expect(command.log).toMatch(`Using runtime: ${runtime} `);
+        await until("the access log", () => /"GET \/\?name=you HTTP\/1\.1" 200/.test(command.out));
+      });
+      await withCommand(runtime, { env, shell: `${there} ${dev}` }, async (command) => {
+        expect(await command.get("/")).toBe("Hello world\n");
+        edit(join(folder, "app.ts"), '"Hello "', '"Bye "');
+        await command.logged(/Worker reloading: .*app\.ts modified/);
+        await until("the new code", async () => await command.get("/") === "Bye world\n");
+      });
+    });
+  }, 90_000);
+
+  it("what systemd runs serves its socket; Docker runs the same", async () => {
+    const socket = createServer().listen(0, "127.0.0.1");
+    await once(socket, "listening");
+    const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+    const { port } = socket.address() as AddressInfo;
+    await withProject(runtime, async (folder) => {
+      const text = (path: string): string => readFileSync(join(folder, path), "utf8");
+      const line = /^ExecStart=(.*)$/m.exec(text("deploy/my-site.service"))?.[1];
+      expect(line).toBe(`${words.join(" ")} --workers auto`);
+      expect(text("Dockerfile")).toMatch(`\nCMD ${JSON.stringify(words)}\n`);
+      const exec = `cd '${folder}' && LISTEN_PID=$$ LISTEN_FDS=1 exec ${line}`;
+      const serving = Command.serving(runtime, { env: { PATH }, sockets: [fd], shell: exec });
+      socket.close(); // in the same turn: nothing is accepted here
+      const command = await serving;
+      try {
+        expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("Hello world\n");
+        expect(command.arbiter).toBe(command.pid);
+      } finally {
+        await command.stop();
+      }
+    });
+  }, 60_000);
+
+  it("is formatted, without lint, and names this version", async () => {
+    await withProject(runtime, async (folder) => {
+      expect(await shell(folder, "deno fmt --check --quiet --prose-wrap=preserve *.ts *.md")).toMatchObject({
+        code: 0,
+      });
+      expect(await shell(folder, "deno lint --quiet *.ts")).toMatchObject({ code: 0 });
+      expect(JSON.parse(manifest(runtime, "x"))).toMatchObject(
+        runtime === "deno"
+          ? { imports: { tsgi: `jsr:@tsgi/tsgi@^${VERSION}` } }
+          : { name: "x", dependencies: { tsgi: `^${VERSION}` } },
+      );
+      expect(readdirSync(folder)).toContain(file);
+    });
+  });
+
+  it("overwrites nothing: it names what is in the way, exits with 2, and writes none", async () => {
+    const files = { "README.md": "mine", "deploy/nginx.conf": "mine", "other.txt": "mine" };
+    const command = new Command(runtime, { args: ["init"], files });
+    try {
+      expect(await command.exit()).toEqual({ code: 2, signal: null });
+      await command.closed;
+      expect(command.log).toMatch(
+        /^tsgi: \S+ has README\.md, deploy\/nginx\.conf already: nothing was written\n$/,
+      );
+      expect(readdirSync(command.folder, { recursive: true }).toSorted()).toEqual(
+        ["deploy", ...Object.keys(files)].toSorted(),
+      );
+      expect(readFileSync(command.path("README.md"), "utf8")).toBe("mine");
+    } finally {
+      await command.stop();
+    }
+  });
+
+  it("./init is an application", async () => {
+    const files = {
+      "init.ts": "export const app = (_: unknown, start: Function) => { start('200 OK', []); return []; };",
+    };
+    expect(await ended(runtime, { args: ["./init", "--check-config"], files })).toMatchObject({ code: 0, err: "" });
+  });
+});
+
+it.each<[string[], RegExp]>([
+  [["--runtime", "perl"], /^--runtime: expected one of node, deno, bun, got perl$/],
+  [["--runtime"], /^--runtime: expected one of node, deno, bun, got nothing$/],
+  [["--force"], /^init: expected --runtime, --help or a folder, got --force$/],
+  [["a", "b"], /^init: expected one folder, got a and b$/],
+  [["/dev/null/a"], /^Cannot write \/dev\/null\/a\/app\.ts: /],
+])("init %j is refused", (args, message) => expect(() => init(args)).toThrow(message));
+
+it("is for the runtime that is named", async () => {
+  expect(await ended("node", { args: ["init", "--runtime=deno", "a"] })).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^Made for deno in a:\n[^]*deno\.json[^]*\n {2}cd a\n {2}deno task test\n/),
+  });
+  expect((await ended("node", { args: ["init", "--help"] })).out).toBe(INIT_HELP);
+});
+
+it.each([["/srv/site", "site"], ["/srv/My Site!", "my-site"], ["/srv/2nd", "nd"], ["/", "app"], ["/srv/ÄÖ", "app"]])(
+  "the project in %s is named %s",
+  (path, name) => expect(projectName(path)).toBe(name),
+);
+
+it("the site for nginx is the one of docs/deploy/http.md, which runs in tests/front", () => {
+  const directives = (text: string): string => text.replace(/#.*$/gm, "").replace(/\s+/g, " ").trim();
+  const site = projectFiles("node", "my-site").find(({ path }) => path === "deploy/nginx.conf")?.text as string;
+  expect(directives(site)).toBe(directives(block("http.md", "nginx")).replaceAll("tsgi_app", "my_site"));
+});
