@@ -10,6 +10,7 @@
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { entryPoints, readManifest } from "../../scripts/package/manifest.ts";
 import { projectPath } from "../server_process.ts";
 
 /** One `ts` block. */
@@ -34,7 +35,14 @@ export function documentedSources(): string[] {
   const below = (folder: string): string[] =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts")).map((name) => `${folder}/${name}`);
-  return ["mod.ts", ...below("core").sort(), ...below("adapters").sort(), ...below("testing").sort()];
+  return [
+    "mod.ts",
+    "mod_fetch.ts",
+    "mod_shared.ts",
+    ...below("core").sort(),
+    ...below("adapters").sort(),
+    ...below("testing").sort(),
+  ];
 }
 
 /** The `@example` sections of a source, each from its first line to the next tag: line number and text. */
@@ -74,10 +82,7 @@ function lineAt(text: string, at: number): number {
 
 /** Writes all blocks below `folder`, an absolute path inside the project. */
 export function writeBlocks(blocks: readonly Block[], folder: string): void {
-  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    readonly exports: Readonly<Record<string, string>>;
-  };
-  const entries = new Map(Object.entries(exports).map(([name, path]) => [`tsgi${name.slice(1)}`, path]));
+  const entries = new Map([...entryPoints(readManifest())].map(([name, path]) => [`tsgi${name.slice(1)}`, path]));
   const readmeFiles = new Set(blocks.filter(({ source }) => source === "README.md").map(({ file }) => file));
   for (const { source, file, code } of blocks) {
     const target = join(folder, file);
