@@ -9,7 +9,7 @@
  */
 
 import { type ChildProcess, spawn, spawnSync, type StdioOptions } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -120,8 +120,22 @@ function scriptOf(main: string): string {
 function runtimeFlags(main: string): string[] {
   if (process.versions.deno === undefined) return [...process.execArgv];
   const words = commandLine();
-  const at = words.findIndex((word) => word === main || resolve(word) === scriptOf(main));
+  const at = words.findIndex((word) => word === main || isPackage(word) || isFile(word, scriptOf(main)));
   return at > 1 && words[1] === "run" ? words.slice(1, at) : ["run", "-A"];
+}
+
+/** Whether a word names a program as a package: `npm:tsgi`. Flags begin with a dash, and their values do not look so. */
+function isPackage(word: string): boolean {
+  return /^(?:npm|jsr):/.test(word);
+}
+
+/** Whether a word is a path of a file, which a link in node_modules/.bin may lead to. */
+function isFile(word: string, file: string): boolean {
+  try {
+    return resolve(word) === file || realpathSync(word) === file;
+  } catch {
+    return false;
+  }
 }
 
 function commandLine(): string[] {
