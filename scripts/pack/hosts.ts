@@ -34,6 +34,14 @@ function node(name: string, folder: string): Host {
   return { name, runtime: "node", binary: program(`${folder}/bin/node`), run };
 }
 
+/** Where the programs are that the project itself runs on. */
+const OWN = { node: "node/bin/node", deno: "deno/deno", bun: "bun/bin/bun" };
+
+/** The program of a runtime. */
+export function binaryOf(runtime: keyof typeof OWN): string {
+  return program(OWN[runtime]);
+}
+
 /** The compilers whose users can take the declarations, by version. */
 export const compilers: Readonly<Record<string, string>> = {
   "5.9": join(modules, "typescript-5.9/bin/tsc"),
@@ -49,7 +57,7 @@ export const hosts: readonly Host[] = [
   {
     name: "deno",
     runtime: "deno",
-    binary: program("deno/deno"),
+    binary: binaryOf("deno"),
     run: (file, flags = [], permissions = ["--allow-all"]) => {
       return ["run", "--no-lock", "--no-prompt", ...flags, ...permissions, file];
     },
@@ -57,7 +65,7 @@ export const hosts: readonly Host[] = [
   {
     name: "bun",
     runtime: "bun",
-    binary: program("bun/bin/bun"),
+    binary: binaryOf("bun"),
     run: (file, flags = []) => ["run", "--no-env-file", ...flags, file],
   },
 ];

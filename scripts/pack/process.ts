@@ -34,13 +34,18 @@ export function shellOf(binary: string): Record<string, string> {
   };
 }
 
-/** Runs a command to its end. @returns what it wrote to standard output. */
+/** Runs a command to its end, which is an error unless it is 0. @returns what it wrote to standard output. */
 export async function run(command: Command): Promise<string> {
+  return (await ended(command)).out;
+}
+
+/** The same. @returns what it wrote to both. */
+export async function ended(command: Command): Promise<Running> {
   const started = new Running(command);
   try {
     const code = await started.exit();
     if (code !== 0) throw started.failure(`ended with ${code}`);
-    return started.out;
+    return started;
   } finally {
     started.kill();
   }
