@@ -130,8 +130,7 @@ export async function workers(): Promise<void> {
   const args = [
     "build",
     "worker.mjs",
-    "--target=browser",
-    "--format=esm",
+    "--target=node",
     "--conditions=workerd",
     "--outfile=bundle.mjs",
   ];
