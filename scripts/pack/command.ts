@@ -8,7 +8,8 @@
 import process from "node:process";
 import { readManifest } from "../package/manifest.ts";
 import { hostOf, hosts } from "./hosts.ts";
-import { consumer } from "./package.ts";
+import { withModuleServer } from "./module_server.ts";
+import { consumer, emptyFolder } from "./package.ts";
 import { type Command, run, Running, shellOf } from "./process.ts";
 
 /** Answers with what the process may do, too: workers may do what the command may, and no more. */
@@ -67,7 +68,29 @@ const ways: readonly Way[] = [
 export async function command(): Promise<void> {
   if (process.platform === "win32") return; // the command needs descriptors that processes share
   const folder = await consumer("command", FILES);
-  for (const way of ways) {
+  await withModuleServer(async (origin) => {
+    const args = [
+      "run",
+      "--no-prompt",
+      "--no-lock",
+      "--quiet",
+      ...PERMISSIONS,
+      `--allow-import=${new URL(origin).host}`,
+    ];
+    const fromJsr: Way = {
+      name: "deno run with an address",
+      runtime: "deno",
+      ffi: "prompt",
+      binary: deno,
+      args: [...args, `${origin}/cli/main.ts`],
+      env: { DENO_DIR: emptyFolder("deno") }, // else the modules would stay in that of the user
+    };
+    await serveInEach([...ways, fromJsr], folder);
+  });
+}
+
+async function serveInEach(all: readonly Way[], folder: string): Promise<void> {
+  for (const way of all) {
     const version = await run({ ...way, args: [...way.args, "--version"], cwd: folder });
     if (!version.startsWith(`tsgi ${readManifest().version} (${way.runtime}`)) {
       throw new Error(`${way.name} --version: ${version}`);
