@@ -12,7 +12,15 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { entryPoints, type Places, publishedManifest, readManifest, root } from "./package/manifest.ts";
+import {
+  documentsOf,
+  entryPoints,
+  type Places,
+  publishedManifest,
+  readManifest,
+  root,
+  sourcesOf,
+} from "./package/manifest.ts";
 
 const SHEBANG = "#!/usr/bin/env node\n";
 const SOURCES = "src";
@@ -23,10 +31,8 @@ const manifest = readManifest();
 const places: Places = { code: (stem) => `${stem}.js`, types: (stem) => `${stem}.d.ts` };
 
 rmSync(dist, { recursive: true, force: true });
-for (const name of manifest.files) {
-  const isCode = /\.ts$|^[^.]+$/.test(name) && name !== "LICENSE";
-  cpSync(join(root, name), join(isCode ? sources : dist, name), { recursive: true });
-}
+for (const name of sourcesOf(manifest)) cpSync(join(root, name), join(sources, name), { recursive: true });
+for (const name of documentsOf(manifest)) cpSync(join(root, name), join(dist, name));
 
 // First, since it makes modules of the sources.
 writeFileSync(join(dist, "package.json"), `${JSON.stringify(publishedManifest(manifest, places), null, 2)}\n`);

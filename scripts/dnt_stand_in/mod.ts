@@ -13,7 +13,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
-import { root } from "../package/manifest.ts";
+import { readManifest, root, sourcesOf } from "../package/manifest.ts";
 import { compilers, newestNode } from "../pack/hosts.ts";
 
 /** An entry of `exports`, or a command. */
@@ -118,7 +118,7 @@ function packageJson(given: BuildOptions["package"], entryPoints: readonly Entry
 
 function compile(outDir: string, files: readonly string[], given: NonNullable<BuildOptions["compilerOptions"]>): void {
   const sources = join(outDir, "src");
-  for (const path of ["mod.ts", "mod_fetch.ts", "mod_shared.ts", "core", "adapters", "cli", "testing"]) {
+  for (const path of sourcesOf(readManifest())) {
     cpSync(join(root, path), join(sources, path), { recursive: true });
   }
   const compilerOptions = {

@@ -61,6 +61,20 @@ export function alternatives(manifest: Manifest): string[] {
   return [...new Set(all)].filter((path) => !entries.has(path));
 }
 
+/** What of the published files is code: TypeScript files, and folders of them. Documents have names in capitals. */
+export function sourcesOf(manifest: Manifest): string[] {
+  return manifest.files.filter((name) => !isDocument(name));
+}
+
+/** What of the published files is prose. */
+export function documentsOf(manifest: Manifest): string[] {
+  return manifest.files.filter(isDocument);
+}
+
+function isDocument(name: string): boolean {
+  return /^[A-Z]/.test(name);
+}
+
 /** The manifest to publish. */
 export function publishedManifest(manifest: Manifest, places: Places): Record<string, unknown> {
   const published: Record<string, unknown> = {};
