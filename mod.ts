@@ -24,51 +24,12 @@ import type { SimpleServer } from "./core/simple_server.ts";
 import type { FetchHandler, FetchOptions } from "./adapters/fetch.ts";
 import { isCgi } from "./adapters/environment.ts";
 
-export type {
-  Application,
-  ApplicationClass,
-  ApplicationFunction,
-  ApplicationObject,
-  Body,
-  Chunk,
-  Environ,
-  StartResponse,
-  Write,
-} from "./core/gateway/types.ts";
-export type { Address, Connection, HeaderList, Hijacked, Peer, Transport } from "./core/seams.ts";
-export type { ServeOptions } from "./core/options.ts";
-export type { HeaderMap } from "./core/http1/request_head.ts";
-export type { Server, ShutdownOptions } from "./core/server.ts";
-export type { SimpleServer } from "./core/simple_server.ts";
-export type { AccessLog, AccessRecord } from "./core/gateway/access.ts";
-export type { ErrorStream } from "./core/gateway/errors.ts";
-export type { GatewayRequest } from "./core/gateway/request.ts";
-export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
-export type { Protocol } from "./core/protocol.ts";
-export { type FileLike, FileWrapper } from "./core/gateway/file_wrapper.ts";
-export { ListenError, OptionError } from "./core/errors.ts";
-export { ApplicationError } from "./core/gateway/application.ts";
-export { StartResponseError } from "./core/gateway/response.ts";
-export { WriteError } from "./core/gateway/gateway.ts";
-export { ClientDisconnectedError, RequestError } from "./core/gateway/request.ts";
-export { InputStream, OverlappingReadError } from "./core/gateway/input.ts";
-export {
-  BodyTooLargeError,
-  InputClosedError,
-  InputError,
-  MalformedBodyError,
-  TruncatedBodyError,
-} from "./core/gateway/request_body.ts";
-export { VERSION } from "./core/version.ts";
+export * from "./mod_shared.ts";
 
 /** The globals by which a runtime is told; none needs to exist. */
 interface Runtimes {
   readonly Deno?: unknown;
   readonly Bun?: unknown;
-  readonly process?: {
-    readonly argv: readonly string[];
-    getBuiltinModule?(name: string): { pathToFileURL(path: string): URL; realpathSync(path: string): string };
-  };
 }
 
 const runtimes = globalThis as unknown as Runtimes;
@@ -172,25 +133,4 @@ function adapter({ protocol }: ServeOptions = {}): Promise<typeof import("./adap
   if (runtimes.Deno !== undefined && !resets) return import("./adapters/deno.ts");
   if (runtimes.Bun !== undefined) return import("./adapters/bun.ts");
   return import("./adapters/node.ts");
-}
-
-/**
- * Whether a module is the program that was started, not one that was imported: `import.meta.main`, also where Node.js
- * does not have it (before 24.2).
- *
- * @param meta The module's `import.meta`.
- * @returns false also where the runtime does not tell which program was started.
- *
- * @example
- * ```ts
- * import { isMain } from "tsgi";
- * if (isMain(import.meta)) console.log("started as a program");
- * ```
- */
-export function isMain(meta: { readonly url: string; readonly main?: boolean }): boolean {
-  if (typeof meta.main === "boolean") return meta.main;
-  const script = runtimes.process?.argv[1];
-  const builtin = (name: string) => runtimes.process?.getBuiltinModule?.(name);
-  const path = script === undefined ? undefined : builtin("node:fs")?.realpathSync(script);
-  return path !== undefined && builtin("node:url")?.pathToFileURL(path).href === meta.url;
 }

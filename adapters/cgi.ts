@@ -89,6 +89,19 @@ async function endSoon(exit: () => void): Promise<void> {
  * @param options See {@linkcode runCgi}.
  * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
  * @throws {ApplicationError} (as a rejection) when `app` is no application.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "tsgi/cgi";
+ *
+ * export const script = async (): Promise<void> => {
+ *   await serve((_environ, startResponse) => {
+ *     startResponse("200 OK", [["Content-Type", "text/plain"]]);
+ *     return "hello\n";
+ *   });
+ * };
+ * console.assert(typeof script === "function");
+ * ```
  */
 export async function serve(app: Application, options?: ServeOptions): Promise<Server> {
   await runCgi(app, options);

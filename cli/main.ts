@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The `tsgi` command: `tsgi -w 4 myapp.ts:app`.
  *

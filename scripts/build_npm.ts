@@ -1,57 +1,90 @@
 /**
- * Builds `dist/`, or the folder that is named: what goes to npm. Node does not strip types under node_modules, so npm gets JavaScript and declarations.
+ * Builds `dist/`, or the folder that is named: what goes to npm. Node does not strip types under node_modules, so npm
+ * gets JavaScript, declarations, and source maps that lead to the sources, which are there too.
+ *
+ * The sources are in a folder of their own: beside `mod.js`, TypeScript would take `mod.ts` in place of `mod.d.ts`, and
+ * check it by the consumer's rules. Comments are in the declarations, where editors look, not in the JavaScript.
  *
  * @module
  */
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { bundle } from "./bundle.ts";
+import {
+  alternatives,
+  documentsOf,
+  entryPoints,
+  type Places,
+  publishedManifest,
+  readManifest,
+  root,
+  sourcesOf,
+} from "./package/manifest.ts";
 
-const root = fileURLToPath(new URL("../", import.meta.url));
+const SHEBANG = "#!/usr/bin/env node\n";
+const SOURCES = "src";
+
 const dist = process.argv[2] ?? join(root, "dist");
-
-/** The fields that a consumer of the package needs; scripts and devDependencies stay here. */
-const PUBLIC_FIELDS = ["name", "version", "description", "keywords", "license", "type", "sideEffects", "engines"];
-const DOCUMENTS = ["README.md", "LICENSE", "CHANGELOG.md"];
+const sources = join(dist, SOURCES);
+const manifest = readManifest();
+const places: Places = { code: (stem) => `${stem}.js`, types: (stem) => `${stem}.d.ts` };
 
 rmSync(dist, { recursive: true, force: true });
+for (const name of sourcesOf(manifest)) cpSync(join(root, name), join(sources, name), { recursive: true });
+for (const name of documentsOf(manifest)) cpSync(join(root, name), join(dist, name));
 
-const tsc = spawnSync(process.execPath, [
-  join(root, "node_modules", "typescript", "bin", "tsc"),
-  "--project",
-  join(root, "scripts", "tsconfig.build.json"),
-  "--outDir",
-  dist,
-], { stdio: "inherit" });
-if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+// First, since it makes modules of the sources.
+writeFileSync(join(dist, "package.json"), `${JSON.stringify(publishedManifest(manifest, places), null, 2)}\n`);
 
-const source = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const built: Record<string, unknown> = {};
-for (const field of [...PUBLIC_FIELDS, "dependencies"]) built[field] = source[field];
-built["exports"] = Object.fromEntries(
-  Object.entries(source.exports as Record<string, string>).map(([key, path]) => [key, target(path)]),
-);
-built["bin"] = Object.fromEntries(
-  Object.entries(source.bin as Record<string, string>).map(([name, path]) => [name, path.replace(/\.ts$/, ".js")]),
-);
-writeFileSync(join(dist, "package.json"), `${JSON.stringify(built, null, 2)}\n`);
+const base = {
+  noEmitOnError: true,
+  noEmit: false,
+  rootDir: sources,
+  outDir: dist,
+  isolatedDeclarations: false,
+  typeRoots: [join(root, "node_modules", "@types")],
+  paths: { chokidar: [join(root, "node_modules", "chokidar", "index.d.ts")] }, // the build may be elsewhere
+};
+compile({ ...base, declaration: false, sourceMap: true, removeComments: true }, { include: ["."] });
+compile({ ...base, emitDeclarationOnly: true, declarationMap: true }, {
+  files: [...entryPoints(manifest).values()],
+  include: [],
+});
+for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
+  if (name.endsWith(".d.ts")) importScripts(join(dist, name));
+}
+const faces = [...entryPoints(manifest).values(), ...alternatives(manifest), ...Object.values(manifest.bin)];
+await bundle(dist, faces.map((path) => places.code(path.slice("./".length, -".ts".length))));
+for (const path of Object.values(manifest.bin)) makeCommand(join(dist, places.code(path.slice(0, -".ts".length))));
 
-const modules = [...new Set<string>(Object.values({ ...source.exports, ...source.bin }))].filter((path) =>
-  path.endsWith(".ts")
-);
-await bundle(dist, modules.map((path) => path.replace(/^\.\/(.*)\.ts$/, "$1.js")));
-
-for (const name of DOCUMENTS) {
-  if (existsSync(join(root, name))) copyFileSync(join(root, name), join(dist, name));
+/** One run of the compiler over the sources in `dist`. */
+function compile(compilerOptions: object, selection: object): void {
+  const config = join(sources, "tsconfig.json");
+  writeFileSync(config, JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, ...selection }));
+  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+  const { status } = spawnSync(process.execPath, [tsc, "--project", config], { stdio: "inherit" });
+  rmSync(config);
+  if (status !== 0) process.exit(status ?? 1);
 }
 
-/** `./mod.ts` becomes its declarations and its JavaScript; other files stay as they are. */
-function target(path: string): string | { types: string; default: string } {
-  if (!path.endsWith(".ts")) return path;
-  const stem = path.slice(0, -".ts".length);
-  return { types: `${stem}.d.ts`, default: `${stem}.js` };
+/**
+ * Lets a declaration import `"./types.js"` where it says `"./types.ts"`, as in JavaScript, where the compiler does this
+ * itself. Comments stay, and so does every column that its map speaks of.
+ */
+function importScripts(path: string): void {
+  const text = readFileSync(path, "utf8");
+  const specifier = /\/\*[\s\S]*?\*\/|(\bfrom |\bimport\()"(\.[^"]+)\.ts"/g;
+  const map = (whole: string, before?: string, stem?: string) => before === undefined ? whole : `${before}"${stem}.js"`;
+  writeFileSync(path, text.replace(specifier, map));
+}
+
+/** Makes a program of a module: the system runs it with node. The line in front moves what its source map says by one. */
+function makeCommand(path: string): void {
+  const map = JSON.parse(readFileSync(`${path}.map`, "utf8"));
+  writeFileSync(path, SHEBANG + readFileSync(path, "utf8"));
+  writeFileSync(`${path}.map`, JSON.stringify({ ...map, mappings: `;${map.mappings}` }));
+  chmodSync(path, 0o755);
 }

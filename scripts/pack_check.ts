@@ -1,90 +1,55 @@
 /**
- * Checks the package as a user gets it: builds and packs it, installs the tarball into an empty folder, compiles a
- * program against its declarations, and serves one request from it on each runtime.
+ * Checks the package as a user gets it: built, packed, installed into empty folders, and used there by every runtime and
+ * compiler that it is for. Needs no network once `npm ci` has run.
+ *
+ * `npm run pack:check` runs all steps, `npm run pack:check -- types command` those that are named, and what they need.
  *
  * @module
  */
 
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { command } from "./pack/command.ts";
+import { emptyFolders } from "./pack/empty_folder.ts";
+import { exportsOnHosts, traces, workers } from "./pack/exports.ts";
+import { attw, docs, jsr, publint } from "./pack/lint.ts";
+import { build, pack, work } from "./pack/package.ts";
+import { types } from "./pack/types.ts";
 
-const root = fileURLToPath(new URL("../", import.meta.url));
-const bin = join(root, "node_modules", ".bin");
+/** What every other step needs. */
+const FIRST = new Set(["build", "pack"]);
 
-/** Serves one request and stops. Exits with an error when the answer is not the application's. */
-const PROGRAM = `
-import { serve } from "tsgi";
-
-const app = (environ, startResponse) => {
-  startResponse("200 OK", [["Content-Type", "text/plain"]]);
-  return ["hello ", environ.PATH_INFO];
-};
-const server = await serve(app, { hostname: "127.0.0.1", port: 0 });
-const response = await fetch(\`http://127.0.0.1:\${server.address.port}/there\`);
-const answer = \`\${response.status} \${await response.text()}\`;
-await server.shutdown();
-if (answer !== "200 hello /there") throw new Error("Expected 200 hello /there, got " + answer);
-console.log("served: " + answer);
-`;
-
-/** Uses the declarations with no type packages installed, as a consumer without @types/node would. */
-const CONSUMER = `
-import { type Application, serve } from "tsgi";
-
-export const app: Application = (environ, startResponse) => {
-  startResponse("200 OK", [["Content-Type", "text/plain"]]);
-  return [environ.PATH_INFO];
-};
-export const stop = async (): Promise<void> => {
-  const server = await serve(app, { port: 0 });
-  await server.shutdown();
-};
-`;
-
-const CONSUMER_OPTIONS = {
-  compilerOptions: {
-    target: "ES2023",
-    lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable"],
-    module: "NodeNext",
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noEmit: true,
-    types: [],
-    skipLibCheck: false,
-  },
-  files: ["consumer.ts"],
+const STEPS: Readonly<Record<string, () => Promise<unknown>>> = {
+  build,
+  pack,
+  publint,
+  attw,
+  jsr,
+  docs,
+  types,
+  exports: exportsOnHosts,
+  traces,
+  workers,
+  command,
+  "empty-folder": emptyFolders,
 };
 
-const folder = mkdtempSync(join(tmpdir(), "tsgi-pack-"));
+const wanted = new Set(process.argv.slice(2));
+const unknown = [...wanted].filter((name) => !Object.hasOwn(STEPS, name));
+if (unknown.length > 0) throw new Error(`No step ${unknown.join(", ")}; there are ${Object.keys(STEPS).join(", ")}`);
+
 try {
-  run("build", root, process.execPath, [join(root, "scripts", "build_npm.ts")]);
-  run("pack", join(root, "dist"), "npm", ["pack", "--silent", "--pack-destination", folder]);
-  const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
-  if (tarball === undefined) throw new Error("npm pack wrote no tarball");
-
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  writeFileSync(join(folder, "program.mjs"), PROGRAM);
-  writeFileSync(join(folder, "consumer.ts"), CONSUMER);
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(CONSUMER_OPTIONS));
-  run("install", folder, "npm", ["install", "--silent", "--prefer-offline", "--no-audit", "--no-fund", `./${tarball}`]);
-
-  run("types", folder, join(bin, "tsc"), ["--project", "tsconfig.json"]);
-  run("node", folder, process.execPath, ["program.mjs"]);
-  run("deno", folder, join(bin, "deno"), ["run", "--no-lock", "--allow-net", "program.mjs"]);
-  run("bun", folder, join(bin, "bun"), ["run", "program.mjs"]);
-  run("jsr", root, join(bin, "deno"), ["publish", "--dry-run", "--allow-dirty", "--quiet"]);
+  for (const [name, step] of Object.entries(STEPS)) {
+    if (wanted.size > 0 && !wanted.has(name) && !FIRST.has(name)) continue;
+    process.stdout.write(`pack:check ${name}`);
+    const start = performance.now();
+    await step();
+    process.stdout.write(` (${((performance.now() - start) / 1000).toFixed(1)} s)\n`);
+  }
+} catch (error) {
+  process.stdout.write(": failed\n");
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
 } finally {
-  rmSync(folder, { recursive: true, force: true });
-}
-
-/** Runs one step; a failure ends the check. */
-function run(step: string, cwd: string, command: string, args: readonly string[]): void {
-  process.stdout.write(`pack:check ${step}\n`);
-  const { status, error, signal } = spawnSync(command, args, { cwd, stdio: "inherit", timeout: 120_000 });
-  if (error) throw error;
-  if (status !== 0) throw new Error(`pack:check ${step} failed with ${signal ?? `exit code ${status}`}`);
+  rmSync(work, { recursive: true, force: true });
 }

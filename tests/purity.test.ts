@@ -99,12 +99,38 @@ describe("adapters", () => {
     expect(strays).toEqual([]);
   });
 
-  it("are loaded by mod.ts only when they are needed", () => {
-    const statics = [
-      ...source(projectPath("mod.ts")).code.matchAll(
-        /^(?:import|export)\s(?!type\b)[^;]*?from\s+"(\.\/adapters\/[^"]+)"/gm,
-      ),
-    ].map((match) => match[1]);
-    expect(new Set(statics)).toEqual(new Set(["./adapters/environment.ts"])); // it needs no runtime
+  it("are loaded by the public faces only when they are needed", () => {
+    const statics = ["mod.ts", "mod_shared.ts", "mod_fetch.ts"].map((file) =>
+      [
+        ...source(projectPath(file)).code.matchAll(
+          /^(?:import|export)\s(?!type\b)[^;]*?from\s+"(\.\/adapters\/[^"]+)"/gm,
+        ),
+      ].map((match) => match[1])
+    );
+    // These need no runtime.
+    expect(statics).toEqual([["./adapters/environment.ts"], [], ["./adapters/fetch.ts"]]);
+  });
+});
+
+describe("the face without sockets", () => {
+  it("leads to no module of a runtime, not even when it is needed", () => {
+    const seen = new Set<string>();
+    const walk = (file: string): void => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      if (!file.endsWith(".ts")) return;
+      // A type leads nowhere.
+      const code = source(projectPath(file)).code.replace(/\btypeof import\(/g, "");
+      for (const [, specifier] of code.matchAll(/\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g)) {
+        walk(
+          specifier?.startsWith(".")
+            ? relative(projectPath(""), resolve(projectPath(""), dirname(file), specifier))
+            : String(specifier),
+        );
+      }
+    };
+    walk("mod_fetch.ts");
+    expect(seen.size).toBeGreaterThan(20);
+    expect([...seen].filter((file) => !/^(?:core|adapters)\/|^mod_(?:fetch|shared)\.ts$/.test(file))).toEqual([]);
   });
 });

@@ -5,8 +5,8 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { binaryOf } from "../scripts/pack/hosts.ts";
 
 /** A runtime of devDependencies. */
 export type Runtime = "node" | "deno" | "bun";
@@ -31,9 +31,10 @@ export function runCommand(
   file: string,
   flags: readonly string[] = [],
 ): { binary: string; args: string[] } {
-  const binary = projectPath(`node_modules/.bin/${runtime}`);
-  if (!existsSync(binary)) throw new Error(`${runtime} is not installed: there is no ${binary}`);
-  return { binary, args: [...RUN[runtime], ...(runtime === "deno" ? flags : []), projectPath(file)] };
+  return {
+    binary: binaryOf(runtime),
+    args: [...RUN[runtime], ...(runtime === "deno" ? flags : []), projectPath(file)],
+  };
 }
 
 /** How a process ended. */

@@ -40,7 +40,14 @@ export function documentedSources(): string[] {
   const below = (folder: string): string[] =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts")).map((name) => `${folder}/${name}`);
-  return ["mod.ts", ...below("core").sort(), ...below("adapters").sort(), ...below("testing").sort()];
+  return [
+    "mod.ts",
+    "mod_fetch.ts",
+    "mod_shared.ts",
+    ...below("core").sort(),
+    ...below("adapters").sort(),
+    ...below("testing").sort(),
+  ];
 }
 
 /** The `@example` sections of a source, each from its first line to the next tag: line number and text. */

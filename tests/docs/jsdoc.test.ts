@@ -5,16 +5,13 @@
  */
 
 import { execFile } from "node:child_process";
+import { alternatives, entryPoints as entries, readManifest } from "../../scripts/package/manifest.ts";
 import { projectPath } from "../server_process.ts";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 
-const entryPoints = [
-  "mod.ts",
-  ...["node", "deno", "bun", "fetch"].map((name) => `adapters/${name}.ts`),
-  ...["mod", "handlers", "headers", "util", "validate"].map((name) => `core/wsgiref/${name}.ts`),
-  "testing/mod.ts",
-];
+const manifest = readManifest();
+const entryPoints = [...entries(manifest).values(), ...alternatives(manifest), ...Object.values(manifest.bin)];
 
 /** Functions and classes without an `@example`. */
 const withoutExample: readonly { readonly names: RegExp; readonly reason: string }[] = [

@@ -1,0 +1,59 @@
+/**
+ * The public face where programs have no sockets: what `"tsgi"` is on Workers, in browsers and in bundles for them. It has
+ * the names of `mod.ts`, so that one file can serve and be bundled, and it loads no module of Node.js, Deno or Bun.
+ *
+ * @module
+ */
+
+import { ListenError } from "./core/errors.ts";
+import type { Application } from "./core/gateway/types.ts";
+import type { ServeOptions } from "./core/options.ts";
+import type { Server } from "./core/server.ts";
+import type { SimpleServer } from "./core/simple_server.ts";
+
+export * from "./mod_shared.ts";
+export { toFetch } from "./adapters/fetch.ts";
+
+/**
+ * Always rejects: give the host a handler instead, `export default { fetch: toFetch(app) }`.
+ *
+ * @throws {ListenError} (as a rejection).
+ *
+ * @example
+ * ```ts
+ * import { ListenError } from "tsgi";
+ * import { serve } from "./mod_fetch.ts";
+ * const error = await serve(() => "hello\n").catch((error: unknown) => error);
+ * console.assert(error instanceof ListenError && error.code === "ENOTSUP");
+ * ```
+ */
+export function serve(_app: Application, _options?: ServeOptions): Promise<Server> {
+  return Promise.reject(noSockets());
+}
+
+/**
+ * Always rejects, as {@linkcode serve} does.
+ *
+ * @throws {ListenError} (as a rejection).
+ *
+ * @example
+ * ```ts
+ * import { ListenError } from "tsgi";
+ * import { makeServer } from "./mod_fetch.ts";
+ * const error = await makeServer("127.0.0.1", 0, () => "hello\n").catch((error: unknown) => error);
+ * console.assert(error instanceof ListenError);
+ * ```
+ */
+export function makeServer(
+  _host: string,
+  _port: number,
+  _app: Application,
+  _options?: Omit<ServeOptions, "hostname" | "port">,
+): Promise<SimpleServer> {
+  return Promise.reject(noSockets());
+}
+
+function noSockets(): ListenError {
+  const reason = "this host gives a program no sockets; give it a handler, export default { fetch: toFetch(app) }";
+  return new ListenError("any address", reason, "ENOTSUP");
+}

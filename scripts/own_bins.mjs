@@ -1,0 +1,30 @@
+// Runs after `npm install` and `npm ci`: sees to it that `node` and `tsc` are those that everything here is made with.
+// node-22, typescript-6 and so on have commands of the same names; npm gives the names to the right package when it
+// installs afresh, but to the wrong one when it adds a package to others that are there.
+
+import { readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const OWN = { node: "../node/bin/node", tsc: "../typescript/bin/tsc" };
+
+const bin = fileURLToPath(new URL("../node_modules/.bin/", import.meta.url));
+
+// On Windows these are files that start programs; there, install afresh.
+if (process.platform !== "win32") {
+  for (const [name, target] of Object.entries(OWN)) {
+    const link = join(bin, name);
+    if (targetOf(link) === target) continue;
+    rmSync(link, { force: true });
+    symlinkSync(target, link);
+  }
+}
+
+function targetOf(link) {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * From an empty folder to an answer: what the documentation tells a newcomer to type, on each runtime.
+ *
+ * @module
+ */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { root } from "../package/manifest.ts";
+import { hosts } from "./hosts.ts";
+import { consumer } from "./package.ts";
+import { Running } from "./process.ts";
+
+/** A way to begin. What \`tsgi init\` makes is checked by one more row. */
+interface Start {
+  readonly name: string;
+  /** Fills the folder, in which the package is installed. @returns the program to run. */
+  readonly fill: (folder: string) => Promise<string> | string;
+  /** What a request is answered with. */
+  readonly answers: readonly { readonly request: RequestInit; readonly text: string }[];
+}
+
+const STARTS: readonly Start[] = [
+  {
+    name: "readme",
+    fill: (folder) => {
+      const example = /^```ts\n\/\/ (\w+\.ts)\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, "README.md"), "utf8"));
+      if (example === null) throw new Error("README.md has no example that begins with the name of its file");
+      const [, file, text] = example as unknown as [string, string, string];
+      writeFileSync(join(folder, file), text);
+      return file;
+    },
+    answers: [
+      { request: {}, text: "3\n2\n1\n" },
+      { request: { method: "POST", body: "ping" }, text: "ping" },
+    ],
+  },
+];
+
+/** Begins in each way, on each runtime. */
+export async function emptyFolders(): Promise<void> {
+  for (const { name, fill, answers } of STARTS) {
+    const folder = await consumer(`empty-${name}`);
+    const file = await fill(folder);
+    await Promise.all(hosts.map(async (host) => {
+      const args = host.run(file, [], ["--allow-net", "--allow-env=PORT"]);
+      const server = new Running({ binary: host.binary, args, cwd: folder, env: { PORT: "0" } });
+      try {
+        const [origin] = await server.says(/http:\/\/127\.0\.0\.1:\d+/);
+        for (const { request, text } of answers) {
+          const answer = await (await fetch(origin, request)).text();
+          if (answer !== text) throw server.failure(`answered ${JSON.stringify(answer)}, not ${JSON.stringify(text)}`);
+        }
+        server.signal("SIGTERM");
+        const code = await server.exit();
+        if (code !== 0 && process.platform !== "win32") throw server.failure(`ended with ${code}`);
+      } finally {
+        server.kill();
+      }
+    }));
+  }
+}

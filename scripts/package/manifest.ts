@@ -1,0 +1,129 @@
+/**
+ * The manifest of the package, written once: `package.json` of the sources, in which every path is a source file. What
+ * is published has the same fields with paths into a build; `build_npm.ts` and `build_dnt.ts` differ in where those are.
+ *
+ * An entry of `exports` is a file, or files by condition. Only `"."` has conditions: under `workerd` it is the face that
+ * loads no module of a runtime. `deno` and `bun` come before it, so that those runtimes keep their sockets whatever
+ * conditions they are told besides; every other entry is one file for all hosts.
+ *
+ * @module
+ */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** The project's folder. */
+export const root: string = fileURLToPath(new URL("../../", import.meta.url));
+
+/** An entry of `exports` in the sources. */
+export type Entry = string | Readonly<Record<string, string>>;
+
+/** `package.json` of the sources, as far as it is read. */
+export interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly exports: Readonly<Record<string, Entry>>;
+  readonly bin: Readonly<Record<string, string>>;
+  /** What is published: files and folders. */
+  readonly files: readonly string[];
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+  readonly [field: string]: unknown;
+}
+
+/** Where the build has the JavaScript and the declarations of a source: `"./core/grammar"` in, without an extension. */
+export interface Places {
+  readonly code: (stem: string) => string;
+  readonly types: (stem: string) => string;
+}
+
+/** The fields that a consumer needs; scripts and devDependencies stay here. */
+const PUBLIC_FIELDS = [
+  "name",
+  "version",
+  "description",
+  "keywords",
+  "license",
+  "type",
+  "sideEffects",
+  "engines",
+  "dependencies",
+];
+
+/** Reads `package.json`, or another one. */
+export function readManifest(path: string = join(root, "package.json")): Manifest {
+  return JSON.parse(readFileSync(path, "utf8")) as Manifest;
+}
+
+/** The sources that are entry points: what `exports` names, by the name that a consumer imports; no data. */
+export function entryPoints(manifest: Manifest): Map<string, string> {
+  const all = Object.entries(manifest.exports).map(([name, entry]) => [name, typesOf(entry)] as const);
+  return new Map(all.filter(([, path]) => isModule(path)));
+}
+
+/** The sources that only a condition leads to. */
+export function alternatives(manifest: Manifest): string[] {
+  const all = Object.values(manifest.exports).flatMap((entry) => typeof entry === "string" ? [] : Object.values(entry));
+  const entries = new Set(entryPoints(manifest).values());
+  return [...new Set(all)].filter((path) => !entries.has(path));
+}
+
+/** What of the published files is code: TypeScript files, and folders of them. Documents have names in capitals. */
+export function sourcesOf(manifest: Manifest): string[] {
+  return manifest.files.filter((name) => !isDocument(name));
+}
+
+/** What of the published files is prose. */
+export function documentsOf(manifest: Manifest): string[] {
+  return manifest.files.filter(isDocument);
+}
+
+function isDocument(name: string): boolean {
+  return /^[A-Z]/.test(name);
+}
+
+/** The manifest to publish. */
+export function publishedManifest(manifest: Manifest, places: Places): Record<string, unknown> {
+  const published: Record<string, unknown> = {};
+  for (const field of PUBLIC_FIELDS) published[field] = manifest[field];
+  const repository = repositoryUrl();
+  if (repository !== undefined) published["repository"] = { type: "git", url: repository };
+  published["exports"] = mapValues(manifest.exports, (entry) => publishedEntry(entry, places));
+  published["bin"] = mapValues(manifest.bin, (path) => places.code(stem(path)));
+  return published;
+}
+
+function publishedEntry(entry: Entry, places: Places): Entry {
+  const types = typesOf(entry);
+  if (!isModule(types)) return types;
+  const { types: _types, ...code } = typeof entry === "string" ? { default: entry } : entry;
+  return { types: places.types(stem(types)), ...mapValues(code, (path) => places.code(stem(path))) };
+}
+
+function typesOf(entry: Entry): string {
+  return typeof entry === "string" ? entry : entry["types"] as string;
+}
+
+function isModule(path: string): boolean {
+  return path.endsWith(".ts");
+}
+
+function stem(path: string): string {
+  return path.slice(0, -".ts".length);
+}
+
+/**
+ * Where the sources are kept, if that is known: in a workflow of GitHub. npm takes a statement of provenance only for
+ * the repository that the manifest names.
+ */
+function repositoryUrl(): string | undefined {
+  const { GITHUB_REPOSITORY: name, GITHUB_SERVER_URL: server } = process.env;
+  return name && server ? `git+${server}/${name}.git` : undefined;
+}
+
+function mapValues<T, R>(object: Readonly<Record<string, T>>, map: (value: T) => R): Record<string, R> {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]));
+}
