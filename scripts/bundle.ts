@@ -22,7 +22,7 @@ const INTERNAL = "internal";
 const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
   [
     "core",
-    /^core\/(?:gateway\/.*|errors|grammar|options|peers|protocol|refusal|version|watch|wire)\.js$|^adapters\/(?:environment|latin1|output|peer)\.js$/,
+    /^core\/(?:gateway\/.*|errors|grammar|options|peers|protocol|refusal|version|watch|wire)\.js$|^adapters\/(?:environment|latin1|output|peer)\.js$|^mod_shared\.js$/,
   ],
   ["server", /^core\/(?:hijacked|server|wires)\.js$|^adapters\/(?:refusals|stderr)\.js$/],
   ["http1", /^core\/http1\/(?!serializer\.js$)/],
@@ -44,6 +44,7 @@ export async function bundle(folder: string, entries: readonly string[]): Promis
     cwd: folder,
     platform: "neutral",
     external: /^node:|^chokidar$/,
+    experimental: { attachDebugInfo: "none" }, // no comments of its own
     preserveEntrySignatures: "allow-extension",
     plugins: [{ name: "maps of the compiler", load: withMap }],
   });

@@ -135,6 +135,7 @@ function compile(outDir: string, files: readonly string[], given: NonNullable<Bu
     ...given,
     rootDir: sources,
     outDir: join(outDir, "esm"),
+    paths: { chokidar: [join(root, "node_modules", "chokidar", "index.d.ts")] }, // dnt installs it
     // dnt changes the specifiers in the sources before it compiles them, and installs the types.
     rewriteRelativeImportExtensions: true,
     types: ["node"],
