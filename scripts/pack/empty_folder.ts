@@ -8,11 +8,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { root } from "../package/manifest.ts";
-import { hosts } from "./hosts.ts";
-import { consumer } from "./package.ts";
-import { Running } from "./process.ts";
+import { hostOf, hosts, newestNode } from "./hosts.ts";
+import { consumer, npm, packed } from "./package.ts";
+import { run, Running } from "./process.ts";
 
-/** A way to begin. What \`tsgi init\` makes is checked by one more row. */
+/** A way to begin. */
 interface Start {
   readonly name: string;
   /** Fills the folder, in which the package is installed. @returns the program to run. */
@@ -38,8 +38,23 @@ const STARTS: readonly Start[] = [
   },
 ];
 
+/** What `tsgi init` makes: for Deno it takes the package from JSR, and tests/cli/init.test.ts stands in for that. */
+const PROJECTS = { node: [newestNode.binary, "--test"], bun: [hostOf("bun").binary, "test"] } as const;
+
+/** Makes projects with the command of the package, and runs their tests with the package in its place. */
+async function projects(): Promise<void> {
+  const folder = await consumer("empty-init");
+  for (const [runtime, [binary, test]] of Object.entries(PROJECTS)) {
+    await npm(["exec", "--offline", "--", "tsgi", "init", runtime, "--runtime", runtime], folder);
+    const cwd = join(folder, runtime);
+    await npm(["install", "--silent", "--prefer-offline", "--omit=dev", "--no-audit", "--no-fund", packed()], cwd);
+    await run({ binary, args: [test], cwd });
+  }
+}
+
 /** Begins in each way, on each runtime. */
 export async function emptyFolders(): Promise<void> {
+  await projects();
   for (const { name, fill, answers } of STARTS) {
     const folder = await consumer(`empty-${name}`);
     const file = await fill(folder);
