@@ -230,8 +230,7 @@ export class FastcgiRequest implements Exchange, BodySource {
   }
 
   body(block: Octets): boolean {
-    if (typeof block === "string") this.#owner.writer.text(FCGI_STDOUT, this.id, block);
-    else this.#owner.writer.stdout(this.id, block);
+    this.#owner.writer.stdout(this.id, block);
     if (this.#owner.mayGoOn(this)) return true;
     this.#owner.enqueue(this);
     return false;

@@ -9,7 +9,7 @@
  */
 
 import { writeLatin1 } from "../grammar.ts";
-import type { Transport } from "../seams.ts";
+import type { Octets, Transport } from "../seams.ts";
 import { FCGI_HEADER_LEN, FCGI_STDOUT, writeEndRequest, writeHeader } from "./records.ts";
 
 const RECORD = 32768; // bytes of our longest records: what a transport sends at once
@@ -50,7 +50,13 @@ export class RecordWriter {
   }
 
   /** Writes STDOUT of a request. False: above the high-water mark. */
-  stdout(id: number, bytes: Uint8Array): boolean {
+  stdout(id: number, block: Octets): boolean {
+    if (typeof block === "string") this.#records(FCGI_STDOUT, id, block);
+    else this.#stdoutBytes(id, block);
+    return this.#flowing;
+  }
+
+  #stdoutBytes(id: number, bytes: Uint8Array): void {
     const length = bytes.length;
     for (let at = 0; at < length; at += CONTENT) {
       const size = Math.min(length - at, CONTENT);
@@ -66,12 +72,15 @@ export class RecordWriter {
         this.#flowing = this.#transport.write(part);
       }
     }
-    return this.#flowing;
   }
 
   /** Writes latin-1 text as records of one type: STDOUT, or a short management record. */
   text(type: number, id: number, text: string): void {
     if (!this.#flowing) this.#excess += FCGI_HEADER_LEN + text.length;
+    this.#records(type, id, text);
+  }
+
+  #records(type: number, id: number, text: string): void {
     for (let at = 0; at < text.length || at === 0; at += CONTENT) {
       const part = text.length <= CONTENT ? text : text.slice(at, at + CONTENT);
       const start = this.#transport.reserve(FCGI_HEADER_LEN + part.length);

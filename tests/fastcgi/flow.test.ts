@@ -48,6 +48,20 @@ describe("F18 output", () => {
     expect(bodies()).toBe("abcabcabcabcabcabbb");
   });
 
+  it("F18 what an application writes without waiting is no answer of the wire's own, and stops no input", async () => {
+    for (const block of ["x".repeat(2000), new Uint8Array(2000)]) {
+      const talk = new Talk((_environ, startResponse) => {
+        const write = startResponse("200 OK", []);
+        for (let i = 0; i < 50; i++) void write(block);
+        return new Promise<Body>(() => {}); // it goes on
+      });
+      talk.transport.flowing = false;
+      talk.receive(get(1));
+      await settle();
+      expect([talk.response(1).body.length, talk.transport.calls]).toEqual([100_000, []]);
+    }
+  });
+
   it("F18 a huge response does not keep a small one waiting", async () => {
     const held = new Held();
     const talk = new Talk(held.app).receive(get(1, "/huge"), get(2, "/small"));
