@@ -137,6 +137,23 @@ export function writeLatin1(target: Uint8Array, at: number, text: string): numbe
 }
 
 /**
+ * Writes bytes, or latin-1 text as its octets, into memory; returns the index behind them.
+ *
+ * @example
+ * ```ts
+ * import { writeOctets } from "./grammar.ts";
+ * const memory = new Uint8Array(4);
+ * console.assert(writeOctets(memory, writeOctets(memory, 0, "AB"), new Uint8Array([67])) === 3);
+ * console.assert(memory.join() === "65,66,67,0");
+ * ```
+ */
+export function writeOctets(target: Uint8Array, at: number, octets: Uint8Array | string): number {
+  if (typeof octets === "string") return writeLatin1(target, at, octets);
+  target.set(octets, at);
+  return at + octets.length;
+}
+
+/**
  * Decodes `bytes[start, end)` one code unit a byte, with the language alone. Hosts have faster ways.
  *
  * @example

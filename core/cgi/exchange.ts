@@ -5,7 +5,7 @@
  */
 
 import { RequestError } from "../gateway/request.ts";
-import { writeLatin1 } from "../grammar.ts";
+import { writeOctets } from "../grammar.ts";
 import type { Exchange, Hijacked, Octets, ResponseHead, Transport } from "../seams.ts";
 
 const COPY_LIMIT = 16384; // bytes: larger blocks are written as they are
@@ -50,17 +50,13 @@ export class StreamExchange implements Exchange {
 
   head(head: ResponseHead, length: number | null, bodyless: boolean): void {
     this.#delimited = bodyless || length !== null;
-    this.#text(this.#format.head(head, length, bodyless));
+    this.#copy(this.#format.head(head, length, bodyless));
   }
 
   body(block: Octets): boolean {
-    if (typeof block === "string") return this.#text(block);
-    const { length } = block;
-    this.#written += length;
-    if (length > COPY_LIMIT) return this.#transport.write(block);
-    const at = this.#transport.reserve(length);
-    this.#transport.memory.set(block, at);
-    return this.#transport.commit(length);
+    if (typeof block === "string" || block.length <= COPY_LIMIT) return this.#copy(block);
+    this.#written += block.length;
+    return this.#transport.write(block);
   }
 
   end(): void {
@@ -72,7 +68,7 @@ export class StreamExchange implements Exchange {
   }
 
   refuse(status: string): void {
-    this.#text(this.#format.refusal(status, !this.#owner.headOnly));
+    this.#copy(this.#format.refusal(status, !this.#owner.headOnly));
     this.#owner.responded(false);
   }
 
@@ -84,10 +80,10 @@ export class StreamExchange implements Exchange {
     throw new RequestError("hijack: the web server has the client's socket; expected a request over HTTP/1.1");
   }
 
-  #text(text: string): boolean {
-    this.#written += text.length;
-    const at = this.#transport.reserve(text.length);
-    writeLatin1(this.#transport.memory, at, text);
-    return this.#transport.commit(text.length);
+  #copy(octets: Octets): boolean {
+    this.#written += octets.length;
+    const at = this.#transport.reserve(octets.length);
+    writeOctets(this.#transport.memory, at, octets);
+    return this.#transport.commit(octets.length);
   }
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { writeLatin1 } from "../grammar.ts";
+import { writeLatin1, writeOctets } from "../grammar.ts";
 import { RequestError } from "../gateway/request.ts";
 import type { Exchange, HeaderList, Hijacked, Octets, ResponseHead, Transport } from "../seams.ts";
 import type { RequestHead } from "./request_head.ts";
@@ -79,24 +79,16 @@ export class Http1Exchange implements Exchange {
     this.#framing = framing(http11, length, bodyless);
     this.#keepAlive = this.#framing !== "close" && this.#owner.mayPersist();
     this.#headSent = true;
-    const bytes = headBytes(head, length, this.#framing, http11, this.#keepAlive, this.#serverHeader);
-    const at = this.#transport.reserve(bytes.length);
-    this.#transport.memory.set(bytes, at);
-    this.#commit(bytes.length);
+    this.#copy(headBytes(head, length, this.#framing, http11, this.#keepAlive, this.#serverHeader));
   }
 
   body(block: Octets): boolean {
     if (this.#framing === "chunked") return this.#chunk(block);
-    if (typeof block === "string") return this.#text(block);
-    const { length } = block;
-    if (length > COPY_LIMIT) return this.#give(block);
-    const at = this.#transport.reserve(length);
-    this.#transport.memory.set(block, at);
-    return this.#commit(length);
+    return typeof block === "string" || block.length <= COPY_LIMIT ? this.#copy(block) : this.#give(block);
   }
 
   end(): void {
-    if (this.#framing === "chunked") this.#text(LAST_CHUNK);
+    if (this.#framing === "chunked") this.#copy(LAST_CHUNK);
     this.#owner.responded(this.#keepAlive);
   }
 
@@ -107,12 +99,12 @@ export class Http1Exchange implements Exchange {
 
   refuse(status: string): void {
     this.#headSent = true;
-    this.#text(serializeRefusal(status, this.#request?.method !== "HEAD"));
+    this.#copy(serializeRefusal(status, this.#request?.method !== "HEAD"));
     this.#owner.responded(false);
   }
 
   informational(status: string, headers: HeaderList): void {
-    if (this.#request?.http11 === true && !this.#headSent) this.#text(serializeInterim(status, headers));
+    if (this.#request?.http11 === true && !this.#headSent) this.#copy(serializeInterim(status, headers));
   }
 
   hijack(): Hijacked {
@@ -126,17 +118,15 @@ export class Http1Exchange implements Exchange {
     const { length } = block;
     const size = `${length.toString(16)}\r\n`;
     if (length > COPY_LIMIT && typeof block !== "string") {
-      this.#text(size);
+      this.#copy(size);
       this.#give(block);
-      return this.#text("\r\n");
+      return this.#copy("\r\n");
     }
     const total = size.length + length + 2;
     const start = this.#transport.reserve(total);
     const memory = this.#transport.memory;
-    const at = writeLatin1(memory, start, size);
-    if (typeof block === "string") writeLatin1(memory, at, block);
-    else memory.set(block, at);
-    writeLatin1(memory, at + length, "\r\n");
+    const at = writeOctets(memory, writeLatin1(memory, start, size), block);
+    writeLatin1(memory, at, "\r\n");
     return this.#commit(total);
   }
 
@@ -146,10 +136,10 @@ export class Http1Exchange implements Exchange {
     return this.#flowing;
   }
 
-  #text(text: string): boolean {
-    const at = this.#transport.reserve(text.length);
-    writeLatin1(this.#transport.memory, at, text);
-    return this.#commit(text.length);
+  #copy(octets: Octets): boolean {
+    const at = this.#transport.reserve(octets.length);
+    writeOctets(this.#transport.memory, at, octets);
+    return this.#commit(octets.length);
   }
 
   #commit(length: number): boolean {
