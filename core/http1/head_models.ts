@@ -48,18 +48,19 @@ export class HeadModel {
   readonly #block: string;
   readonly #lines: readonly Line[];
 
-  /** A model of a complete head whose field lines are `lines`, each with its CRLF. */
-  constructor(head: RequestHead, lines: readonly string[], limits: RequestLimits) {
-    this.#head = head;
+  /** A model of the heads of a version whose field lines, each with its CRLF, are `lines`; they have passed every check. */
+  constructor(http11: boolean, lines: readonly string[], limits: RequestLimits) {
+    const head = this.#head = new RequestHead();
+    head.http11 = http11;
     this.#block = [...lines, "\r\n"].join("");
-    const again = new RequestHead(); // tells where values go
-    again.http11 = head.http11;
     this.#lines = lines.map((text): Line => {
       const name = text.slice(0, text.indexOf(":") + 1);
-      const at = again.fields.length + 1;
-      again.fieldLine(text, 0, text.length - 2, limits);
-      return { text, name, change: changeOf(name, again.fields.length > at), at };
+      const at = head.fields.length + 1;
+      head.fieldLine(text, 0, text.length - 2, limits);
+      return { text, name, change: changeOf(name, head.fields.length > at), at };
     });
+    head.settle(limits);
+    head.distinct = !hasRepeated(head.fields);
   }
 
   /**
@@ -131,16 +132,16 @@ export class HeadModels {
     return end;
   }
 
-  /** Whether the head that was not like its model is to be learned. */
-  get curious(): boolean {
+  /** Counts a head that was not like its model; whether it is to be learned. */
+  curious(): boolean {
     return ++(this.#unlike[this.#place] as number) > PATIENCE;
   }
 
-  /** Keeps a model of the head that `follow` was asked for last. */
+  /** Keeps a model of the head that `follow` was asked for last, unless it is too long to keep. */
   learn(head: RequestHead, lines: readonly string[], limits: RequestLimits): void {
-    if (lines.some((line) => line.length > LONGEST) || lines.length > MOST || hasRepeated(head.fields)) return;
-    this.#models[this.#place] = new HeadModel(head, lines, limits);
     this.#unlike[this.#place] = 0;
+    if (lines.some((line) => line.length > LONGEST) || lines.length > MOST) return;
+    this.#models[this.#place] = new HeadModel(head.http11, lines, limits);
   }
 }
 

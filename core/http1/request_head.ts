@@ -177,7 +177,7 @@ export class RequestHead implements RequestLine {
   /** Draws the conclusions of a head that is complete, and has the same version and fields that steer the framing. */
   settleLike(other: RequestHead, fields: string[]): void {
     this.fields = fields; // neither of the two adds to them any more
-    this.distinct = true;
+    this.distinct = other.distinct;
     this.fieldCount = other.fieldCount;
     this.chunked = other.chunked;
     this.keepAlive = other.keepAlive;

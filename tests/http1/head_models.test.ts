@@ -141,8 +141,8 @@ describe("a head is taken by a model", () => {
   it.each(variants)("%s", (_what, request, taken) => {
     const models = new HeadModels();
     const [model, block] = headOf(text);
-    expect([models.follow(block, 0, model, limits), models.curious]).toEqual([0, false]); // at its second sight it is
-    expect([models.follow(block, 0, model, limits), models.curious]).toEqual([0, true]);
+    expect([models.follow(block, 0, model, limits), models.curious()]).toEqual([0, false]); // at its second sight it is
+    expect([models.follow(block, 0, model, limits), models.curious()]).toEqual([0, true]);
     models.learn(parsed(text), linesOf(block), limits);
     const [head, other] = headOf(request);
     expect(models.follow(other, 0, head, limits)).toBe(taken ? other.length : 0);
@@ -162,6 +162,29 @@ describe("a head is taken by a model", () => {
     const [head, other] = headOf(request);
     expect(() => models.follow(other, 0, head, limits)).toThrow(Refusal);
     expect(() => parsed(request)).toThrow(Refusal);
+  });
+
+  it("also with a field that is given twice", () => {
+    const twice = text.replace("X-Id: 1", "Accept: y");
+    const models = new HeadModels();
+    const [model, block] = headOf(twice);
+    models.follow(block, 0, model, limits);
+    models.learn(parsed(twice), linesOf(block), limits);
+    const [head, other] = headOf(twice.replace("y\r", "z\r"));
+    expect(models.follow(other, 0, head, limits)).toBe(other.length);
+    expect(head.environ({}, "").HTTP_ACCEPT).toBe("x,z");
+  });
+
+  it("a head that is too long is looked at again after two more, not each time", () => {
+    const models = new HeadModels();
+    const [head, block] = headOf(text.replace("x\r", `${"x".repeat(5000)}\r`));
+    const looked = Array.from({ length: 300 }, () => {
+      models.follow(block, 0, head, limits);
+      const curious = models.curious();
+      if (curious) models.learn(head, linesOf(block), limits);
+      return curious;
+    });
+    expect(looked.filter((curious) => curious).length).toBe(100);
   });
 
   it("unless its block is a long one", () => {
