@@ -78,6 +78,7 @@ export class PromisedTransport extends BatchedOutput implements Transport {
   }
 
   send(memory: Memory, length: number): boolean {
+    if (this.#closed) return true;
     // What has to wait for an earlier block is not to hold a whole memory for a few bytes.
     const copied = this.#writing && length <= COPY_LIMIT;
     if (copied) this.#enqueue(memory.bytes.slice(0, length), undefined);
