@@ -11,6 +11,7 @@
 
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { entryPoints, readManifest } from "../../scripts/package/manifest.ts";
 import { projectPath, type Runtime } from "../server_process.ts";
 import { documentedPages, fences } from "./markdown.ts";
 
@@ -119,20 +120,15 @@ export function removeFolder(folder: string): void {
 }
 
 /** Where `"tsgi"` and its subpaths lead: the sources that package.json exports. */
-export function entryPoints(): Map<string, string> {
-  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
-  };
-  const pathOf = (entry: string | { readonly default: string }): string =>
-    join(root, typeof entry === "string" ? entry : entry.default);
-  return new Map(Object.entries(exports).map(([name, entry]) => [`tsgi${name.slice(1)}`, pathOf(entry)]));
+export function specifiers(): Map<string, string> {
+  return new Map([...entryPoints(readManifest())].map(([name, path]) => [`tsgi${name.slice(1)}`, join(root, path)]));
 }
 
 /** Writes blocks below `folder`, an absolute path inside the project; `entries` says where `"tsgi"` leads. */
 export function writeBlocks(
   blocks: readonly Block[],
   folder: string,
-  entries: ReadonlyMap<string, string> = entryPoints(),
+  entries: ReadonlyMap<string, string> = specifiers(),
 ): void {
   const files = new Set(blocks.map(({ file }) => file));
   for (const { source, file, code } of blocks) {

@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { projectPath, runCommand, type Runtime, ServerProcess } from "../server_process.ts";
-import { allBlocks, type Block, documentedSources, entryPoints } from "./blocks.ts";
+import { allBlocks, type Block, documentedSources, specifiers } from "./blocks.ts";
 import { exampleSections, makeFolder, removeFolder, runtimes, writeBlocks } from "./blocks.ts";
 import { MARK, type Result } from "./run.ts";
 
@@ -34,7 +34,7 @@ function blocksFor(runtime: Runtime): Block[] {
 
 /** Entry points whose `serve` is that of `served.ts`, written beside the blocks. */
 function recordedEntries(): Map<string, string> {
-  const entries = entryPoints();
+  const entries = specifiers();
   mkdirSync(join(folder, "entries"));
   for (const name of ["tsgi", "tsgi/node", "tsgi/deno", "tsgi/bun"]) {
     const file = join(folder, "entries", `${name.replace("/", "_")}.ts`);
