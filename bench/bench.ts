@@ -18,7 +18,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { projectPath } from "../tests/server_process.ts";
 import { chart } from "./chart.ts";
 import { commandLine, count, members } from "./command_line.ts";
-import { baseline, type Cell, cells, type Contestant, ours, peer } from "./contestants.ts";
+import { bare, baseline, type Cell, cells, type Contestant, ours, peer } from "./contestants.ts";
 import { Contender } from "./contender.ts";
 import { idle, tooFewDescriptors } from "./idle.ts";
 import { machine, needed, together } from "./machine.ts";
@@ -32,13 +32,16 @@ import { IDLE, type Workload, workloads } from "./workloads.ts";
 const names = [...workloads.map(({ name }) => name), IDLE];
 const SETTLE: Readonly<Record<string, number>> = { close: 1500 }; // ms: ports of closed connections become free again
 const WARM_UP = 1; // s
+const BARE = "bare";
+
+const others = [BARE, ...peers] as const;
 
 const usage = `npm run bench -- [--runtime ${cells.join(",")}] [--workload ${names.join(",")}]
-  [--peers ${peers.join(",")} | --peers none] [--rounds 5] [--duration 2] [--out bench/results]`;
+  [--peers ${others.join(",")} | --peers none] [--rounds 5] [--duration 2] [--out bench/results]`;
 const given = commandLine(usage, {
   runtime: cells.join(","),
   workload: names.join(","),
-  peers: peers.join(","),
+  peers: others.join(","),
   rounds: "5",
   duration: "2",
   out: projectPath("bench/results"),
@@ -46,13 +49,15 @@ const given = commandLine(usage, {
 const rounds = count("rounds", given.rounds);
 const seconds = count("duration", given.duration);
 const askedWorkloads = members("workload", given.workload, names);
-const askedPeers = members("peers", given.peers, peers);
+const asked = members("peers", given.peers, others);
+const askedPeers = peers.filter((name) => asked.includes(name));
 const absent = new Set<string>();
 const directory = mkdtempSync(join(tmpdir(), "tsgi-bench-"));
 
-/** Those who take part: ours, the runtime's own, and peers where they can be had. */
+/** Those who take part: ours, the runtime's own, bare sockets and peers where they can be had. */
 function contestants(cell: Cell, workload: string): Contestant[] {
   const others = cell === "node" ? askedPeers.map(peer) : [];
+  if (asked.includes(BARE) && !cell.endsWith("-net")) others.unshift(bare(cell, workload));
   return [ours(cell), baseline(cell), ...others].filter((one) => {
     const reason = one.absent(workload);
     if (reason !== null && workload !== IDLE) absent.add(`${one.name}, ${reason}`);

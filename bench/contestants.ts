@@ -1,5 +1,5 @@
 /**
- * Who runs: tsgi in its five cells, the runtimes' own servers, and peers.
+ * Who runs: tsgi in its five cells, the runtimes' own servers, bare sockets, and peers.
  *
  * A cell is a runtime and the sockets on it: its own, or node:net, as a program that imports `tsgi/node` has them. The
  * baseline of a cell is the runtime's own server in each case, also of `deno-net` and `bun-net`: that is what its user
@@ -57,6 +57,13 @@ export function ours(cell: Cell, protocol?: string): Contestant {
 export function baseline(cell: Cell): Contestant {
   const runtime = runtimeOf(cell);
   return program(BASELINES[runtime], runtime, `${runtime}.ts`);
+}
+
+/** Bare sockets of a runtime, which answer with octets made beforehand. */
+export function bare(cell: Cell, workload: string): Contestant {
+  const one = program("bare sockets", runtimeOf(cell), "bare.ts", workload === "close" ? ["close"] : []);
+  const answersReads = workload !== "pipe16" && workload !== IDLE;
+  return { ...one, absent: () => answersReads ? null : `${workload}: each read is one request to them` };
 }
 
 /** Peers, which run beside the cell `node`. */
