@@ -20,7 +20,7 @@ import { closeCache, installShared, installVariant } from "./cgi/install.ts";
 import { variants } from "./cgi/variants.ts";
 import { commandLine, count, members } from "./command_line.ts";
 import { machine } from "./machine.ts";
-import { median, ratios, short } from "./statistics.ts";
+import { median, ranged, ratios, short } from "./statistics.ts";
 import { HELLO } from "./workloads.ts";
 
 const FILL = 3; // requests that fill caches and are not counted
@@ -101,8 +101,7 @@ for (const [i, { name }] of taking.entries()) {
   if (failures.has(i)) continue;
   const own = times[i]!;
   const over = ratios(own, times[0]!);
-  const range = `${short(over.median)} (${short(over.min)}-${short(over.max)})`;
-  lines.push(`| ${name} | ${short(median(own))} | ${short(Math.min(...own))} | ${range} |`);
+  lines.push(`| ${name} | ${short(median(own))} | ${short(Math.min(...own))} | ${ranged(over)} |`);
 }
 mkdirSync(given.out, { recursive: true });
 const results = taking.map((variant, i) => ({ ...variant, times: times[i], failure: failures.get(i) }));

@@ -1,5 +1,5 @@
 /**
- * A server that is measured: a process on the core of servers, its port, and what the system says of it.
+ * A server that is measured: a process, its port, and what the system says of it.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { connect } from "node:net";
 import process from "node:process";
 import type { Contestant } from "./contestants.ts";
-import { pinned } from "./machine.ts";
+import { pinned, type Side } from "./machine.ts";
 import { READY } from "./peers.ts";
 import { cpu, family, resident } from "./proc.ts";
 import type { Job } from "./workloads.ts";
@@ -29,9 +29,9 @@ export class Contender {
     this.port = port;
   }
 
-  /** Starts a server for a job, and waits until it listens. */
-  static async start(contestant: Contestant, job: Job): Promise<Contender> {
-    const [command, ...args] = pinned("server", contestant.command(job));
+  /** Starts a server for a job, on the core of servers unless told otherwise, and waits until it listens. */
+  static async start(contestant: Contestant, job: Job, side: Side = "server"): Promise<Contender> {
+    const [command, ...args] = pinned(side, contestant.command(job));
     const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
       cwd: contestant.cwd ?? process.cwd(),

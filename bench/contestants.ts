@@ -18,6 +18,9 @@ export type Cell = "node" | "deno" | "bun" | "deno-net" | "bun-net";
 /** All of them. */
 export const cells: readonly Cell[] = ["node", "deno", "bun", "deno-net", "bun-net"];
 
+/** The runtimes, each on its own sockets. */
+export const runtimes: readonly Runtime[] = ["node", "deno", "bun"];
+
 /** A server that takes part. */
 export interface Contestant {
   readonly name: string;
@@ -36,7 +39,8 @@ export function runtimeOf(cell: Cell): Runtime {
   return cell.replace("-net", "") as Runtime;
 }
 
-function program(name: string, runtime: Runtime, file: string, more: readonly string[] = []): Contestant {
+/** A program of `bench/servers/`, which gets the job as its argument. */
+export function program(name: string, runtime: Runtime, file: string, more: readonly string[] = []): Contestant {
   return {
     name,
     absent: () => null,

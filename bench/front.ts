@@ -19,7 +19,7 @@ import { Instance } from "../tests/front/instance.ts";
 import { find, nginx, packages } from "../tests/front/programs.ts";
 import { projectPath } from "../tests/server_process.ts";
 import { commandLine, count, members } from "./command_line.ts";
-import { type Cell, type Contestant, ours } from "./contestants.ts";
+import { type Cell, type Contestant, ours, runtimes } from "./contestants.ts";
 import { Contender } from "./contender.ts";
 import { type Lane, lanes, serverBlock } from "./front/lanes.ts";
 import { machine, pinned, together } from "./machine.ts";
@@ -27,8 +27,9 @@ import { type Round, round } from "./measure.ts";
 import { hasPeers, uwsgiCommand } from "./peers.ts";
 import { cpu, family } from "./proc.ts";
 import { checkSame } from "./same.ts";
-import { median, ratios, short } from "./statistics.ts";
+import { median, ranged, ratios, short } from "./statistics.ts";
 import { type Workload, workloads } from "./workloads.ts";
+import { failures } from "./wrk.ts";
 
 const usage = "npm run bench:front -- [--runtime node,deno,bun] [--lane fastcgi keep,...] [--workload browser] " +
   "[--rounds 5] [--duration 2] [--out bench/results]";
@@ -118,11 +119,10 @@ function rows(runtime: string, measured: readonly Measured[]): string[] {
   return measured.map(({ lane, rounds }) => {
     const figure = (of: (round: FrontRound) => number): string => short(median(rounds.map(of)));
     const over = ratios(first!.rounds.map(({ rate }) => rate), rounds.map(({ rate }) => rate));
-    const failures = rounds.reduce((sum, r) => sum + r.refused + r.socketErrors + r.readErrors, 0);
-    if (failures > 0) process.exitCode = 1;
+    const failed = failures(rounds);
+    if (failed > 0) process.exitCode = 1;
     return `| ${runtime} | ${lane} | ${median(rounds.map(({ rate }) => rate)).toFixed(0)} | ` +
-      `${short(over.median)} (${short(over.min)}-${short(over.max)}) | ${figure((r) => r.p99)} | ` +
-      `${figure((r) => r.cpu)} + ${figure((r) => r.front)} | ${failures} |`;
+      `${ranged(over)} | ${figure((r) => r.p99)} | ${figure((r) => r.cpu)} + ${figure((r) => r.front)} | ${failed} |`;
   });
 }
 
@@ -142,7 +142,7 @@ const lines = [
   "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
 ];
 try {
-  for (const runtime of members<Cell>("runtime", given.runtime, ["node", "deno", "bun"])) {
+  for (const runtime of members<Cell>("runtime", given.runtime, runtimes)) {
     const measured = await measure(runtime, taking, directory);
     all[runtime] = measured;
     const more = rows(runtime, measured);

@@ -45,9 +45,13 @@ export const together: string | null = apart
   ? "one core: server and load generator share it"
   : "there is no taskset (apt-get install util-linux): server and load generator share the cores";
 
-/** A command on the core of servers, or on that of load generators. */
-export function pinned(side: "server" | "client", command: readonly string[]): [string, ...string[]] {
-  const all = apart ? ["taskset", "-c", side === "server" ? "0" : "1", ...command] : [...command];
+/** Where a command runs: on the core of servers, on that of load generators, or wherever the system puts it. */
+export type Side = "server" | "client" | "anywhere";
+
+/** A command on its core. */
+export function pinned(side: Side, command: readonly string[]): [string, ...string[]] {
+  const pin = apart && side !== "anywhere";
+  const all = pin ? ["taskset", "-c", side === "server" ? "0" : "1", ...command] : [...command];
   return all as [string, ...string[]];
 }
 
@@ -67,7 +71,7 @@ function version(command: string, args: readonly string[]): string {
 }
 
 /** This machine, with the versions of the runtimes and of the tools that are there. */
-export function machine(tools: Readonly<Record<string, readonly string[]>>): Machine {
+export function machine(tools: Readonly<Record<string, readonly string[]>>, isPinned: boolean = apart): Machine {
   const versions: Record<string, string> = {};
   for (const runtime of ["node", "deno", "bun"] as const satisfies readonly Runtime[]) {
     versions[runtime] = version(runCommand(runtime, "").binary, ["--version"]);
@@ -81,7 +85,7 @@ export function machine(tools: Readonly<Record<string, readonly string[]>>): Mac
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
-    pinned: apart,
+    pinned: isPinned,
     versions,
   };
 }

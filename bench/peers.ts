@@ -1,5 +1,5 @@
 /**
- * Peers: where they are, and how they are started. One process and one thread of each.
+ * Peers: where they are, and how they are started; one process and one thread of each, unless more are asked for.
  *
  * gunicorn (its default worker) and uWSGI (`http-socket`) close the connection behind each response, so they pay for a
  * new one each time: they are meant to stand behind a web server, which `npm run bench:front` has. hono and srvx are
@@ -55,12 +55,25 @@ export function hasPeers(name: PeerName): string | null {
   return null;
 }
 
-/** uWSGI with one of its sockets: `http-socket` or `uwsgi-socket`. */
-export function uwsgiCommand(socket: string, job: Job): readonly string[] {
+/** gunicorn with so many workers, and options. */
+export function gunicornCommand(job: Job, workers: number, options: readonly string[] = []): readonly string[] {
+  return [
+    "gunicorn",
+    ...["--workers", String(workers), "--bind", "127.0.0.1:0", "--chdir", projectPath("bench/peers"), ...options],
+    `app:${job}`,
+  ];
+}
+
+/** uWSGI with one of its sockets, `http-socket` or `uwsgi-socket`, and so many processes. */
+export function uwsgiCommand(socket: string, job: Job, processes: number = 1): readonly string[] {
   return [
     "uwsgi",
     ...["--plugin", "python3", "--chdir", projectPath("bench/peers"), "--module", `app:${job}`, `--${socket}`],
-    ...["127.0.0.1:0", "--processes", "1", "--disable-logging", "--listen", "128", "--need-app", "--die-on-term"],
+    ...["127.0.0.1:0", "--processes", String(processes), "--disable-logging", "--listen", "128", "--need-app"],
+    "--die-on-term",
+    ...(processes > 1 ? ["--master"] : []), // without one, nobody ends the second process
+    // It closes behind each response, without saying so by itself, which wrk would count as errors.
+    ...(socket === "http-socket" ? ["--add-header", "Connection: close"] : []),
   ];
 }
 
@@ -68,19 +81,9 @@ export function uwsgiCommand(socket: string, job: Job): readonly string[] {
 export function peerCommand(name: PeerName, job: Job): readonly string[] {
   switch (name) {
     case "gunicorn":
-      return [
-        "gunicorn",
-        "--workers",
-        "1",
-        "--bind",
-        "127.0.0.1:0",
-        "--chdir",
-        projectPath("bench/peers"),
-        `app:${job}`,
-      ];
+      return gunicornCommand(job, 1);
     case "uwsgi":
-      // It closes without saying so, which wrk would count as errors.
-      return [...uwsgiCommand("http-socket", job), "--add-header", "Connection: close"];
+      return uwsgiCommand("http-socket", job);
     case "hono":
     case "srvx":
       return [runCommand("node", "").binary, join(installed, "fetch_peer.mjs"), name, job];

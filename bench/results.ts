@@ -6,7 +6,7 @@
 
 import type { Machine } from "./machine.ts";
 import type { Round } from "./measure.ts";
-import { median, ratios, short, type Spread } from "./statistics.ts";
+import { median, ranged, ratios, short, type Spread } from "./statistics.ts";
 import { IDLE } from "./workloads.ts";
 
 /** A server under a workload: a round each, or KiB for each idle connection. */
@@ -62,17 +62,13 @@ function of(entry: Entry, figure: (round: Round) => number): number {
   return median(entry.rounds.map(figure));
 }
 
-function withRange({ median, min, max }: Spread): string {
-  return `${short(median)} (${short(min)}-${short(max)})`;
-}
-
 /** One line of the table for each server but ours; ours is the left of each pair. */
 function lines(comparison: Comparison): string[][] {
   const [first, ...others] = comparison.entries;
   return others.map((other) => {
     const pair = (figure: (round: Round) => number): string =>
       `${short(of(first!, figure))} / ${short(of(other, figure))}`;
-    const ratio = withRange(ratioTo(comparison, other));
+    const ratio = ranged(ratioTo(comparison, other));
     const head = [comparison.cell, comparison.workload, other.name];
     if (comparison.workload === IDLE) {
       return [...head, ratio, `${short(median(first!.idle))} / ${short(median(other.idle))} KiB`, "", "", ""];

@@ -11,7 +11,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,9 +22,10 @@ import { installShared } from "./cgi/install.ts";
 import { commandLine, count, members } from "./command_line.ts";
 import { machine } from "./machine.ts";
 import { endedChildren } from "./proc.ts";
+import { writeByRuntime } from "./results_file.ts";
 import { bare, type Comparison, comparisons, ours, serving, steps } from "./startup/programs.ts";
 import { FOLLOW, writeEmptySet } from "./startup/sets.ts";
-import { median, ratios, short, spread } from "./statistics.ts";
+import { median, ranged, ratios, short, spread } from "./statistics.ts";
 
 const LIMIT = 1.3; // ours over the empty set, of the built package
 const FILL = 2; // runs that fill caches and are not counted
@@ -186,16 +187,13 @@ const meanCpu = (runs: readonly Run[]): number => runs.reduce((sum, { cpu }) => 
 
 function row(result: Result): string {
   const over = ratios(wall(result.ours), wall(result.empty));
-  const ms = (runs: readonly Run[]): string => {
-    const { median, min, max } = spread(wall(runs));
-    return `${short(median)} (${short(min)}-${short(max)})`;
-  };
+  const ms = (runs: readonly Run[]): string => ranged(spread(wall(runs)));
   const cells = [
     `${result.runtime}, ${result.modules}${result.cache === "kept" ? ", cache" : ""}`,
     String(result.loaded.length),
     ms(result.ours),
     ms(result.empty),
-    `${short(over.median)} (${short(over.min)}-${short(over.max)})`,
+    ranged(over),
     `${short(meanCpu(result.ours))} / ${short(meanCpu(result.empty))}`,
     [0, 1, 2].map((i) => short(median(result.steps.map((one) => one[i]!)))).join(" + "),
     short(median(result.answered)),
@@ -215,15 +213,15 @@ try {
   rmSync(root, { recursive: true, force: true });
 }
 
-mkdirSync(given.out, { recursive: true });
-const file = join(given.out, "startup.json");
-// One runtime at a time may be measured: what was of the others stays.
-const all: Record<string, unknown> = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
-const when = new Date().toISOString().slice(0, 10);
-for (const runtime of runtimes) {
-  all[runtime] = { when, machine: machine({}), rounds, results: results.filter((one) => one.runtime === runtime) };
-}
-writeFileSync(file, `${JSON.stringify(all, null, 1)}\n`);
+const about = machine({});
+writeByRuntime(
+  given.out,
+  "startup.json",
+  runtimes.map((runtime) => [
+    runtime,
+    { machine: about, rounds, results: results.filter((one) => one.runtime === runtime) },
+  ]),
+);
 console.log(
   [
     "| program | modules | tsgi, ms | empty set, ms | ratio | CPU ms | within: start + import + serve | first response |",

@@ -32,6 +32,11 @@ export function ratios(ours: readonly number[], theirs: readonly number[]): Spre
   return spread(ours.map((value, i) => value / theirs[i]!));
 }
 
+/** A spread as text: the median, and the range behind it. */
+export function ranged({ median, min, max }: Spread): string {
+  return `${short(median)} (${short(min)}-${short(max)})`;
+}
+
 /** A number with about three digits that mean something. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return "-";

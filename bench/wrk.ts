@@ -6,7 +6,7 @@
 
 import { execFile } from "node:child_process";
 import { endedChildren } from "./proc.ts";
-import { needed, pinned } from "./machine.ts";
+import { needed, pinned, type Side } from "./machine.ts";
 
 /** What one run of wrk reported. */
 export interface Load {
@@ -47,9 +47,20 @@ export function parseReport(text: string): Omit<Load, "client"> {
   };
 }
 
+/** Responses with a status of 400 or more, and errors of sockets. */
+export function failures(loads: readonly Omit<Load, "client">[]): number {
+  return loads.reduce((sum, load) => sum + load.refused + load.socketErrors + load.readErrors, 0);
+}
+
 /** Runs wrk with a script against a port of this machine. */
-export async function wrk(port: number, script: string, connections: number, seconds: number): Promise<Load> {
-  const [command, ...args] = pinned("client", [
+export async function wrk(
+  port: number,
+  script: string,
+  connections: number,
+  seconds: number,
+  side: Side = "client",
+): Promise<Load> {
+  const [command, ...args] = pinned(side, [
     needed("wrk"),
     ...["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "5s", "-s", script],
     `http://127.0.0.1:${port}/`,

@@ -27,12 +27,15 @@ async function echo(environ: Environ, startResponse: StartResponse): Promise<Uin
   return [body];
 }
 
+/** The hello job. */
+export function hello(_environ: Environ, startResponse: StartResponse): string[] {
+  startResponse("200 OK", PLAIN);
+  return [HELLO];
+}
+
 /** The applications. */
 export const applications: Readonly<Record<Job, Application>> = {
-  hello: (_environ, startResponse) => {
-    startResponse("200 OK", PLAIN);
-    return [HELLO];
-  },
+  hello,
   echo,
   k64: (_environ, startResponse) => {
     startResponse("200 OK", [...BYTES, ["Content-Length", String(K64)]]);
