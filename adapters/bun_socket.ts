@@ -9,7 +9,7 @@
  */
 
 import type { Connection, Peer, Transport } from "../core/seams.ts";
-import { BatchedOutput, type Memory, type Turn } from "./output.ts";
+import { BatchedOutput, type Block, COPY_LIMIT, type Memory, takeBack, type Turn } from "./output.ts";
 import { peerOf, type SocketAddresses } from "./peer.ts";
 
 /** A TCP socket, with data of ours. */
@@ -29,7 +29,7 @@ export class BunTransport extends BatchedOutput implements Transport {
   readonly peer: Peer;
   readonly #socket: BunSocket;
   #connection: Connection | undefined;
-  #kept: Uint8Array[] = []; // what the system has not taken
+  #kept: Block[] = []; // what the system has not taken
   #keptBytes = 0;
   #needsDrain = false;
   #ending = false;
@@ -60,14 +60,15 @@ export class BunTransport extends BatchedOutput implements Transport {
 
   drain(): void {
     while (this.#kept.length > 0) {
-      const bytes = this.#kept[0] as Uint8Array;
+      const { bytes, memory } = this.#kept[0] as Block;
       const written = Math.max(0, this.#socket.write(bytes));
       this.#keptBytes -= written;
       if (written < bytes.length) {
-        this.#kept[0] = bytes.subarray(written);
+        this.#kept[0] = { bytes: bytes.subarray(written), memory };
         return;
       }
       this.#kept.shift();
+      if (memory !== undefined) takeBack(memory);
     }
     if (this.#needsDrain) {
       this.#needsDrain = false;
@@ -95,13 +96,16 @@ export class BunTransport extends BatchedOutput implements Transport {
 
   send(memory: Memory, length: number): boolean {
     const written = this.#taken(memory.bytes, length);
-    if (written < length) this.#keep(memory.bytes.slice(written, length));
-    return true;
+    if (written === length) return true;
+    const copied = length - written <= COPY_LIMIT;
+    if (copied) this.#keep(memory.bytes.slice(written, length), undefined);
+    else this.#keep(memory.bytes.subarray(written, length), memory);
+    return copied;
   }
 
   protected give(bytes: Uint8Array): void {
     const written = this.#taken(bytes, bytes.length);
-    if (written < bytes.length) this.#keep(bytes.subarray(written));
+    if (written < bytes.length) this.#keep(bytes.subarray(written), undefined);
   }
 
   protected flowing(): boolean {
@@ -151,9 +155,9 @@ export class BunTransport extends BatchedOutput implements Transport {
     return this.#kept.length > 0 ? 0 : Math.max(0, this.#socket.write(bytes, 0, length));
   }
 
-  #keep(rest: Uint8Array): void {
-    this.#kept.push(rest);
-    this.#keptBytes += rest.length;
+  #keep(bytes: Uint8Array, memory: Memory | undefined): void {
+    this.#kept.push({ bytes, memory });
+    this.#keptBytes += bytes.length;
   }
 
   #deliver(): void {

@@ -1,10 +1,11 @@
 /**
- * Output memory shared by all sockets of a process.
+ * Output memory, shared by all sockets of a process.
  *
- * Small pieces, heads above all, are copied here and leave together: at the end of the feed in which they were made, or
- * when they were made outside one, the first of them in the next microtask and what follows it at the end of the turn,
- * so that blocks that come in a burst share a system call and none ever waits for the next one to be made. What belongs
- * to one socket is always contiguous, because the memory has one owner at a time and is flushed before it changes hands.
+ * Small pieces, heads above all, are copied into a memory that the socket takes from the pool, and leave together: at
+ * the end of the feed in which they were made, or when they were made outside one, the first of them in the next
+ * microtask and what follows it at the end of the turn, so that blocks that come in a burst share a system call and none
+ * ever waits for the next one to be made. A socket has a memory only while something in it waits to leave; when many
+ * have, they leave before another socket takes one.
  *
  * @module
  */
@@ -14,9 +15,13 @@ import type { Connection } from "../core/seams.ts";
 /** Bytes above which a socket asks its wire to wait. */
 export const HIGH_WATER_MARK = 65536;
 
-const SIZE = 65536;
+const SIZE = 65536 + 4096; // a block of 64 KiB fits behind its head
 const FLUSH_AT = 45056;
 const FREE_LIMIT = 64; // memories that wait to be used again
+const WAITING_LIMIT = 64; // sockets whose output waits for the same moment
+
+/** Bytes of output that are copied, where they have to wait, rather than that they keep the memory they are in. */
+export const COPY_LIMIT = 16384;
 
 /** Runs a callback at the end of the turn of the event loop, or soon after. */
 export type Turn = (callback: () => void) => void;
@@ -25,19 +30,29 @@ export type Turn = (callback: () => void) => void;
 export interface Memory {
   /** All of it. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** How many of them have been committed. */
+  used: number;
   /** The part of it that was sent last: responses of one length need one view. */
   view: Uint8Array<ArrayBuffer> | undefined;
 }
 
-let memory = newMemory(SIZE);
-let used = 0;
-let owner: BatchedOutput | undefined;
-let fed: BatchedOutput | undefined;
-let scheduled = false;
+/** Output that waits for the system. */
+export interface Block {
+  readonly bytes: Uint8Array;
+  /** The memory that they are in, where it can be used again. */
+  readonly memory: Memory | undefined;
+}
+
 const free: Memory[] = [];
+/** Outputs that are flushed in the next microtask, and at the end of the turn. */
+const soon: BatchedOutput[] = [];
+const later: BatchedOutput[] = [];
+let fed: BatchedOutput | undefined;
+let flushSoon: () => void;
+let flushLater: () => void;
 
 function newMemory(size: number): Memory {
-  return { bytes: new Uint8Array(size), view: undefined };
+  return { bytes: new Uint8Array(size), used: 0, view: undefined };
 }
 
 /** The first `length` bytes of a memory. */
@@ -53,7 +68,9 @@ export function takeBack(memory: Memory): void {
 /** The output side of a transport: everything but the way bytes reach the socket. */
 export abstract class BatchedOutput {
   readonly #turn: Turn;
+  #memory: Memory | undefined; // what is committed and not sent
   #burst = false; // since the last feed something has left already
+  #waiting = false; // in `soon` or `later`
 
   constructor(turn: Turn) {
     this.#turn = turn;
@@ -68,11 +85,11 @@ export abstract class BatchedOutput {
 
   /** Bytes that are committed and not sent. */
   protected get pending(): number {
-    return owner === this ? used : 0;
+    return this.#memory?.used ?? 0;
   }
 
   get memory(): Uint8Array {
-    return memory.bytes;
+    return (this.#memory as Memory).bytes;
   }
 
   write(bytes: Uint8Array): boolean {
@@ -82,64 +99,81 @@ export abstract class BatchedOutput {
   }
 
   reserve(min: number): number {
-    if (owner !== this || memory.bytes.length - used < min) {
-      flush();
-      owner = this;
-      if (memory.bytes.length < min) memory = newMemory(min); // for this once
+    let memory = this.#memory;
+    if (memory !== undefined) {
+      if (memory.bytes.length - memory.used >= min) return memory.used;
+      this.flush();
     }
-    return used;
+    memory = min > SIZE ? newMemory(min) : free.pop() ?? newMemory(SIZE);
+    this.#memory = memory;
+    return memory.used;
   }
 
   commit(length: number): boolean {
-    used += length;
-    if (used >= FLUSH_AT) flush();
-    else if (fed !== this && !scheduled) {
-      scheduled = true;
-      if (this.#burst) this.#turn(flushScheduled);
-      else queueMicrotask(flushScheduled);
-      this.#burst = true;
-    }
+    const memory = this.#memory as Memory;
+    memory.used += length;
+    if (memory.used >= FLUSH_AT) this.flush();
+    else if (fed !== this && !this.#waiting) this.#wait();
     return this.flowing();
+  }
+
+  /** Nobody else will flush this: a later moment is to. */
+  #wait(): void {
+    const waiting = this.#burst ? later : soon;
+    if (waiting.length === WAITING_LIMIT) BatchedOutput.#flushAll(waiting);
+    if (waiting.length === 0) {
+      if (this.#burst) this.#turn(flushLater);
+      else queueMicrotask(flushSoon);
+    }
+    waiting.push(this);
+    this.#waiting = true;
+    this.#burst = true;
+  }
+
+  static #flushAll(waiting: BatchedOutput[]): void {
+    for (const output of waiting.splice(0)) {
+      output.#waiting = false;
+      output.flush();
+    }
   }
 
   /** Sends what is committed. */
   protected flush(): void {
-    if (owner === this) flush();
+    const memory = this.#memory;
+    if (memory === undefined) return;
+    this.#memory = undefined;
+    const length = memory.used;
+    memory.used = 0;
+    if (length === 0 || this.send(memory, length)) takeBack(memory);
   }
 
   /** Forgets what is committed: the socket is being destroyed. */
   protected drop(): void {
-    if (owner !== this) return;
-    used = 0;
-    owner = undefined;
+    const memory = this.#memory;
+    if (memory === undefined) return;
+    this.#memory = undefined;
+    memory.used = 0;
+    takeBack(memory);
   }
 
   /** One feed: gives a connection what has arrived, or with null the news that output flows again. */
   protected feed(connection: Connection | undefined, bytes: Uint8Array | null): void {
     fed = this;
-    this.#burst = false;
+    this.#waiting = false;
     try {
       if (bytes === null) connection?.drained();
-      else connection?.receive(bytes);
+      else {
+        this.#burst = false;
+        connection?.receive(bytes);
+      }
     } finally {
       fed = undefined;
-      flush(); // what was committed meanwhile leaves now
+      this.flush();
     }
   }
-}
 
-function flushScheduled(): void {
-  scheduled = false;
-  flush();
-}
-
-function flush(): void {
-  const output = owner;
-  if (output === undefined) return;
-  owner = undefined;
-  if (used === 0) return;
-  const length = used;
-  used = 0;
-  const reusable = output.send(memory, length);
-  if (!reusable || memory.bytes.length !== SIZE) memory = free.pop() ?? newMemory(SIZE);
+  static {
+    flushSoon = () => BatchedOutput.#flushAll(soon);
+    flushLater = () => BatchedOutput.#flushAll(later);
+  }
 }

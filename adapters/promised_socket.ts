@@ -8,7 +8,16 @@
  */
 
 import type { Connection, Peer, Transport } from "../core/seams.ts";
-import { BatchedOutput, firstBytes, HIGH_WATER_MARK, type Memory, takeBack, type Turn } from "./output.ts";
+import {
+  BatchedOutput,
+  type Block,
+  COPY_LIMIT,
+  firstBytes,
+  HIGH_WATER_MARK,
+  type Memory,
+  takeBack,
+  type Turn,
+} from "./output.ts";
 import { peerOf } from "./peer.ts";
 
 /** One end of a connection. */
@@ -30,15 +39,6 @@ export interface PromisedSocket {
 
 const FIRST_READ = 4096; // bytes: most requests fit, and an idle connection holds this much
 const LATER_READ = 65536; // once a read has filled the first memory
-const COPY_LIMIT = 16384; // bytes of output that are copied rather than sent with the memory they are in
-
-/** Output that waits for the system. */
-interface Block {
-  readonly bytes: Uint8Array;
-  /** The memory that they are in, where it can be used again. */
-  readonly memory: Memory | undefined;
-}
-
 /** The transport over one connection. */
 export class PromisedTransport extends BatchedOutput implements Transport {
   readonly #conn: PromisedSocket;

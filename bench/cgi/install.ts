@@ -57,7 +57,7 @@ export function installShared(root: string, runtimes: readonly Runtime[]): void 
   const dist = join(root, "app/node_modules/tsgi");
   ran("the package", process.execPath, [projectPath("scripts/build_npm.ts"), dist], root);
   writeFileSync(join(root, "app/package.json"), `{ "type": "module" }\n`);
-  for (const part of ["mod.ts", "core", "adapters"]) {
+  for (const part of ["mod.ts", "mod_shared.ts", "core", "adapters"]) {
     cpSync(projectPath(part), join(root, "app/sources", part), { recursive: true });
   }
   writeFileSync(join(root, "app/package.ts"), program("tsgi"));
