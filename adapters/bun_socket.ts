@@ -120,8 +120,10 @@ export class BunTransport extends BatchedOutput implements Transport {
   }
 
   resume(): void {
-    this.#paused = false;
-    this.#socket.resume();
+    if (this.#paused) {
+      this.#paused = false;
+      this.#socket.resume(); // a system call
+    }
     if (this.#arrived.length > 0) queueMicrotask(() => this.#deliver());
   }
 

@@ -14,12 +14,28 @@ export interface SocketAddresses {
   readonly localPort?: number | undefined;
 }
 
-/** The ends of a socket, what is not known being `""`. */
+/** The ends of a socket, what is not known being `""`. Ours is asked for only when somebody looks: that is a system call. */
+class SocketPeer implements Peer {
+  readonly remoteAddress: string;
+  readonly remotePort: string;
+  readonly #socket: SocketAddresses;
+
+  constructor(socket: SocketAddresses) {
+    this.remoteAddress = socket.remoteAddress ?? "";
+    this.remotePort = String(socket.remotePort ?? "");
+    this.#socket = socket;
+  }
+
+  get localAddress(): string {
+    return this.#socket.localAddress ?? "";
+  }
+
+  get localPort(): string {
+    return String(this.#socket.localPort ?? "");
+  }
+}
+
+/** The ends of a socket. */
 export function peerOf(socket: SocketAddresses): Peer {
-  return {
-    remoteAddress: socket.remoteAddress ?? "",
-    remotePort: String(socket.remotePort ?? ""),
-    localAddress: socket.localAddress ?? "",
-    localPort: String(socket.localPort ?? ""),
-  };
+  return new SocketPeer(socket);
 }

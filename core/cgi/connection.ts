@@ -15,7 +15,7 @@
  * @module
  */
 
-import { connectionTemplate, type EnvironTemplate } from "../gateway/environ.ts";
+import { type EnvironTemplate, localTemplate } from "../gateway/environ.ts";
 import { errorText } from "../errors.ts";
 import { RequestTimeoutError } from "../gateway/gateway.ts";
 import { Invocation } from "../gateway/invocation.ts";
@@ -277,9 +277,9 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.#invocation.run();
   }
 
-  /** The template for a front end that does not say which server was asked. The peer is that front end, not the client. */
+  /** The template for a front end that does not say which server was asked. */
   #local(template: EnvironTemplate): EnvironTemplate {
-    return connectionTemplate(template, { ...this.#transport.peer, remoteAddress: "", remotePort: "" });
+    return localTemplate(template, this.#transport.peer);
   }
 
   #fill(bytes: Uint8Array, at: number): void {

@@ -36,7 +36,7 @@
 
 import type { CgiRules } from "../cgi/environ.ts";
 import { errorText } from "../errors.ts";
-import { connectionTemplate, type EnvironTemplate } from "../gateway/environ.ts";
+import { type EnvironTemplate, localTemplate } from "../gateway/environ.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Transport } from "../seams.ts";
 import { Watch } from "../watch.ts";
@@ -102,8 +102,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     this.config = config;
     this.#maxRequests = config.maxRequestsPerConnection;
     this.writer = new RecordWriter(transport);
-    // The peer is the web server, not the client.
-    this.template = connectionTemplate(config.template, { ...transport.peer, remoteAddress: "", remotePort: "" });
+    this.template = localTemplate(config.template, transport.peer);
     this.rules = { scriptName: config.scriptName, limitRequestBody: config.limitRequestBody, script: false };
   }
 

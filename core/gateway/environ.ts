@@ -65,9 +65,15 @@ export function serverTemplate(facts: ServerFacts): EnvironTemplate {
 
 /** A copy of a template with what is known of a connection's two ends. Unknown parts stay absent. */
 export function connectionTemplate(template: EnvironTemplate, peer: Peer): EnvironTemplate {
-  const own: EnvironTemplate = { ...template };
+  const own = localTemplate(template, peer);
   if (peer.remoteAddress !== "") own.REMOTE_ADDR = peer.remoteAddress;
   if (peer.remotePort !== "") own.REMOTE_PORT = peer.remotePort;
+  return own;
+}
+
+/** The same for a connection whose other end is a web server and not the client: with what is known of our end. */
+export function localTemplate(template: EnvironTemplate, peer: Peer): EnvironTemplate {
+  const own: EnvironTemplate = { ...template };
   if (isWildcard(own.SERVER_NAME as string) && peer.localAddress !== "") own.SERVER_NAME = peer.localAddress;
   if (own.SERVER_PORT === "0" && peer.localPort !== "") own.SERVER_PORT = peer.localPort;
   return own;
