@@ -324,6 +324,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     else this.#decoder = head.contentLength > 0 ? new LengthDecoder(head.contentLength) : undefined;
     this.#body = this.#decoder === undefined ? RequestBody.empty() : new RequestBody(this);
     this.#phase = this.#decoder === undefined ? WAIT : BODY;
+    // What has come of a body of known length is there before the application is: it finds it, and waits for nothing.
+    if (head.contentLength > 0 && this.#at < this.#bytes.length) this.#step(this.#bytes);
     const environ = head.environ(this.#template, config.scriptName);
     const invocation = new Invocation(config.gateway, this.#exchange, environ, this.#body);
     this.#invocation = invocation;
