@@ -17,8 +17,8 @@ export const HIGH_WATER_MARK = 65536;
 
 const SIZE = 65536 + 4096; // a block of 64 KiB fits behind its head
 const FLUSH_AT = 45056;
-const FREE_LIMIT = 64; // memories that wait to be used again
-const WAITING_LIMIT = 64; // sockets whose output waits for the same moment
+const FREE_LIMIT = 128; // memories that wait to be used again
+const WAITING_LIMIT = 128; // sockets whose output waits for the same moment
 
 /** Bytes of output that are copied, where they have to wait, rather than that they keep the memory they are in. */
 export const COPY_LIMIT = 16384;

@@ -1,8 +1,8 @@
 /**
  * A socket whose reads and writes are promises, as a Transport: those of Deno, and the standard streams of a CGI script.
  *
- * Each has two loops. A write may take less than it is given. A client that goes away is noticed by a pending read, so
- * one is always pending unless the wire has paused.
+ * One read and one write are on their way at a time. A write may take less than it is given. A client that goes away is
+ * noticed by a pending read, so one is always pending unless the wire has paused.
  *
  * @module
  */
@@ -46,7 +46,8 @@ export class PromisedTransport extends BatchedOutput implements Transport {
   #connection: Connection | undefined;
   #queue: Block[] = [];
   #queued = 0;
-  #writing = false;
+  #current: Block | undefined; // on its way
+  #sent = 0; // of its bytes
   #needsDrain = false;
   #ending = false;
   #ended = false; // our FIN is out
@@ -54,13 +55,22 @@ export class PromisedTransport extends BatchedOutput implements Transport {
   #closed = false;
   #paused = false;
   #wake: (() => void) | undefined;
+  // Of the connection, not of each write: promises are most of what a write costs here.
+  readonly #onWritten: (count: number) => void = (count) => {
+    try {
+      this.#written(count);
+    } catch (error) {
+      this.#close(error);
+    }
+  };
+  readonly #onError: (error: unknown) => void = (error) => this.#close(error);
 
   constructor(conn: PromisedSocket, accept: (transport: Transport) => Connection, turn: Turn) {
     super(turn);
     this.#conn = conn;
     conn.setNoDelay?.(true);
     this.#connection = accept(this);
-    this.#readLoop().catch((error) => this.#close(error));
+    this.#readLoop().catch(this.#onError);
   }
 
   get peer(): Peer {
@@ -80,7 +90,7 @@ export class PromisedTransport extends BatchedOutput implements Transport {
   send(memory: Memory, length: number): boolean {
     if (this.#closed) return true;
     // What has to wait for an earlier block is not to hold a whole memory for a few bytes.
-    const copied = this.#writing && length <= COPY_LIMIT;
+    const copied = this.#current !== undefined && length <= COPY_LIMIT;
     if (copied) this.#enqueue(memory.bytes.slice(0, length), undefined);
     else this.#enqueue(firstBytes(memory, length), memory);
     return copied;
@@ -93,8 +103,10 @@ export class PromisedTransport extends BatchedOutput implements Transport {
   #enqueue(bytes: Uint8Array, memory: Memory | undefined): void {
     if (this.#closed) return;
     this.#queued += bytes.length;
-    if (this.#writing) this.#queue.push({ bytes, memory });
-    else this.#writeLoop(bytes, memory).catch((error) => this.#close(error));
+    const block = { bytes, memory };
+    if (this.#current !== undefined) return void this.#queue.push(block);
+    this.#current = block;
+    this.#writeRest();
   }
 
   protected flowing(): boolean {
@@ -126,7 +138,7 @@ export class PromisedTransport extends BatchedOutput implements Transport {
     this.flush();
     this.resume();
     this.#ending = true;
-    if (!this.#writing) queueMicrotask(() => this.#sendFin());
+    if (this.#current === undefined) queueMicrotask(() => this.#sendFin());
   }
 
   destroy(): void {
@@ -137,26 +149,27 @@ export class PromisedTransport extends BatchedOutput implements Transport {
     this.destroy(); // Deno has no way to send a reset
   }
 
-  /** Writes a block, and those that come meanwhile. */
-  async #writeLoop(bytes: Uint8Array, memory: Memory | undefined): Promise<void> {
-    this.#writing = true;
-    for (;;) {
-      for (let at = 0; at < bytes.length;) {
-        const written = await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
-        at += written;
-        this.#queued -= written;
-      }
-      if (memory !== undefined) takeBack(memory);
-      if (this.#needsDrain && this.#queued < HIGH_WATER_MARK) {
-        this.#needsDrain = false;
-        this.#connection?.drained();
-      }
-      const next = this.#queue.shift();
-      if (next === undefined) break;
-      ({ bytes, memory } = next);
+  /** Writes what is left of the block that is on its way; then come those that were made meanwhile. */
+  #writeRest(): void {
+    const { bytes } = this.#current as Block;
+    const rest = this.#sent === 0 ? bytes : bytes.subarray(this.#sent);
+    this.#conn.write(rest).then(this.#onWritten, this.#onError);
+  }
+
+  #written(count: number): void {
+    const { bytes, memory } = this.#current as Block;
+    this.#sent += count;
+    this.#queued -= count;
+    if (this.#sent < bytes.length) return this.#writeRest();
+    if (memory !== undefined) takeBack(memory);
+    if (this.#needsDrain && this.#queued < HIGH_WATER_MARK) {
+      this.#needsDrain = false;
+      this.#connection?.drained();
     }
-    this.#writing = false;
-    if (this.#ending) this.#sendFin();
+    this.#sent = 0;
+    this.#current = this.#queue.shift();
+    if (this.#current !== undefined) this.#writeRest();
+    else if (this.#ending) this.#sendFin();
   }
 
   #sendFin(): void {
