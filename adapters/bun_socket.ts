@@ -27,6 +27,7 @@ export interface BunSocket extends SocketAddresses {
 /** The transport over one socket. */
 export class BunTransport extends BatchedOutput implements Transport {
   readonly peer: Peer;
+  readonly givesInput = true; // each read of Bun's has memory of its own
   readonly #socket: BunSocket;
   #connection: Connection | undefined;
   #kept: Block[] = []; // what the system has not taken

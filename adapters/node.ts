@@ -26,6 +26,7 @@ const { Buffer, process } = globalThis;
 
 class NodeTransport extends BatchedOutput implements Transport {
   readonly peer: Peer;
+  readonly givesInput = true; // each read of a stream has memory of its own
   readonly #socket: Socket;
   #connection: Connection | undefined;
   #flowing = true; // false from a write above the mark to its drain event

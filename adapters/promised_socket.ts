@@ -41,6 +41,7 @@ const FIRST_READ = 3072; // bytes: most requests fit, and an idle connection hol
 const LATER_READ = 65536; // once a read has filled the first memory
 /** The transport over one connection. */
 export class PromisedTransport extends BatchedOutput implements Transport {
+  readonly givesInput = false;
   readonly #conn: PromisedSocket;
   #peer: Peer | undefined;
   #connection: Connection | undefined;

@@ -26,6 +26,10 @@ export class HijackedTransport implements Transport {
     return this.#transport.peer;
   }
 
+  get givesInput(): boolean {
+    return this.#transport.givesInput;
+  }
+
   get buffered(): number {
     return this.#transport.buffered;
   }

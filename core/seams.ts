@@ -9,7 +9,8 @@
  * Three rules hold for every implementation:
  *
  * 1. A Transport never calls its Connection from inside a Transport call. What a call causes is told later.
- * 2. Bytes given to `receive` are lent: they are valid until it returns, then the host reuses the memory.
+ * 2. Bytes given to `receive` are lent: they are valid until it returns, then the host reuses the memory; unless the
+ *    Transport says `givesInput`: then nobody but the Connection touches them any more.
  *    Bytes given to `write` are given away: the caller does not touch them again.
  * 3. `closed` comes exactly once and last, whatever the cause.
  *
@@ -100,6 +101,8 @@ export interface Host {
 export interface Transport {
   /** Addresses of the two ends. */
   readonly peer: Peer;
+  /** Whether bytes that arrive are the connection's own to keep, and not lent. */
+  readonly givesInput: boolean;
   /** Bytes accepted by `write` or `commit` that the system has not taken yet. */
   readonly buffered: number;
   /** Sends bytes and takes ownership of them. False: above the high-water mark, wait for `drained`. */

@@ -270,7 +270,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     // Apache takes a body out of its chunks, gives no length, and ends standard input behind it.
     this.#open = contentLength === null && this.#rules.script && variables.get("HTTP_TRANSFER_ENCODING") !== "";
     this.#remaining = this.#open ? Math.min(this.#rules.limitRequestBody + 1, OPEN_END) : contentLength ?? 0;
-    if (this.#remaining > 0) this.#body = new RequestBody(this);
+    if (this.#remaining > 0) this.#body = new RequestBody(this, this.#transport.givesInput);
     this.#phase = this.#remaining > 0 ? BODY : WAIT;
     this.#invocation = new Invocation(gateway, this.#exchange, environ, this.#body);
     this.#called = true;

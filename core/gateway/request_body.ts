@@ -69,6 +69,7 @@ const NEVER_WANTED: BodySource = { wanted() {} };
 /** The queue of one request's body. */
 export class RequestBody {
   readonly #source: BodySource;
+  readonly #given: boolean; // bytes that are pushed may be kept as they are
   #blocks: Uint8Array[] = NO_BLOCKS;
   #first = 0; // index of the oldest block that is left
   #offset = 0; // of that block: what has been taken
@@ -81,9 +82,10 @@ export class RequestBody {
   #waiting: Promise<void> | undefined;
   #wake: (() => void) | undefined;
 
-  /** A body that `source` fills. */
-  constructor(source: BodySource) {
+  /** A body that `source` fills, with bytes that are lent, or given. */
+  constructor(source: BodySource, given: boolean = false) {
     this.#source = source;
+    this.#given = given;
   }
 
   /** A body without bytes, complete from the start. */
@@ -103,13 +105,18 @@ export class RequestBody {
     return this.#demand > this.#buffered;
   }
 
-  /** Adds a copy of `bytes[start, end)`. Small pieces are gathered, so that many of them cost no more than their bytes. */
+  /**
+   * Adds `bytes[start, end)`: a copy, or the bytes themselves where they were given and are all that is in their memory, so
+   * that whoever takes them has nothing else beside them. Small pieces are gathered, so that many of them cost no more
+   * than their bytes.
+   */
   push(bytes: Uint8Array, start: number = 0, end: number = bytes.length): void {
     if (this.#error !== undefined || this.#discarded !== "" || start === end) return;
     this.#buffered += end - start;
     if (end - start > GATHER_LIMIT) {
       this.#room = undefined;
-      this.#add(copyOf(bytes, start, end));
+      const whole = this.#given && end - start === bytes.buffer.byteLength;
+      this.#add(whole ? new Uint8Array(bytes.buffer) : copyOf(bytes, start, end));
     } else {
       this.#gather(bytes, start, end);
     }

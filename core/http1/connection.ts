@@ -54,6 +54,7 @@ const HIJACKED = 5;
 const CLOSED = 6;
 
 const HELD_LIMIT = 65536; // bytes of pipelined requests that may wait for a response before reading stops
+const EARLY_BODY = 16384; // bytes of a body that are copied though nobody may want them
 const DRAIN_LIMIT = 262144; // bytes of an unread body that are worth keeping a connection for
 
 /** What a client can be waited for to send. */
@@ -322,10 +323,11 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#exchange.begin(head);
     if (head.chunked) this.#decoder = new ChunkedDecoder(config, head.fieldCount, config.latin1);
     else this.#decoder = head.contentLength > 0 ? new LengthDecoder(head.contentLength) : undefined;
-    this.#body = this.#decoder === undefined ? RequestBody.empty() : new RequestBody(this);
+    this.#body = this.#decoder === undefined ? RequestBody.empty() : new RequestBody(this, this.#transport.givesInput);
     this.#phase = this.#decoder === undefined ? WAIT : BODY;
-    // What has come of a body of known length is there before the application is: it finds it, and waits for nothing.
-    if (head.contentLength > 0 && this.#at < this.#bytes.length) this.#step(this.#bytes);
+    // A small body that has come with its head is there before the application is, which then waits for nothing.
+    const early = Math.min(EARLY_BODY, this.#bytes.length - this.#at);
+    if (head.contentLength > 0 && head.contentLength <= early) this.#step(this.#bytes);
     const environ = head.environ(this.#template, config.scriptName);
     const invocation = new Invocation(config.gateway, this.#exchange, environ, this.#body);
     this.#invocation = invocation;

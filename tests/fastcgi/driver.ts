@@ -22,6 +22,7 @@ export const exhaustive: boolean = process.env["TSGI_EXHAUSTIVE"] !== undefined;
 /** A transport that keeps nothing but how it ended. */
 class QuietTransport implements Transport {
   readonly peer = { remoteAddress: "192.0.2.1", remotePort: "4711", localAddress: "192.0.2.2", localPort: "80" };
+  readonly givesInput = false;
   readonly buffered = 0;
   ending: Verdict["ending"] = "open";
   write(): boolean {

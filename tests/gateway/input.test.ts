@@ -241,4 +241,22 @@ describe("a table of reads", () => {
     body.finish();
     expect([(await waiting).length, body.awaited]).toEqual([0, false]);
   });
+
+  const big = Buffer.from(new Uint8Array(5000).fill(0x61).buffer); // as a host gives it
+  test.each([
+    ["lent bytes are copied", false, big, 0, 5000, false],
+    ["given bytes that fill their memory are kept", true, big, 0, 5000, true],
+    ["given bytes with others before them are copied", true, big, 1, 5000, false],
+    ["given bytes with others behind them are copied", true, big, 0, 4999, false],
+    ["given bytes in the middle of a larger memory are copied", true, big.subarray(0, 2000), 0, 2000, false],
+    ["few bytes are copied, so that many pieces share memory", true, big.subarray(0, 10).slice(), 0, 10, false],
+  ])("%s, and whoever reads has all of their memory", async (_, given, bytes, start, end, kept) => {
+    const body = new RequestBody({ wanted: () => {} }, given);
+    body.push(bytes, start, end);
+    body.finish();
+    const result = await new InputStream(body, 8).read();
+    expect(result.constructor).toBe(Uint8Array); // not Buffer
+    expect([result.length, result.buffer.byteLength]).toEqual([end - start, end - start]);
+    expect(result.buffer === bytes.buffer).toBe(kept);
+  });
 });

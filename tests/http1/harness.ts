@@ -23,6 +23,7 @@ const START = 5; // where the memory that is lent begins: a wire must not take i
 /** A transport that records. */
 export class RecordingTransport implements Transport {
   readonly peer = { remoteAddress: "192.0.2.1", remotePort: "4711", localAddress: "192.0.2.2", localPort: "80" };
+  readonly givesInput: boolean = false;
   /** Everything sent so far. */
   sent = "";
   /** Calls other than those that send, in order. */
