@@ -48,8 +48,6 @@ const free: Memory[] = [];
 const soon: BatchedOutput[] = [];
 const later: BatchedOutput[] = [];
 let fed: BatchedOutput | undefined;
-let flushSoon: () => void;
-let flushLater: () => void;
 
 function newMemory(size: number): Memory {
   return { bytes: new Uint8Array(size), used: 0, view: undefined };
@@ -67,6 +65,8 @@ export function takeBack(memory: Memory): void {
 
 /** The output side of a transport: everything but the way bytes reach the socket. */
 export abstract class BatchedOutput {
+  static readonly #flushSoon = (): void => BatchedOutput.#flushAll(soon);
+  static readonly #flushLater = (): void => BatchedOutput.#flushAll(later);
   readonly #turn: Turn;
   #memory: Memory | undefined; // what is committed and not sent
   #burst = false; // since the last feed something has left already
@@ -122,8 +122,8 @@ export abstract class BatchedOutput {
     const waiting = this.#burst ? later : soon;
     if (waiting.length === WAITING_LIMIT) BatchedOutput.#flushAll(waiting);
     if (waiting.length === 0) {
-      if (this.#burst) this.#turn(flushLater);
-      else queueMicrotask(flushSoon);
+      if (this.#burst) this.#turn(BatchedOutput.#flushLater);
+      else queueMicrotask(BatchedOutput.#flushSoon);
     }
     waiting.push(this);
     this.#waiting = true;
@@ -170,10 +170,5 @@ export abstract class BatchedOutput {
       fed = undefined;
       this.flush();
     }
-  }
-
-  static {
-    flushSoon = () => BatchedOutput.#flushAll(soon);
-    flushLater = () => BatchedOutput.#flushAll(later);
   }
 }

@@ -24,12 +24,13 @@ interface Visitor {
   ended: number;
 }
 
-/** Connects, sends `first`, and tells when it was sent and when an answer and the end came. */
+/** Connects, sends `first`, and tells when it began to (a server may know of it first), and of an answer and the end. */
 function visit(port: number, first: string): Promise<Visitor> {
   return new Promise((resolve, reject) => {
+    const since = performance.now();
     const socket = connect({ host: "127.0.0.1", port, noDelay: true });
     socket.once("error", reject).once("connect", () => {
-      const visitor: Visitor = { socket, since: performance.now(), text: "", answered: 0, ended: 0 };
+      const visitor: Visitor = { socket, since, text: "", answered: 0, ended: 0 };
       socket.on("error", (error) => visitor.text += error.message);
       socket.on("end", () => visitor.ended = performance.now());
       socket.on("data", (bytes) => {
