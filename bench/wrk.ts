@@ -52,17 +52,18 @@ export function failures(loads: readonly Omit<Load, "client">[]): number {
   return loads.reduce((sum, load) => sum + load.refused + load.socketErrors + load.readErrors, 0);
 }
 
-/** Runs wrk with a script against a port of this machine. */
+/** Runs wrk with a script against a port of this machine. Without one it sends what `tiny` is, and needs less of a core. */
 export async function wrk(
   port: number,
-  script: string,
+  script: string | undefined,
   connections: number,
   seconds: number,
   side: Side = "client",
 ): Promise<Load> {
   const [command, ...args] = pinned(side, [
     needed("wrk"),
-    ...["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "5s", "-s", script],
+    ...["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "5s"],
+    ...(script === undefined ? [] : ["-s", script]),
     `http://127.0.0.1:${port}/`,
   ]);
   const before = endedChildren();
