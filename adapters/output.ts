@@ -159,13 +159,11 @@ export abstract class BatchedOutput {
   /** One feed: gives a connection what has arrived, or with null the news that output flows again. */
   protected feed(connection: Connection | undefined, bytes: Uint8Array | null): void {
     fed = this;
+    this.#burst = false;
     this.#waiting = false;
     try {
       if (bytes === null) connection?.drained();
-      else {
-        this.#burst = false;
-        connection?.receive(bytes);
-      }
+      else connection?.receive(bytes);
     } finally {
       fed = undefined;
       this.flush();

@@ -39,6 +39,7 @@ export interface PromisedSocket {
 
 const FIRST_READ = 3072; // bytes: most requests fit, and an idle connection holds this much
 const LATER_READ = 65536; // once a read has filled the first memory
+
 /** The transport over one connection. */
 export class PromisedTransport extends BatchedOutput implements Transport {
   readonly givesInput = false;

@@ -20,13 +20,6 @@ export interface Round extends Load {
   readonly rss: number;
 }
 
-/** Writes the script by which wrk sends a workload to a port; its path. */
-export function script(workload: Workload, port: number, directory: string): string {
-  const path = join(directory, `${workload.name}-${port}.lua`);
-  writeFileSync(path, luaScript(workload, `127.0.0.1:${port}`), "latin1");
-  return path;
-}
-
 /** One round; `port` is that of a web server in front, where there is one. */
 export async function round(
   contender: Contender,
@@ -35,9 +28,10 @@ export async function round(
   directory: string,
   port: number = contender.port,
 ): Promise<Round> {
-  const path = script(workload, port, directory);
+  const script = join(directory, `${workload.name}-${port}.lua`);
+  writeFileSync(script, luaScript(workload, `127.0.0.1:${port}`), "latin1");
   const before = contender.cpu();
-  const load = await wrk(port, path, workload.connections, seconds);
+  const load = await wrk(port, script, workload.connections, seconds);
   const spent = contender.cpu() - before;
   return {
     ...load,

@@ -326,8 +326,10 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#body = this.#decoder === undefined ? RequestBody.empty() : new RequestBody(this, this.#transport.givesInput);
     this.#phase = this.#decoder === undefined ? WAIT : BODY;
     // A small body that has come with its head is there before the application is, which then waits for nothing.
-    const early = Math.min(EARLY_BODY, this.#bytes.length - this.#at);
-    if (head.contentLength > 0 && head.contentLength <= early) this.#step(this.#bytes);
+    const { contentLength } = head;
+    if (contentLength > 0 && contentLength <= Math.min(EARLY_BODY, this.#bytes.length - this.#at)) {
+      this.#step(this.#bytes);
+    }
     const environ = head.environ(this.#template, config.scriptName);
     const invocation = new Invocation(config.gateway, this.#exchange, environ, this.#body);
     this.#invocation = invocation;
