@@ -33,15 +33,14 @@ const names = [...workloads.map(({ name }) => name), IDLE];
 const SETTLE: Readonly<Record<string, number>> = { close: 1500 }; // ms: ports of closed connections become free again
 const WARM_UP = 1; // s
 const BARE = "bare";
-
-const others = [BARE, ...peers] as const;
+const beside = [BARE, ...peers] as const;
 
 const usage = `npm run bench -- [--runtime ${cells.join(",")}] [--workload ${names.join(",")}]
-  [--peers ${others.join(",")} | --peers none] [--rounds 5] [--duration 2] [--out bench/results]`;
+  [--peers ${beside.join(",")} | --peers none] [--rounds 5] [--duration 2] [--out bench/results]`;
 const given = commandLine(usage, {
   runtime: cells.join(","),
   workload: names.join(","),
-  peers: others.join(","),
+  peers: beside.join(","),
   rounds: "5",
   duration: "2",
   out: projectPath("bench/results"),
@@ -49,7 +48,7 @@ const given = commandLine(usage, {
 const rounds = count("rounds", given.rounds);
 const seconds = count("duration", given.duration);
 const askedWorkloads = members("workload", given.workload, names);
-const asked = members("peers", given.peers, others);
+const asked = members("peers", given.peers, beside);
 const askedPeers = peers.filter((name) => asked.includes(name));
 const absent = new Set<string>();
 const directory = mkdtempSync(join(tmpdir(), "tsgi-bench-"));

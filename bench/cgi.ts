@@ -18,20 +18,20 @@ import { apache, find, packages } from "../tests/front/programs.ts";
 import { projectPath, type Runtime } from "../tests/server_process.ts";
 import { closeCache, installShared, installVariant } from "./cgi/install.ts";
 import { variants } from "./cgi/variants.ts";
+import { runtimes as known } from "./contestants.ts";
 import { commandLine, count, members } from "./command_line.ts";
 import { machine } from "./machine.ts";
 import { median, ranged, ratios, short } from "./statistics.ts";
 import { HELLO } from "./workloads.ts";
 
 const FILL = 3; // requests that fill caches and are not counted
-const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
 const given = commandLine("npm run bench:cgi -- [--runtime node,deno,bun] [--rounds 20] [--out bench/results]", {
-  runtime: RUNTIMES.join(","),
+  runtime: known.join(","),
   rounds: "20",
   out: projectPath("bench/results"),
 });
 const rounds = count("rounds", given.rounds);
-const runtimes = members("runtime", given.runtime, RUNTIMES);
+const runtimes = members("runtime", given.runtime, known);
 const taking = variants.filter(({ runtime }) => runtime === null || runtimes.includes(runtime));
 
 /** One request; the milliseconds it took. */

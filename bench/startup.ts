@@ -19,6 +19,7 @@ import process from "node:process";
 import { loadedModules } from "../tests/loaded_modules.ts";
 import { projectPath, type Runtime } from "../tests/server_process.ts";
 import { installShared } from "./cgi/install.ts";
+import { runtimes as known } from "./contestants.ts";
 import { commandLine, count, members } from "./command_line.ts";
 import { machine } from "./machine.ts";
 import { endedChildren } from "./proc.ts";
@@ -29,14 +30,13 @@ import { median, ranged, ratios, short, spread } from "./statistics.ts";
 
 const LIMIT = 1.3; // ours over the empty set, of the built package
 const FILL = 2; // runs that fill caches and are not counted
-const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
 const MODULES = ["package", "sources"] as const;
 const given = commandLine(
   "npm run bench:startup -- [--runtime node,deno,bun] [--modules package,sources] [--rounds 20] [--out bench/results]",
-  { runtime: RUNTIMES.join(","), modules: MODULES.join(","), rounds: "20", out: projectPath("bench/results") },
+  { runtime: known.join(","), modules: MODULES.join(","), rounds: "20", out: projectPath("bench/results") },
 );
 const rounds = count("rounds", given.rounds);
-const runtimes = members("runtime", given.runtime, RUNTIMES);
+const runtimes = members("runtime", given.runtime, known);
 const modules = members("modules", given.modules, MODULES);
 const taking = comparisons.filter((one) => runtimes.includes(one.runtime) && modules.includes(one.modules));
 
