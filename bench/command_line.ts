@@ -10,9 +10,9 @@ import process from "node:process";
 export function commandLine<Name extends string>(
   usage: string,
   defaults: Readonly<Record<Name, string>>,
+  args: readonly string[] = process.argv.slice(2),
 ): Record<Name, string> {
   const values: Record<Name, string> = { ...defaults };
-  const args = process.argv.slice(2);
   for (let i = 0; i < args.length; i += 2) {
     const name = args[i]!.replace(/^--/, "");
     const value = args[i + 1];
