@@ -15,7 +15,7 @@ export type {
   StartResponse,
   Write,
 } from "./core/gateway/types.ts";
-export type { Address, Connection, HeaderList, Hijacked, Peer, Transport } from "./core/seams.ts";
+export type { Address, HeaderList, Peer } from "./core/seams.ts";
 export type { ServeOptions } from "./core/options.ts";
 export type { HeaderMap } from "./core/http1/request_head.ts";
 export type { Server, ShutdownOptions } from "./core/server.ts";
@@ -23,6 +23,7 @@ export type { SimpleServer } from "./core/simple_server.ts";
 export type { AccessLog, AccessRecord } from "./core/gateway/access.ts";
 export type { ErrorStream } from "./core/gateway/errors.ts";
 export type { GatewayRequest } from "./core/gateway/request.ts";
+export type { UpgradedSocket } from "./core/gateway/upgraded_socket.ts";
 export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
 export type { Protocol } from "./core/protocol.ts";
 export { type FileLike, FileWrapper } from "./core/gateway/file_wrapper.ts";
@@ -30,10 +31,11 @@ export { ListenError, OptionError } from "./core/errors.ts";
 export { ApplicationError } from "./core/gateway/application.ts";
 export { StartResponseError } from "./core/gateway/response.ts";
 export { WriteError } from "./core/gateway/gateway.ts";
-export { ClientDisconnectedError, RequestError } from "./core/gateway/request.ts";
+export { RequestError } from "./core/gateway/request.ts";
 export { InputStream, OverlappingReadError } from "./core/gateway/input.ts";
 export {
   BodyTooLargeError,
+  ClientDisconnectedError,
   InputClosedError,
   InputError,
   MalformedBodyError,

@@ -22,7 +22,7 @@ import {
 import { RequestError } from "../core/gateway/request.ts";
 import type { Application } from "../core/gateway/types.ts";
 import { type ServeOptions, type Settings, settings } from "../core/options.ts";
-import type { Exchange, Hijacked, Octets, ResponseHead } from "../core/seams.ts";
+import type { Exchange, Octets, RawSocket, ResponseHead } from "../core/seams.ts";
 import { fetchEnviron, type FetchInfo } from "./fetch_environ.ts";
 
 export type { FetchInfo } from "./fetch_environ.ts";
@@ -188,8 +188,8 @@ class FetchExchange implements Exchange, BodySource {
 
   informational(): void {} // a Response has no room for it
 
-  hijack(): Hijacked {
-    throw new RequestError("hijack: a fetch host gives no raw socket");
+  upgrade(): RawSocket {
+    throw new RequestError("upgrade: a fetch host gives no socket");
   }
 
   #responseStream(): ReadableStream<Uint8Array> {

@@ -186,16 +186,18 @@ export interface Exchange {
   /** Sends an interim response; ignored where the wire or the client has none. */
   informational(status: string, headers: HeaderList): void;
   /**
-   * Takes the socket out of the wire's hands.
+   * Takes the socket from the wire, after a request with `Connection: Upgrade` (RFC 9110 7.8).
    *
-   * @throws {RequestError} where that cannot be.
+   * @param headers The fields of the 101 that the wire sends first, Upgrade among them; null when the caller writes the
+   *   101 itself.
+   * @throws {RequestError} where there is no such socket, or the request does not ask for an Upgrade.
    */
-  hijack(): Hijacked;
+  upgrade(headers: HeaderList | null): RawSocket;
 }
 
-/** A socket taken from its wire after an Upgrade: see `tsgi.request`. */
-export interface Hijacked {
-  /** The raw socket, paused. Call `attach` to receive what the client sends, and to see it close. */
+/** A socket that has left its wire. Only this project's own code sees it; applications get an `UpgradedSocket`. */
+export interface RawSocket {
+  /** The socket, paused. Call `attach` to receive what the client sends, and to see it close. */
   readonly transport: Transport;
   /** Bytes that arrived behind the request and were not part of it. */
   readonly leftover: Uint8Array;

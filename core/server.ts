@@ -14,7 +14,7 @@ import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import type { Application } from "./gateway/types.ts";
 import type { Http1Config } from "./http1/config.ts";
 import { errorText, OptionError } from "./errors.ts";
-import { GuardedConnection } from "./hijacked.ts";
+import { GuardedConnection } from "./raw_socket.ts";
 import { type ServeOptions, type Settings, settings } from "./options.ts";
 import { allowsPeer } from "./peers.ts";
 import { FORBIDDEN, SERVICE_UNAVAILABLE } from "./refusal.ts";

@@ -45,7 +45,7 @@ export interface WireConfig extends Timeouts {
   latin1(bytes: Uint8Array, start: number, end: number): string;
   /** Called when a connection is gone. */
   forget(connection: Connection): void;
-  /** Called when a hijacked socket gets its new connection; gives the one to attach in its place. */
+  /** Called when a socket gets a new connection after an Upgrade; gives the one to attach in its place. */
   adopt(old: Connection, next: Connection, transport: Transport): Connection;
 }
 

@@ -24,7 +24,7 @@ const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
     "core",
     /^core\/(?:gateway\/.*|errors|grammar|options|peers|protocol|refusal|version|watch|wire)\.js$|^adapters\/(?:environment|latin1|output|peer)\.js$|^mod_shared\.js$/,
   ],
-  ["server", /^core\/(?:hijacked|server|wires)\.js$|^adapters\/(?:refusals|stderr)\.js$/],
+  ["server", /^core\/(?:raw_socket|server|wires)\.js$|^adapters\/(?:refusals|stderr)\.js$/],
   ["http1", /^core\/http1\/(?!serializer\.js$)/],
   ["cgi", /^core\/cgi\/(?:connection|environ|exchange|response|variables)\.js$/],
 ];

@@ -76,7 +76,8 @@ export function createEnviron(options: EnvironOptions = {}): Environ {
     get signal() {
       return signal ??= new AbortController().signal;
     },
-    hijacked: () => {},
+    offered: "",
+    upgraded: () => {},
   });
   return Object.assign(environ, own);
 }

@@ -14,7 +14,7 @@ import { Invocation } from "../core/gateway/invocation.ts";
 import { InputClosedError } from "../core/gateway/request_body.ts";
 import { RequestError } from "../core/gateway/request.ts";
 import type { Environ } from "../core/gateway/types.ts";
-import type { Exchange, HeaderList, Hijacked, Octets, ResponseHead } from "../core/seams.ts";
+import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../core/seams.ts";
 import { type Blocks, type Interim, TruncatedResponseError } from "./response.ts";
 import type { Upload } from "./upload.ts";
 
@@ -132,8 +132,8 @@ export class TestExchange implements Exchange, Blocks {
     this.#onInterim(interim);
   }
 
-  hijack(): Hijacked {
-    throw new RequestError("hijack: the test client gives no raw socket");
+  upgrade(): RawSocket {
+    throw new RequestError("upgrade: the test client gives no socket");
   }
 
   // The test's side.

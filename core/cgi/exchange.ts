@@ -6,7 +6,7 @@
 
 import { RequestError } from "../gateway/request.ts";
 import { writeOctets } from "../grammar.ts";
-import type { Exchange, Hijacked, Octets, ResponseHead, Transport } from "../seams.ts";
+import type { Exchange, Octets, RawSocket, ResponseHead, Transport } from "../seams.ts";
 
 const COPY_LIMIT = 16384; // bytes: larger blocks are written as they are
 
@@ -76,8 +76,8 @@ export class StreamExchange implements Exchange {
     // These protocols have no interim responses.
   }
 
-  hijack(): Hijacked {
-    throw new RequestError("hijack: the web server has the client's socket; expected a request over HTTP/1.1");
+  upgrade(): RawSocket {
+    throw new RequestError("upgrade: the web server has the client's socket; expected a request over HTTP/1.1");
   }
 
   #copy(octets: Octets): boolean {

@@ -33,7 +33,7 @@ import {
   TruncatedBodyError,
 } from "../gateway/request_body.ts";
 import { BAD_REQUEST, FIELDS_TOO_LARGE, Refusal, REQUEST_TIMEOUT } from "../refusal.ts";
-import type { Exchange, Hijacked, Octets, ResponseHead } from "../seams.ts";
+import type { Exchange, Octets, RawSocket, ResponseHead } from "../seams.ts";
 import { Watch } from "../watch.ts";
 import { INPUT_MARK, type WireConfig } from "../wire.ts";
 import { decodePairs } from "./pairs.ts";
@@ -255,8 +255,8 @@ export class FastcgiRequest implements Exchange, BodySource {
     // FastCGI has no interim responses.
   }
 
-  hijack(): Hijacked {
-    throw new RequestError("hijack: the web server has the client's socket; expected a request over HTTP/1.1");
+  upgrade(): RawSocket {
+    throw new RequestError("upgrade: the web server has the client's socket; expected a request over HTTP/1.1");
   }
 
   /** Ends an incomplete response as well as a record can: the connection lives on. */

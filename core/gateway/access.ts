@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Exchange, HeaderList, Hijacked, Octets, ResponseHead } from "../seams.ts";
+import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../seams.ts";
 import { errorText } from "../errors.ts";
 import type { ErrorStream } from "./errors.ts";
 import type { Environ } from "./types.ts";
@@ -17,7 +17,7 @@ import type { Environ } from "./types.ts";
 export interface AccessRecord {
   /** The environ, as the application has left it. */
   readonly environ: Environ;
-  /** The status code that was sent; 499 when the client left before one was, 101 after `hijack()`. */
+  /** The status code that was sent; 499 when the client left before one was, 101 after an Upgrade. */
   readonly status: number;
   /** The header fields of the response that the application gave. */
   readonly headers: HeaderList;
@@ -91,11 +91,12 @@ export class LoggedExchange implements Exchange {
     this.#exchange.informational(status, headers);
   }
 
-  hijack(): Hijacked {
-    const hijacked = this.#exchange.hijack();
+  upgrade(headers: HeaderList | null): RawSocket {
+    const socket = this.#exchange.upgrade(headers);
     this.#status = 101;
+    this.#headers = headers ?? NO_HEADERS;
     this.#report(true);
-    return hijacked;
+    return socket;
   }
 
   /** The client has gone before the end. */

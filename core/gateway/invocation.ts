@@ -21,8 +21,8 @@ import { blockOctets, cancelled, firstOctets, isThenable, notABody } from "./bod
 import { closeBody, hasClose } from "./closing.ts";
 import { type Gateway, type RequestTimeoutError, statusOf, WriteError } from "./gateway.ts";
 import { InputStream } from "./input.ts";
-import { ClientDisconnectedError, GatewayRequest, type RequestState } from "./request.ts";
-import { InputError, type RequestBody } from "./request_body.ts";
+import { GatewayRequest, type RequestState } from "./request.ts";
+import { ClientDisconnectedError, InputError, type RequestBody } from "./request_body.ts";
 import { responseHead, StartResponseError } from "./response.ts";
 import type { Environ, StartResponse, Write } from "./types.ts";
 
@@ -101,8 +101,13 @@ export class Invocation implements RequestState {
     return this.#controller.signal;
   }
 
-  /** The application has taken the socket: nothing more is sent from here. */
-  hijacked(): void {
+  /** The protocols that the client offers to change to. */
+  get offered(): string {
+    return this.#environ.HTTP_UPGRADE ?? "";
+  }
+
+  /** The socket has left the wire: nothing more is sent from here. */
+  upgraded(): void {
     this.#exchange = undefined;
   }
 
@@ -207,7 +212,7 @@ export class Invocation implements RequestState {
     if (this.#returned) return; // a promise of a library's own that settles twice
     this.#returned = true;
     this.#body = body;
-    if (this.#exchange === undefined) return this.#release(); // departed, hijacked, or failed by excInfo
+    if (this.#exchange === undefined) return this.#release(); // departed, upgraded, or failed by excInfo
     try {
       if (typeof body === "string" || body instanceof Uint8Array) return this.#respondArray([body]);
       if (Array.isArray(body)) return this.#respondArray(body);

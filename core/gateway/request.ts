@@ -6,19 +6,16 @@
  * @module
  */
 
-import type { Exchange, HeaderList, Hijacked } from "../seams.ts";
+import { describe } from "../errors.ts";
+import { TOKEN } from "../grammar.ts";
+import type { Exchange, HeaderList, RawSocket } from "../seams.ts";
 import { checkHeaders } from "./response.ts";
+import { type UpgradedSocket, upgradedSocket } from "./upgraded_socket.ts";
 
-/** Something was asked of a request that its wire, its host or its state does not allow: `earlyHints()`, `hijack()`. */
+/** Something was asked of a request that its wire, its host or its state does not allow: `earlyHints()`, `upgrade()`. */
 export class RequestError extends Error {
   /** Name of the class. */
   override readonly name = "RequestError";
-}
-
-/** The client has gone: the reason of `signal`, and what pending reads reject with. */
-export class ClientDisconnectedError extends Error {
-  /** Name of the class. */
-  override readonly name = "ClientDisconnectedError";
 }
 
 /** How a request reaches its invocation. */
@@ -29,8 +26,10 @@ export interface RequestState {
   readonly headSent: boolean;
   /** Fires when the client goes away before the response is complete. */
   readonly signal: AbortSignal;
-  /** The socket now belongs to the application. */
-  hijacked(): void;
+  /** The Upgrade field of the request: the protocols that the client offers to change to. */
+  readonly offered: string;
+  /** The socket has left the wire. */
+  upgraded(): void;
 }
 
 /** The value of `environ["tsgi.request"]`: what PEP 3333 has no name for. */
@@ -87,44 +86,76 @@ export class GatewayRequest {
   }
 
   /**
-   * Takes the raw socket, after a request with `Connection: Upgrade` (RFC 9110 7.8) and before any response. The
-   * application sends the 101 itself; what it returns is closed and not sent. The socket is paused, and is not closed
-   * by `end()` alone, until `attach` is called.
+   * Changes to another protocol (RFC 9110 7.8): sends the 101 and gives the connection as streams. The request must have
+   * `Connection: Upgrade` and no body, and no response may have begun. What the application returns is closed and not
+   * sent.
    *
-   * @throws {RequestError} when there is no raw socket (fetch hosts), no Upgrade, a body, or a response has begun.
+   * @param headers Fields of the 101. An Upgrade field among them names the protocol, which must be one that the client
+   *   offers; without it the client must offer just one, and gets that.
+   * @throws {RequestError} when the request is no such request, or there is no connection to give (FastCGI, SCGI, uwsgi,
+   *   CGI, fetch hosts).
+   * @throws {StartResponseError} for a header that `startResponse` would refuse, Upgrade aside.
    *
    * @example
    * ```ts
    * import { connect } from "node:net";
    * import { serve } from "tsgi";
    * const server = await serve((environ) => {
-   *   const { transport, leftover } = environ["tsgi.request"].hijack();
-   *   const head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
-   *   transport.write(new TextEncoder().encode(head));
-   *   transport.attach({
-   *     receive: (bytes) => void transport.write(bytes.slice()), // they are lent: send a copy
-   *     drained: () => {},
-   *     ended: () => transport.end(),
-   *     closed: () => {},
-   *     shutdown: () => {},
-   *     tick: () => {},
-   *   }, leftover);
+   *   const { readable, writable } = environ["tsgi.request"].upgrade();
+   *   void readable.pipeTo(writable).catch(() => {}); // the client has gone
    *   return [];
    * }, { port: 0, onListen: () => {} });
    * const client = connect({ port: server.address.port, host: "127.0.0.1", allowHalfOpen: true });
    * client.end("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nping");
    * let text = "";
    * for await (const bytes of client) text += bytes;
-   * console.assert(text.endsWith("\r\n\r\nping"));
+   * console.assert(text.endsWith("Upgrade: echo\r\n\r\nping"));
    * await server.shutdown({ timeout: 0 });
    * ```
    */
-  hijack(): Hijacked {
+  upgrade(headers: HeaderList = []): UpgradedSocket {
+    const { protocol, rest } = chosen(headers, this.#state.offered);
+    return upgradedSocket(this.#leave([["Upgrade", protocol], ...rest]));
+  }
+
+  /**
+   * The socket itself, for bridges to libraries that write their own 101. It is no part of the public API: use
+   * {@linkcode GatewayRequest.upgrade}.
+   *
+   * @internal
+   */
+  rawSocket(): RawSocket {
+    return this.#leave(null);
+  }
+
+  #leave(headers: HeaderList | null): RawSocket {
     if (this.#state.headSent || this.#state.exchange === undefined) {
-      throw new RequestError("hijack: the response has already begun");
+      throw new RequestError("upgrade: the response has already begun");
     }
-    const socket = this.#state.exchange.hijack();
-    this.#state.hijacked();
+    const socket = this.#state.exchange.upgrade(headers);
+    this.#state.upgraded();
     return socket;
   }
+}
+
+/** The protocol of a 101, and its other fields, checked. */
+function chosen(headers: HeaderList, offered: string): { protocol: string; rest: HeaderList } {
+  if (!Array.isArray(headers)) return { protocol: "", rest: checkHeaders(headers, "upgrade") }; // which throws
+  const isUpgrade = (pair: unknown): boolean => Array.isArray(pair) && String(pair[0]).toLowerCase() === "upgrade";
+  const rest = checkHeaders(headers.filter((pair) => !isUpgrade(pair)), "upgrade");
+  const protocols = offered.split(",").map((one) => one.trim()).filter((one) => one !== "");
+  const named = headers.filter(isUpgrade).map(([, value]: readonly [string, string]) => value);
+  const [protocol, more] = named.length > 0 ? named : protocols;
+  if (protocol === undefined || more !== undefined) {
+    throw new RequestError(
+      `upgrade: expected one protocol, got ${
+        describe(named.length > 0 ? named.join(", ") : offered)
+      }; name it by an Upgrade field`,
+    );
+  }
+  const matches = (one: string): boolean => one.toLowerCase() === protocol.toLowerCase();
+  if (!protocols.some(matches) || !protocol.split("/", 2).every((part) => TOKEN.test(part))) {
+    throw new RequestError(`upgrade: the client does not offer ${describe(protocol)}, it offers ${describe(offered)}`);
+  }
+  return { protocol, rest };
 }

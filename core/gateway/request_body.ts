@@ -54,6 +54,12 @@ export class BodyTooLargeError extends InputError {
   override readonly status = "413 Content Too Large";
 }
 
+/** The client has gone: the reason of `signal`, and what pending reads reject with. */
+export class ClientDisconnectedError extends Error {
+  /** Name of the class. */
+  override readonly name = "ClientDisconnectedError";
+}
+
 /** `wsgi.input` was read after the response had ended or the client had gone. */
 export class InputClosedError extends InputError {
   /** Name of the class. */

@@ -92,7 +92,7 @@ export interface Environ {
   "wsgi.file_wrapper": (file: FileLike, blockSize?: number) => FileWrapper;
   /** Always true: `wsgi.input` ends where the body ends, with or without CONTENT_LENGTH. */
   "wsgi.input_terminated": boolean;
-  /** What WSGI has no name for: the disconnect signal, early hints, hijacking. */
+  /** What WSGI has no name for: the disconnect signal, early hints, Upgrade. */
   "tsgi.request": GatewayRequest;
   /** Request header fields are `HTTP_` and the name in upper case with `_` for `-`. */
   [key: `HTTP_${string}`]: string;

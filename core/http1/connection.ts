@@ -10,7 +10,7 @@
  *     WAIT      held: the response still runs          HEAD when the response ends and the connection persists
  *     DRAIN     decoded and dropped, up to a bound     HEAD at the end of the body; LINGER past the bound
  *     LINGER    dropped: we have sent FIN              CLOSED when the peer has too, or after LINGER_TIME
- *     HIJACKED  none: paused for the application       -
+ *     UPGRADED  none: another protocol has the socket  -
  *     CLOSED    dropped                                -
  *
  * One response runs at a time, so pipelined responses leave in order by themselves. Requests behind it, and those of a
@@ -33,10 +33,10 @@ import {
   RequestBody,
   TruncatedBodyError,
 } from "../gateway/request_body.ts";
-import type { Connection, Hijacked, Transport } from "../seams.ts";
+import type { Connection, RawSocket, Transport } from "../seams.ts";
 import { INPUT_MARK, LINGER_TIME, type WireConnection } from "../wire.ts";
 import { Watch } from "../watch.ts";
-import { HijackedTransport } from "../hijacked.ts";
+import { RawTransport } from "../raw_socket.ts";
 import type { Http1Config } from "./config.ts";
 import { type BodyDecoder, ChunkedDecoder, LengthDecoder } from "./body.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
@@ -50,7 +50,7 @@ const BODY = 1;
 const WAIT = 2;
 const DRAIN = 3;
 const LINGER = 4;
-const HIJACKED = 5;
+const UPGRADED = 5;
 const CLOSED = 6;
 
 const HELD_LIMIT = 65536; // bytes of pipelined requests that may wait for a response before reading stops
@@ -248,8 +248,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     else this.#reset();
   }
 
-  release(): Hijacked {
-    this.#phase = HIJACKED;
+  release(): RawSocket {
+    this.#phase = UPGRADED;
     this.#invocation = undefined;
     const unread = this.#bytes.slice(this.#at);
     this.#at = this.#bytes.length;
@@ -259,7 +259,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#held = NO_BYTES;
     this.#transport.pause();
     const adopt = (next: Connection): Connection => this.#config.adopt(this, next, this.#transport);
-    return { transport: new HijackedTransport(this.#transport, adopt), leftover };
+    return { transport: new RawTransport(this.#transport, adopt), leftover };
   }
 
   // The loop.
@@ -392,7 +392,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     const unread = this.#phase === BODY && this.#body?.awaited === false && this.#body.buffered >= INPUT_MARK;
     const choked = this.#phase === HEAD && !this.#exchange.flowing;
     const pause = unread || choked || this.#held.length >= HELD_LIMIT;
-    if (pause === this.#paused || this.#phase >= HIJACKED) return;
+    if (pause === this.#paused || this.#phase >= UPGRADED) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();
     else this.#transport.resume();

@@ -9,7 +9,7 @@
 
 import { writeLatin1, writeOctets } from "../grammar.ts";
 import { RequestError } from "../gateway/request.ts";
-import type { Exchange, HeaderList, Hijacked, Octets, ResponseHead, Transport } from "../seams.ts";
+import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead, Transport } from "../seams.ts";
 import type { RequestHead } from "./request_head.ts";
 import { headBytes } from "./head_bytes.ts";
 import { type Framing, framing, serializeInterim, serializeRefusal } from "./serializer.ts";
@@ -25,8 +25,8 @@ export interface ExchangeOwner {
   responded(keepAlive: boolean): void;
   /** The response has failed: cut the connection. With `flush` what was written is still sent. */
   cut(flush: boolean): void;
-  /** The application takes the socket. */
-  release(): Hijacked;
+  /** The socket leaves HTTP. */
+  release(): RawSocket;
 }
 
 /** The response side of one connection. */
@@ -107,9 +107,12 @@ export class Http1Exchange implements Exchange {
     if (this.#request?.http11 === true && !this.#headSent) this.#copy(serializeInterim(status, headers));
   }
 
-  hijack(): Hijacked {
+  upgrade(headers: HeaderList | null): RawSocket {
     if (this.#request?.upgrade !== true) {
-      throw new RequestError("hijack: expected a request without a body, with Connection: Upgrade, over HTTP/1.1");
+      throw new RequestError("upgrade: expected a request without a body, with Connection: Upgrade, over HTTP/1.1");
+    }
+    if (headers !== null) {
+      this.#copy(serializeInterim("101 Switching Protocols", [["Connection", "Upgrade"], ...headers]));
     }
     return this.#owner.release();
   }

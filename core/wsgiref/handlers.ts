@@ -25,7 +25,7 @@ import type { RequestBody } from "../gateway/request_body.ts";
 import type { Application, Body, Environ, StartResponse } from "../gateway/types.ts";
 import { BAD_REQUEST, Refusal } from "../refusal.ts";
 import { imfFixdate, writeLatin1 } from "../grammar.ts";
-import type { Exchange, HeaderList, Hijacked, Octets, ResponseHead } from "../seams.ts";
+import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../seams.ts";
 import { type HandlerInput, inputBody } from "./handler_input.ts";
 import { Outlet } from "./handler_output.ts";
 import { guessScheme } from "./util.ts";
@@ -312,8 +312,8 @@ class HandlerExchange implements Exchange {
 
   informational(): void {} // there is one response
 
-  hijack(): Hijacked {
-    throw new RequestError("hijack: a handler has no raw socket");
+  upgrade(): RawSocket {
+    throw new RequestError("upgrade: a handler has no socket");
   }
 }
 

@@ -380,7 +380,7 @@ describe("F07 output", () => {
     const talk = new Talk((environ, startResponse) => {
       environ["tsgi.request"].earlyHints([["Link", "</a>; rel=preload"]]);
       try {
-        environ["tsgi.request"].hijack();
+        environ["tsgi.request"].upgrade();
       } catch (thrown) {
         error = thrown;
       }

@@ -7,13 +7,13 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Application, Environ, StartResponse } from "../../core/gateway/types.ts";
-import type { Hijacked } from "../../core/seams.ts";
+import type { RawSocket } from "../../core/seams.ts";
 import { call, type Called, type Gate, gate, settle, type Setup, thrownBy } from "./fake_exchange.ts";
 import { type Kind, KINDS, type Script, Watch } from "./observed_body.ts";
 
 const failure = new Error("on purpose");
 const OK = "head 200 OK";
-const socket = { leftover: new Uint8Array(0) } as Hijacked;
+const socket = { leftover: new Uint8Array(0) } as RawSocket;
 
 /** What a script may use. */
 interface Stage {
@@ -184,10 +184,10 @@ const ENDINGS: readonly Ending[] = [
     logs: 1,
   },
   {
-    name: "hijack in the body",
-    script: ({ environ }) => [() => (environ["tsgi.request"].hijack(), "a"), "b"],
+    name: "an Upgrade in the body",
+    script: ({ environ }) => [() => (environ["tsgi.request"].rawSocket(), "a"), "b"],
     setup: { socket },
-    calls: ["hijack"],
+    calls: ["upgrade raw"],
     stops: 1,
     logs: 0,
   },
@@ -250,18 +250,18 @@ describe("B13 bodies that are not iterated", () => {
     }
   }
 
-  test("B13 a body returned behind a hijack is closed, not iterated and not sent", async () => {
+  test("B13 a body returned behind an Upgrade is closed, not iterated and not sent", async () => {
     const watch = new Watch();
     const { exchange } = call(
       (environ) => {
-        environ["tsgi.request"].hijack();
+        environ["tsgi.request"].rawSocket();
         return KINDS[2]?.make(["a"], watch) as Iterable<string>;
       },
       {},
       { socket },
     );
     await settle();
-    expect([exchange.calls, watch.pulls, watch.closes]).toEqual([["hijack"], 0, 1]);
+    expect([exchange.calls, watch.pulls, watch.closes]).toEqual([["upgrade raw"], 0, 1]);
   });
 
   test("B22 a stream returned after departure is cancelled: nobody else could", async () => {

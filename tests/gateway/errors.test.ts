@@ -8,7 +8,7 @@
 import { describe, expect, test } from "vitest";
 import { errorText } from "../../core/errors.ts";
 import { ErrorStream } from "../../core/gateway/errors.ts";
-import { ClientDisconnectedError } from "../../core/gateway/request.ts";
+import { ClientDisconnectedError } from "../../core/gateway/request_body.ts";
 import {
   BodyTooLargeError,
   InputClosedError,

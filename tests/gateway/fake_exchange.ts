@@ -17,7 +17,7 @@ import { Invocation } from "../../core/gateway/invocation.ts";
 import { RequestError } from "../../core/gateway/request.ts";
 import { RequestBody } from "../../core/gateway/request_body.ts";
 import type { Application, Environ } from "../../core/gateway/types.ts";
-import type { Exchange, Hijacked, Octets, ResponseHead } from "../../core/seams.ts";
+import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../../core/seams.ts";
 
 /** Records what it is told. */
 export class FakeExchange implements Exchange {
@@ -31,8 +31,8 @@ export class FakeExchange implements Exchange {
   error: unknown;
   /** What `body` answers: false plays a slow client. */
   flow = true;
-  /** What `hijack` gives; without it `hijack` throws. */
-  socket: Hijacked | undefined;
+  /** What `upgrade` gives; without it `upgrade` throws. */
+  socket: RawSocket | undefined;
   #state: "new" | "head" | "over" = "new";
 
   head(head: ResponseHead, length: number | null, bodyless: boolean): void {
@@ -72,9 +72,9 @@ export class FakeExchange implements Exchange {
     this.#record("new", `informational ${status} ${JSON.stringify(headers)}`);
   }
 
-  hijack(): Hijacked {
-    if (this.socket === undefined) throw new RequestError("hijack: there is no socket here");
-    this.#record("new", "hijack");
+  upgrade(headers: HeaderList | null): RawSocket {
+    if (this.socket === undefined) throw new RequestError("upgrade: there is no socket here");
+    this.#record("new", headers === null ? "upgrade raw" : `upgrade ${JSON.stringify(headers)}`);
     this.#state = "over";
     return this.socket;
   }
@@ -90,8 +90,8 @@ export interface Setup {
   readonly flow?: boolean;
   /** The request body. Default: none. */
   readonly body?: RequestBody;
-  /** Makes `hijack` succeed. */
-  readonly socket?: Hijacked;
+  /** Makes `upgrade` succeed. */
+  readonly socket?: RawSocket;
   readonly limitReadline?: number;
   readonly writeBufferLimit?: number;
   /** Receives the log instead of `log`. */

@@ -1,17 +1,19 @@
 /**
- * tsgi.request: the disconnect signal, early hints and hijacking.
+ * tsgi.request: the disconnect signal, early hints and Upgrade.
  *
  * Its parts are made when they are asked for; the signal fires on departure and on nothing else.
  */
 
 import { describe, expect, test, vi } from "vitest";
-import { ClientDisconnectedError, type GatewayRequest, RequestError } from "../../core/gateway/request.ts";
+import { type GatewayRequest, RequestError } from "../../core/gateway/request.ts";
+import { ClientDisconnectedError } from "../../core/gateway/request_body.ts";
 import { StartResponseError } from "../../core/gateway/response.ts";
 import type { Application, HeaderList } from "../../core/gateway/types.ts";
-import type { Hijacked } from "../../core/seams.ts";
+import type { UpgradedSocket } from "../../core/gateway/upgraded_socket.ts";
+import type { Connection, RawSocket, Transport } from "../../core/seams.ts";
 import { call, type Called, NOTHING_THROWN, settle, thrownBy } from "./fake_exchange.ts";
 
-const socket = { leftover: new Uint8Array(2) } as Hijacked;
+const socket = { leftover: new Uint8Array(2) } as RawSocket;
 
 /** A call of an application that waits for ever. */
 function waiting(): Called & { readonly request: GatewayRequest } {
@@ -66,8 +68,8 @@ describe("signal", () => {
     "a failed response": () => {
       throw new Error("no");
     },
-    "a hijack": ({ "tsgi.request": request }) => {
-      request.hijack();
+    "an Upgrade": ({ "tsgi.request": request }) => {
+      request.rawSocket();
       return [];
     },
   };
@@ -164,12 +166,12 @@ describe("earlyHints", () => {
   });
 });
 
-describe("hijack", () => {
+describe("rawSocket", () => {
   test("it gives the socket; what the application returns is not sent, and nothing is asked of startResponse", async () => {
     let got: unknown;
     const { exchange, log } = call(
       ({ "tsgi.request": request }) => {
-        got = request.hijack();
+        got = request.rawSocket();
         return "ignored";
       },
       {},
@@ -177,18 +179,18 @@ describe("hijack", () => {
     );
     await settle();
     expect(got).toBe(socket);
-    expect([exchange.calls, log]).toEqual([["hijack"], []]);
+    expect([exchange.calls, log]).toEqual([["upgrade raw"], []]);
   });
 
   const tooLate: Record<string, Application> = {
     "after write()": ({ "tsgi.request": request }, startResponse) => {
       startResponse("200 OK", [])("a");
-      request.hijack();
+      request.rawSocket();
       return [];
     },
     "a second time": ({ "tsgi.request": request }) => {
-      request.hijack();
-      request.hijack();
+      request.rawSocket();
+      request.rawSocket();
       return [];
     },
   };
@@ -196,7 +198,7 @@ describe("hijack", () => {
     test(`${name} it throws a RequestError`, () => {
       const { log } = call(app, {}, { socket });
       expect(log.length).toBe(1);
-      expect(log[0]).toContain("RequestError: hijack: the response has already begun");
+      expect(log[0]).toContain("RequestError: upgrade: the response has already begun");
     });
   }
 
@@ -212,14 +214,14 @@ describe("hijack", () => {
     const left = waiting();
     left.invocation.departed();
     for (const { environ } of [ended, left]) {
-      expect(thrownBy(() => environ["tsgi.request"].hijack())).toBeInstanceOf(RequestError);
+      expect(thrownBy(() => environ["tsgi.request"].rawSocket())).toBeInstanceOf(RequestError);
     }
   });
 
   test("where the wire refuses, its error reaches the application and the response goes on", () => {
     let thrown: unknown;
     const { exchange } = call(({ "tsgi.request": request }, startResponse) => {
-      thrown = thrownBy(() => request.hijack());
+      thrown = thrownBy(() => request.rawSocket());
       startResponse("426 Upgrade Required", []);
       return "a";
     });
@@ -231,15 +233,163 @@ describe("hijack", () => {
     const { exchange, log } = call(
       ({ "tsgi.request": request }, startResponse) => {
         const write = startResponse("200 OK", []);
-        request.hijack();
+        request.rawSocket();
         write("a");
         return [];
       },
       {},
       { socket },
     );
-    expect(exchange.calls).toEqual(["hijack"]);
+    expect(exchange.calls).toEqual(["upgrade raw"]);
     expect(log.length).toBe(1);
     expect(log[0]).toContain("WriteError: write: the response has ended");
+  });
+});
+
+describe("upgrade", () => {
+  /** A transport that keeps what it is told, and says of each write whether output flows. */
+  class Pipe {
+    readonly calls: string[] = [];
+    connection: Connection | undefined;
+    flows = true;
+    readonly givesInput = false;
+    write(bytes: Uint8Array): boolean {
+      this.calls.push(`write ${new TextDecoder().decode(bytes)}`);
+      return this.flows;
+    }
+    attach(connection: Connection, leftover: Uint8Array): void {
+      this.connection = connection;
+      if (leftover.length > 0) connection.receive(leftover);
+    }
+    pause(): void {
+      this.calls.push("pause");
+    }
+    resume(): void {}
+    end(): void {
+      this.calls.push("end");
+    }
+    reset(): void {
+      this.calls.push("reset");
+    }
+  }
+
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+  /** A connection that has been upgraded to what the client offers. */
+  function upgraded(early = ""): { pipe: Pipe; socket: UpgradedSocket; connection: Connection } {
+    const pipe = new Pipe();
+    let socket: UpgradedSocket | undefined;
+    call(
+      ({ "tsgi.request": request }) => {
+        socket = request.upgrade();
+        return [];
+      },
+      { HTTP_UPGRADE: "echo" },
+      { socket: { transport: pipe as unknown as Transport, leftover: bytes(early) } },
+    );
+    return { pipe, socket: socket as UpgradedSocket, connection: pipe.connection as Connection };
+  }
+
+  const cases: { name: string; offered: string; headers?: HeaderList; sent: string | RegExp }[] = [
+    { name: "the one that is offered", offered: "websocket", sent: 'upgrade [["Upgrade","websocket"]]' },
+    {
+      name: "the one that is named, with other fields behind it",
+      offered: "a/1, b",
+      headers: [["X-Y", "z"], ["upgrade", "B"]],
+      sent: 'upgrade [["Upgrade","B"],["X-Y","z"]]',
+    },
+    { name: "none of several without a name", offered: "a, b", sent: /expected one protocol, got string "a, b"/ },
+    { name: "none where none is offered", offered: "", sent: /expected one protocol, got string ""/ },
+    {
+      name: "not one that is not offered",
+      offered: "a",
+      headers: [["Upgrade", "b"]],
+      sent: /does not offer string "b"/,
+    },
+    {
+      name: "not two at once",
+      offered: "a, b",
+      headers: [["Upgrade", "a"], ["Upgrade", "b"]],
+      sent: /expected one protocol, got string "a, b"/,
+    },
+    { name: "no hop-by-hop field", offered: "a", headers: [["Connection", "x"]], sent: /not the application's to set/ },
+    { name: "no header that splits", offered: "a", headers: [["X", "a\r\nB: c"]], sent: /without control characters/ },
+    {
+      name: "only a list of headers",
+      offered: "a",
+      headers: "X: y" as unknown as HeaderList,
+      sent: /expected an array/,
+    },
+  ];
+  test.each(cases)("it sends $name", ({ offered, headers, sent }) => {
+    const pipe = new Pipe();
+    const { exchange, log } = call(
+      ({ "tsgi.request": request }) => {
+        request.upgrade(headers);
+        return [];
+      },
+      { HTTP_UPGRADE: offered },
+      { socket: { transport: pipe as unknown as Transport, leftover: new Uint8Array(0) } },
+    );
+    if (typeof sent === "string") expect([exchange.calls, log]).toEqual([[sent], []]);
+    else expect(log.join()).toMatch(sent);
+  });
+
+  test("what arrives is readable, early bytes first, and closes at the client's end", async () => {
+    const { socket, connection } = upgraded("early ");
+    const lent = bytes("one");
+    connection.receive(lent);
+    lent.fill(0); // the host reuses its memory
+    connection.ended();
+    expect(await new Response(socket.readable).text()).toBe("early one");
+  });
+
+  test("reading stops while more than 64 KiB wait", async () => {
+    const { pipe, connection } = upgraded();
+    connection.receive(new Uint8Array(65535));
+    await settle();
+    expect(pipe.calls).toEqual([]);
+    connection.receive(new Uint8Array(1));
+    expect(pipe.calls).toEqual(["pause"]);
+  });
+
+  test("a write settles once output flows; what the application does with its memory afterwards changes nothing", async () => {
+    const { pipe, socket, connection } = upgraded();
+    pipe.flows = false;
+    const writer = socket.writable.getWriter();
+    let written = false;
+    const mine = bytes("one");
+    void writer.write(mine).then(() => written = true);
+    await settle();
+    mine.fill(0);
+    expect([pipe.calls, written]).toEqual([["write one"], false]);
+    connection.drained();
+    await settle();
+    expect(written).toBe(true);
+    await expect(writer.write("text" as unknown as Uint8Array)).rejects.toThrow("expected a Uint8Array");
+  });
+
+  test("closed is fulfilled once both ends are sent, and rejected when the connection breaks", async () => {
+    const orderly = upgraded();
+    const closing = orderly.socket.close();
+    expect(orderly.pipe.calls).toEqual(["end"]);
+    orderly.connection.ended();
+    orderly.connection.closed();
+    await closing;
+
+    const broken = upgraded();
+    const reading = broken.socket.readable.getReader().read();
+    broken.connection.closed(new Error("ECONNRESET"));
+    await expect(reading).rejects.toBeInstanceOf(ClientDisconnectedError);
+    await expect(broken.socket.closed).rejects.toBeInstanceOf(ClientDisconnectedError);
+  });
+
+  test("to abort writable resets the connection, and shutdown fires stopping", async () => {
+    const { pipe, socket, connection } = upgraded();
+    expect(socket.stopping.aborted).toBe(false);
+    connection.shutdown();
+    expect(socket.stopping.aborted).toBe(true);
+    await socket.writable.abort();
+    expect(pipe.calls).toEqual(["reset"]);
   });
 });

@@ -4,7 +4,7 @@
  * It gives undefined while the client keeps up, else a promise that settles on drain or departure and never rejects.
  */
 
-import { ClientDisconnectedError } from "../../core/gateway/request.ts";
+import { ClientDisconnectedError } from "../../core/gateway/request_body.ts";
 import { describe, expect, test } from "vitest";
 import { ApplicationError } from "../../core/gateway/application.ts";
 import { WriteError } from "../../core/gateway/gateway.ts";

@@ -32,10 +32,10 @@ const GATEWAY = [
   ...all("core/", "errors grammar options peers protocol refusal version watch wire"),
   ...all(
     "core/gateway/",
-    "access application body closing environ errors file_wrapper gateway input invocation request request_body response",
+    "access application body closing environ errors file_wrapper gateway input invocation request request_body response upgraded_socket",
   ),
 ];
-const SOCKETS = [...all("core/", "hijacked server wires"), ...all("adapters/", "environment latin1 output peer")];
+const SOCKETS = [...all("core/", "raw_socket server wires"), ...all("adapters/", "environment latin1 output peer")];
 const HTTP = all(
   "core/http1/",
   "body connection exchange fields head_bytes head_models head_parser request_head serializer target",

@@ -3,7 +3,7 @@
  */
 
 import { describe, expect, it } from "vitest";
-import { GuardedConnection } from "../../core/hijacked.ts";
+import { GuardedConnection } from "../../core/raw_socket.ts";
 import { ErrorStream } from "../../core/gateway/errors.ts";
 import type { Body, Environ, StartResponse } from "../../core/gateway/types.ts";
 import type { Connection } from "../../core/seams.ts";
@@ -55,7 +55,7 @@ it("L03 FIN behind many pipelined requests: all are answered, and only the last 
   expect(talk.sent.trimEnd().endsWith("Connection: close")).toBe(true);
 });
 
-describe("hijacking", () => {
+describe("Upgrade", () => {
   const UPGRADE = "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
 
   it("bytes behind the Upgrade are kept for it, also during shutdown", async () => {
@@ -63,7 +63,7 @@ describe("hijacking", () => {
     const talk = new Talk(async (environ: Environ, startResponse: StartResponse): Promise<Body> => {
       startResponse("200 OK", []);
       await new Promise((resolve) => setImmediate(resolve));
-      leftover = environ["tsgi.request"].hijack().leftover;
+      leftover = environ["tsgi.request"].rawSocket().leftover;
       return [];
     });
     talk.receive(UPGRADE);

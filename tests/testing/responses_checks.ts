@@ -216,12 +216,12 @@ export const responseChecks: readonly Check[] = [
     },
   },
   {
-    name: "hijack has no socket here",
+    name: "upgrade has no socket here",
     run: async () => {
       const response = await client((environ, startResponse) => {
         let name = "none";
         try {
-          environ["tsgi.request"].hijack();
+          environ["tsgi.request"].upgrade();
         } catch (error) {
           name = (error as Error).name;
         }

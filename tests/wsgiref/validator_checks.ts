@@ -186,7 +186,7 @@ export const validatorChecks: readonly Check[] = [
     },
   },
   {
-    name: "Who has hijacked the socket, or has lost the client, need not call startResponse",
+    name: "Who has taken the socket, or has lost the client, need not call startResponse",
     run: async () => {
       const abort = new AbortController();
       let log = "";
@@ -199,8 +199,8 @@ export const validatorChecks: readonly Check[] = [
       await thrownBy(() => request);
       await new Promise((resolve) => setTimeout(resolve, 0));
       const socket = { transport: {} as never, leftover: new Uint8Array(0) };
-      const taken = call(validator((environ) => (environ["tsgi.request"].hijack(), [])), {}, { socket });
-      equal([log, taken.exchange.calls, taken.log.join()], ["", ["hijack"], ""]);
+      const taken = call(validator((environ) => (environ["tsgi.request"].rawSocket(), [])), {}, { socket });
+      equal([log, taken.exchange.calls, taken.log.join()], ["", ["upgrade raw"], ""]);
     },
   },
   {

@@ -12,7 +12,8 @@
 import { describe } from "../../errors.ts";
 import type { GatewayRequest } from "../../gateway/request.ts";
 import type { Chunk, HeaderList, StartResponse, Write } from "../../gateway/types.ts";
-import type { Hijacked } from "../../seams.ts";
+import type { UpgradedSocket } from "../../gateway/upgraded_socket.ts";
+import type { RawSocket } from "../../seams.ts";
 import { forApplication, forServer, must, type Theme } from "./rules.ts";
 import { checkHeaders, checkStart, type Start } from "./start_response.ts";
 
@@ -182,7 +183,7 @@ export class Call {
     return this.#given > this.#length && !hasNoBody(this.#start, this.#method);
   }
 
-  /** Whether somebody still waits for a response: the socket is not hijacked, the client has not gone. */
+  /** Whether somebody still waits for a response: the socket has not left HTTP, the client has not gone. */
   get awaited(): boolean {
     return this.#request === undefined || this.#request.awaited;
   }
@@ -221,7 +222,7 @@ function sizeOf(chunk: Chunk): number {
 /** The `tsgi.request` in the environ of a checked application. */
 export class CheckedRequest {
   readonly #request: GatewayRequest;
-  #hijacked = false;
+  #upgraded = false;
   #headOut: () => boolean = () => false;
 
   /** Stands before `request`. */
@@ -236,7 +237,7 @@ export class CheckedRequest {
 
   /** Whether somebody still waits for a response. Asks for the signal, and so makes one. */
   get awaited(): boolean {
-    return !this.#hijacked && !this.#request.signal.aborted;
+    return !this.#upgraded && !this.#request.signal.aborted;
   }
 
   /** As the request's own. */
@@ -254,9 +255,16 @@ export class CheckedRequest {
   }
 
   /** As the request's own. */
-  hijack(): Hijacked {
-    const socket = this.#request.hijack();
-    this.#hijacked = true;
+  upgrade(headers?: HeaderList): UpgradedSocket {
+    const socket = this.#request.upgrade(headers);
+    this.#upgraded = true;
+    return socket;
+  }
+
+  /** As the request's own. */
+  rawSocket(): RawSocket {
+    const socket = this.#request.rawSocket();
+    this.#upgraded = true;
     return socket;
   }
 }

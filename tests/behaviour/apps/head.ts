@@ -4,27 +4,15 @@
  * @module
  */
 
-import type { Connection, Hijacked } from "../../../core/seams.ts";
+import type { UpgradedSocket } from "../../../core/gateway/upgraded_socket.ts";
 import { bump, type Entry, gate, json, nameOf, note, type Table } from "./record.ts";
 
-const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
-
-/** The other end of the "echo" protocol: what comes is sent back, FIN is answered with FIN. */
-function echo({ transport, leftover }: Hijacked, entry: Entry): void {
-  transport.write(latin1("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"));
-  const connection: Connection = {
-    // Lent for the call: a copy is what may be given away.
-    receive: (bytes) => void transport.write(bytes.slice()),
-    drained: () => {},
-    ended: () => {
-      bump(entry, "ended");
-      transport.end();
-    },
-    closed: () => bump(entry, "gone"),
-    shutdown: () => transport.end(),
-    tick: () => {},
-  };
-  transport.attach(connection, leftover);
+/** The other end of the "echo" protocol: what comes is sent back, and the client's end is answered with ours. */
+async function echo({ readable, writable, closed }: UpgradedSocket, entry: Entry): Promise<void> {
+  const counted = new TransformStream<Uint8Array, Uint8Array>({ flush: () => bump(entry, "ended") });
+  await readable.pipeThrough(counted).pipeTo(writable);
+  await closed;
+  bump(entry, "gone");
 }
 
 /** Routes for the head. */
@@ -67,17 +55,17 @@ export const headTable: Table = {
     }
     return json(startResponse, outcomes);
   },
-  hijack: (environ, startResponse, _query, entry) => {
-    let taken: Hijacked;
+  upgrade: (environ, startResponse, query, entry) => {
+    const protocol = query.get("protocol");
     try {
-      taken = environ["tsgi.request"].hijack();
+      const headers: [string, string][] = protocol === null ? [] : [["upgrade", protocol], ["X-Answer", "yes"]];
+      void echo(environ["tsgi.request"].upgrade(headers), entry);
     } catch (error) {
       entry.error = nameOf(error);
       startResponse("426 Upgrade Required", [["Content-Type", "text/plain"]]);
       return [nameOf(error)];
     }
-    echo(taken, entry);
-    note(entry, "peer", taken.transport.peer.remoteAddress);
+    note(entry, "peer", environ.REMOTE_ADDR);
     return [];
   },
   // H08: waits for its own gate, or not at all.

@@ -1,4 +1,4 @@
-/** Sections 7 and 8 of the gateway rules: the head the server writes, order, interim responses, hijack, file_wrapper. @module */
+/** Sections 7 and 8 of the gateway rules: the head the server writes, order, interim responses, Upgrade, file_wrapper. @module */
 
 import { expect } from "vitest";
 import { CONTENT } from "../apps/file_wrapper.ts";
@@ -168,14 +168,15 @@ export const headCases: readonly Case[] = [
     },
   },
   {
-    title: "hijack: the application takes the socket after an Upgrade, answers 101 itself and echoes, leftover first",
+    title: "upgrade: the 101 goes out, and the application has the socket as streams, what came early first",
     not: { fetch: SOCKET, cgi: NO_UPGRADE, fastcgi: NO_UPGRADE, scgi: NO_UPGRADE, uwsgi: NO_UPGRADE },
     check: async (t) => {
       const client = await t.connect();
       client.reader.expect("GET");
       const upgrade = { headers: [["Connection", "Upgrade"], ["Upgrade", "echo"]] as const };
-      await client.send(Buffer.concat([requestBytes("GET", t.target("/hijack"), upgrade), Buffer.from("left")]));
-      expect((await client.head()).status).toBe(101);
+      await client.send(Buffer.concat([requestBytes("GET", t.target("/upgrade"), upgrade), Buffer.from("left")]));
+      const head = await client.head();
+      expect([head.status, fields(head, "upgrade"), fields(head, "connection")]).toEqual([101, ["echo"], ["Upgrade"]]);
       await client.tunnelled("left");
       await client.send("one\r\n\r\nGET / HTTP/1.1\r\n");
       await client.tunnelled("leftone\r\n\r\nGET / HTTP/1.1\r\n");
@@ -187,15 +188,27 @@ export const headCases: readonly Case[] = [
       const end = await t.until("closed", (e) => e.gone !== undefined);
       expect([end.ended, end.gone, end.peer]).toEqual([1, 1, ["127.0.0.1"]]);
       expect(await t.log()).toBe("");
+
+      // Of several protocols the application names one, and adds fields of its own.
+      const other = await t.connect();
+      other.reader.expect("GET");
+      const several = { headers: [["Connection", "upgrade"], ["Upgrade", "other/2, Echo"]] as const };
+      await other.send(requestBytes("GET", t.target("/upgrade?protocol=echo"), several));
+      const named = await other.head();
+      expect([named.status, fields(named, "upgrade"), fields(named, "x-answer")]).toEqual([101, ["echo"], ["yes"]]);
+      other.finish();
+      await other.closed();
     },
   },
   {
-    title: "hijack without an Upgrade throws, and the request can be answered",
+    title: "upgrade without an Upgrade, or to a protocol that is not offered, throws; the request can be answered",
     check: async (t) => {
-      const client = await t.open("/hijack");
-      const response = await client.response();
-      expect([response.status, textOf(response)]).toEqual([426, "RequestError"]);
-      await client.persists();
+      for (const target of ["/upgrade", "/upgrade?protocol=unknown"]) {
+        const client = await t.open(target);
+        const response = await client.response();
+        expect([response.status, textOf(response)]).toEqual([426, "RequestError"]);
+        await client.persists();
+      }
     },
   },
 ];

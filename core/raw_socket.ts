@@ -1,7 +1,7 @@
 /**
- * A socket in the hands of an application, after `hijack()`.
+ * A socket that has left its wire, after an Upgrade.
  *
- * The application's Connection is not the server's code: an error in it is reported and costs that socket, no more.
+ * The Connection that is attached to it then is not a wire's: an error in it is reported and costs that socket, no more.
  * The server still knows the connection: it gets the tick and the shutdown, and is cut at the shutdown's time-out.
  *
  * @module
@@ -11,8 +11,8 @@ import { errorText } from "./errors.ts";
 import type { ErrorStream } from "./gateway/errors.ts";
 import type { Connection, Peer, Transport } from "./seams.ts";
 
-/** The transport that `hijack()` gives: a connection attached to it is registered and guarded. */
-export class HijackedTransport implements Transport {
+/** The transport of a {@linkcode RawSocket}: a connection attached to it is registered and guarded. */
+export class RawTransport implements Transport {
   readonly #transport: Transport;
   readonly #adopt: (next: Connection) => Connection;
 
@@ -75,7 +75,7 @@ export class HijackedTransport implements Transport {
   }
 }
 
-/** A connection of an application's own, whose errors do not get out. */
+/** A connection that is no wire's, whose errors do not get out. */
 export class GuardedConnection implements Connection {
   readonly #inner: Connection;
   readonly #transport: Transport;
@@ -119,7 +119,7 @@ export class GuardedConnection implements Connection {
     try {
       method();
     } catch (error) {
-      this.#errors.write(`tsgi: hijacked connection: ${errorText(error)}\n`);
+      this.#errors.write(`tsgi: connection after an Upgrade: ${errorText(error)}\n`);
       this.#transport.reset();
     }
   }
