@@ -18,7 +18,8 @@
 
 import type { Application } from "./core/gateway/types.ts";
 import { asFunction } from "./core/gateway/application.ts";
-import { type ServeOptions, settings } from "./core/options.ts";
+import { settings } from "./core/options.ts";
+import type { ServeOptions } from "./core/serve_options.ts";
 import type { Server } from "./core/server.ts";
 import type { SimpleServer } from "./core/simple_server.ts";
 import type { FetchHandler, FetchOptions } from "./adapters/fetch.ts";

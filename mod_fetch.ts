@@ -7,7 +7,7 @@
 
 import { ListenError } from "./core/errors.ts";
 import type { Application } from "./core/gateway/types.ts";
-import type { ServeOptions } from "./core/options.ts";
+import type { ServeOptions } from "./core/serve_options.ts";
 import type { Server } from "./core/server.ts";
 import type { SimpleServer } from "./core/simple_server.ts";
 

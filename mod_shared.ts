@@ -16,7 +16,7 @@ export type {
   Write,
 } from "./core/gateway/types.ts";
 export type { Address, HeaderList, Peer } from "./core/seams.ts";
-export type { ServeOptions } from "./core/options.ts";
+export type { ServeOptions } from "./core/serve_options.ts";
 export type { HeaderMap } from "./core/http1/request_head.ts";
 export type { Server, ShutdownOptions } from "./core/server.ts";
 export type { SimpleServer } from "./core/simple_server.ts";

@@ -6,7 +6,7 @@
 
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
-import type { ServeOptions } from "../core/options.ts";
+import type { ServeOptions } from "../core/serve_options.ts";
 import type { Address, Host, Listener, ListenOptions } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { type BunSocket, BunTransport } from "./bun_socket.ts";

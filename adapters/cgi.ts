@@ -10,7 +10,8 @@
 
 import { runScript } from "../core/cgi/script.ts";
 import type { Application } from "../core/gateway/types.ts";
-import { type ServeOptions, settings } from "../core/options.ts";
+import { settings } from "../core/options.ts";
+import type { ServeOptions } from "../core/serve_options.ts";
 import type { Connection, Transport } from "../core/seams.ts";
 import type { Server } from "../core/server.ts";
 import { type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";

@@ -10,7 +10,7 @@
 import { listenError } from "../core/errors.ts";
 import { readLatin1 } from "../core/grammar.ts";
 import type { Application } from "../core/gateway/types.ts";
-import type { ServeOptions } from "../core/options.ts";
+import type { ServeOptions } from "../core/serve_options.ts";
 import type { Connection, Host, Listener, ListenOptions, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { env } from "./environment.ts";

@@ -21,25 +21,13 @@ import {
 } from "../core/gateway/request_body.ts";
 import { RequestError } from "../core/gateway/request.ts";
 import type { Application } from "../core/gateway/types.ts";
-import { type ServeOptions, type Settings, settings } from "../core/options.ts";
+import { type Settings, settings } from "../core/options.ts";
+import type { FetchOptions } from "../core/serve_options.ts";
 import type { Exchange, Octets, RawSocket, ResponseHead } from "../core/seams.ts";
 import { fetchEnviron, type FetchInfo } from "./fetch_environ.ts";
 
+export type { FetchOptions } from "../core/serve_options.ts";
 export type { FetchInfo } from "./fetch_environ.ts";
-
-/** The options that make sense where the host has the socket. */
-export type FetchOptions = Pick<
-  ServeOptions,
-  | "errorLog"
-  | "headerMap"
-  | "limitReadline"
-  | "limitRequestBody"
-  | "multiprocess"
-  | "scriptName"
-  | "serverHeader"
-  | "urlScheme"
-  | "writeBufferLimit"
->;
 
 /** A fetch handler: what `toFetch` makes. `info` is what the host passes beside the request. */
 export type FetchHandler = (request: Request, info?: FetchInfo) => Promise<Response>;
@@ -67,7 +55,7 @@ const MARK = 65536; // bytes a response stream holds before the application wait
  * ```
  */
 export function toFetch(app: Application, options: FetchOptions = {}): FetchHandler {
-  const all = settings(options, { port: undefined, errorLog: (text) => console.error(text.trimEnd()) });
+  const all = settings(options, { port: undefined, fetch: true, errorLog: (text) => console.error(text.trimEnd()) });
   const errors = new ErrorStream(all.errorLog);
   const gateway = createGateway(app, errors, all, { turn: (callback) => void setTimeout(callback, 0) });
   const template = serverTemplate({

@@ -13,7 +13,7 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
-import type { ServeOptions } from "../core/options.ts";
+import type { ServeOptions } from "../core/serve_options.ts";
 import type { Connection, Host, Listener, ListenOptions, Peer, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { env } from "./environment.ts";

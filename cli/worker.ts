@@ -16,7 +16,7 @@ import { host } from "../adapters/node.ts";
 import { errorText } from "../core/errors.ts";
 import type { ApplicationFunction } from "../core/gateway/types.ts";
 import { type Server, startServer } from "../core/server.ts";
-import type { ServeOptions } from "../core/options.ts";
+import type { ServeOptions } from "../core/serve_options.ts";
 import { type Format, parseFormat } from "./access_format.ts";
 import { Balance } from "./balance.ts";
 import type { Bind } from "./bind.ts";
@@ -27,6 +27,7 @@ import { Log } from "./log.ts";
 import { LOAD_FAILED } from "./pool.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
+import { serveOptions } from "./settings/served.ts";
 import { loadApp, loadFailure } from "./spec.ts";
 
 const ORPHAN_TIME = 2; // seconds that requests have when the arbiter is gone
@@ -131,32 +132,14 @@ class Worker {
     const all = this.#settings;
     const format = this.#access === undefined ? null : parseFormat(all.accessLogformat);
     return {
+      ...serveOptions(all),
       fd,
-      ...(all.backlog === null ? {} : { backlog: all.backlog }),
+      drainIdle: all.reload ? Math.min(RELOAD_DRAIN, all.drainIdle) : all.drainIdle,
       handleSignals: false,
       onListen: () => {},
       errorLog: (text) => this.#log.raw(text),
       ...(format === null ? {} : { accessLog: this.#logger(format) }),
       multiprocess: this.#role.multiprocess,
-      protocol: all.protocol,
-      ...(all.allowIps === null ? {} : { allowIps: all.allowIps.includes("*") ? "*" : all.allowIps }),
-      scriptName: all.scriptName,
-      urlScheme: all.urlScheme,
-      serverHeader: all.serverHeader,
-      maxConnections: all.workerConnections,
-      gracefulTimeout: all.gracefulTimeout,
-      ...(all.keepAlive === null ? {} : { keepAliveTimeout: all.keepAlive }),
-      headerTimeout: all.headerTimeout,
-      bodyTimeout: all.bodyTimeout,
-      writeTimeout: all.writeTimeout,
-      requestTimeout: all.requestTimeout,
-      drainIdle: all.reload ? Math.min(RELOAD_DRAIN, all.drainIdle) : all.drainIdle,
-      limitRequestLine: all.limitRequestLine,
-      limitRequestFields: all.limitRequestFields,
-      limitRequestFieldSize: all.limitRequestFieldSize,
-      limitRequestBody: all.limitRequestBody,
-      maxRequestsPerConnection: all.maxRequestsPerConnection,
-      headerMap: all.headerMap,
     };
   }
 

@@ -1,92 +1,13 @@
 /**
- * The options of a server: their defaults, and the check that refuses values they cannot have.
+ * The options of a server, checked and with their defaults filled in.
  *
  * @module
  */
 
-import type { AccessLog } from "./gateway/access.ts";
 import { OptionError } from "./errors.ts";
-import { BEYOND_LATIN1, CONTROL_IN_VALUE } from "./grammar.ts";
-import type { HeaderMap } from "./http1/request_head.ts";
+import { accepts, expectedText, type OptionName, optionNames, optionTable } from "./option_table.ts";
 import { ALL_PEERS, LOOPBACK, parseIps } from "./peers.ts";
-import type { Address } from "./seams.ts";
-import { type Protocol, PROTOCOLS } from "./protocol.ts";
-
-/** What `serve` may be told. Every option has a default. */
-export interface ServeOptions {
-  /** Name or address to listen on. Default `"127.0.0.1"`; `"0.0.0.0"` or `"::"` for every interface. */
-  readonly hostname?: string;
-  /** Port to listen on; 0 for a free one. Default: the environment variable PORT, else 8000. */
-  readonly port?: number;
-  /** Path of a Unix socket to listen on in place of a port. A socket nobody answers at is replaced. */
-  readonly path?: string;
-  /** File mode of that socket, as in `chmod`: `0o660`. Default: what the umask leaves. */
-  readonly mode?: number;
-  /** A file descriptor that listens already, from a parent process or systemd, in place of all that. */
-  readonly fd?: number;
-  /** Connections that the system holds until they are accepted. Default: the runtime's, 511. */
-  readonly backlog?: number;
-  /** Whether several processes may listen on the port, the system sharing out the connections. Default false. */
-  readonly reusePort?: boolean;
-  /** What is spoken: with clients, or with the web server in front. Default `"http"`. */
-  readonly protocol?: Protocol;
-  /**
-   * Addresses and networks that may connect: `["192.0.2.7", "10.0.0.0/8"]`, or `"*"` for all. Whoever may speak FastCGI,
-   * SCGI or uwsgi to a server can tell it anything. Default: all for HTTP, this machine alone for the others. Unix
-   * sockets have file modes instead.
-   */
-  readonly allowIps?: readonly string[] | "*";
-  /** Most connections at a time; one more is told 503 and closed. Default Infinity. */
-  readonly maxConnections?: number;
-  /** Whether SIGINT and SIGTERM shut the server down, a second one at once. Default true. */
-  readonly handleSignals?: boolean;
-  /** Seconds that running requests have when a signal or `signal` shuts the server down. Default 30. */
-  readonly gracefulTimeout?: number;
-  /** Shuts the server down when it fires. */
-  readonly signal?: AbortSignal;
-  /** Called once listening, instead of a line on standard error. */
-  readonly onListen?: (address: Address) => void;
-  /** Receives the text of `wsgi.errors` and the server's own reports. Default: standard error. */
-  readonly errorLog?: (text: string) => void;
-  /** Gets a record of each response that has ended. Default: none, at no cost. */
-  readonly accessLog?: AccessLog;
-  /** Value of the Server response field. Default: none is sent. */
-  readonly serverHeader?: string;
-  /** Path the application is mounted at: becomes SCRIPT_NAME. Default `""`. */
-  readonly scriptName?: string;
-  /** `wsgi.url_scheme`: `"https"` behind a front end that ends TLS. Default `"http"`. */
-  readonly urlScheme?: "http" | "https";
-  /** Whether other processes serve the same application: `wsgi.multiprocess`. Default false. */
-  readonly multiprocess?: boolean;
-  /** What becomes of request fields with an underscore in their name. Default `"drop"`. */
-  readonly headerMap?: HeaderMap;
-  /** Longest request line, bytes. Default 8190. */
-  readonly limitRequestLine?: number;
-  /** Most header and trailer fields in a request. Default 100. */
-  readonly limitRequestFields?: number;
-  /** Longest header field line, bytes. Default 8190. */
-  readonly limitRequestFieldSize?: number;
-  /** Longest request body, bytes. Default Infinity: none. */
-  readonly limitRequestBody?: number;
-  /** Most bytes `wsgi.input.readline()` reads when it is given no size. Default 65536. */
-  readonly limitReadline?: number;
-  /** Seconds a request head may take from its first byte; then 408. Default 30. */
-  readonly headerTimeout?: number;
-  /** Seconds without a byte of a body that the application waits for; then 408. Default 60. */
-  readonly bodyTimeout?: number;
-  /** Seconds a connection may be idle; then it is closed. Default 15; 75 for FastCGI, so that web servers end it. */
-  readonly keepAliveTimeout?: number;
-  /** Seconds a client may take none of the output that waits for it; then it is cut. Default 60. */
-  readonly writeTimeout?: number;
-  /** Seconds a response may take; then 503, or it is cut. Default Infinity: off. */
-  readonly requestTimeout?: number;
-  /** Seconds an idle connection has for one more request once shutdown has begun. Default 1. */
-  readonly drainIdle?: number;
-  /** Requests on one connection; the last one is answered with `Connection: close`. Default Infinity. */
-  readonly maxRequestsPerConnection?: number;
-  /** Most bytes `write()` takes while the client is slow and nobody awaits it. Default 1048576. */
-  readonly writeBufferLimit?: number;
-}
+import type { ServeOptions } from "./serve_options.ts";
 
 /** Options with their defaults filled in. */
 export type Settings =
@@ -104,28 +25,9 @@ export interface DefaultsFromHost {
   readonly webServers?: string | undefined;
   /** Writes to standard error. */
   readonly errorLog: (text: string) => void;
+  /** Whether the host is a fetch host, which has the socket: then only some options are valid. */
+  readonly fetch?: boolean;
 }
-
-const LIMITS = {
-  limitRequestLine: 8190,
-  limitRequestFields: 100,
-  limitRequestFieldSize: 8190,
-  limitRequestBody: Infinity,
-  limitReadline: 65536,
-  writeBufferLimit: 1048576,
-  maxConnections: Infinity,
-  maxRequestsPerConnection: Infinity,
-} as const;
-
-const TIMEOUTS = {
-  headerTimeout: 30,
-  bodyTimeout: 60,
-  keepAliveTimeout: 15,
-  writeTimeout: 60,
-  requestTimeout: Infinity,
-  drainIdle: 1,
-  gracefulTimeout: 30,
-} as const;
 
 /**
  * Fills in the defaults.
@@ -140,37 +42,19 @@ const TIMEOUTS = {
  * ```
  */
 export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Settings {
-  const given: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
-    if (value !== undefined) given[name] = value;
-  }
-  const all: Record<string, unknown> = {
-    hostname: "127.0.0.1",
-    port: given.port ?? portFrom(fromHost.port),
-    path: undefined,
-    mode: undefined,
-    fd: undefined,
-    backlog: undefined,
-    reusePort: false,
-    protocol: "http",
-    allowIps: peersFor(given.protocol, fromHost.webServers),
-    handleSignals: true,
-    signal: undefined,
-    onListen: undefined,
-    accessLog: undefined,
-    errorLog: fromHost.errorLog,
-    serverHeader: "",
-    scriptName: "",
-    urlScheme: "http",
-    multiprocess: false,
-    headerMap: "drop",
-    ...LIMITS,
-    ...TIMEOUTS,
-    ...(given.protocol === "fastcgi" ? { keepAliveTimeout: 75 } : {}),
-  };
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(all, name)) throw new OptionError(name, `one of ${Object.keys(all).join(", ")}`, name);
-    check(name, value);
+  const given = new Map(Object.entries(options).filter(([, value]) => value !== undefined));
+  const protocol = given.get("protocol");
+  const all: Record<string, unknown> = {};
+  for (const name of optionNames) all[name] = optionTable[name].default;
+  all.port = given.get("port") ?? portFrom(fromHost.port);
+  all.allowIps = peersFor(protocol, fromHost.webServers);
+  all.errorLog = fromHost.errorLog;
+  if (protocol === "fastcgi") all.keepAliveTimeout = 75;
+  for (const [name, value] of given) {
+    const valid = fromHost.fetch === true ? optionNames.filter((one) => optionTable[one].fetch) : optionNames;
+    if (!valid.includes(name as OptionName)) throw new OptionError(name, `one of ${valid.join(", ")}`, name);
+    const { values } = optionTable[name as OptionName];
+    if (!accepts(values, value)) throw new OptionError(name, expectedText(values), value);
     all[name] = value;
   }
   return all as unknown as Settings;
@@ -190,97 +74,8 @@ function peersFor(protocol: unknown, webServers: string | undefined): ServeOptio
   if (protocol !== "fastcgi" || webServers === undefined || webServers === "") return LOOPBACK;
   const named = webServers.split(",").map((one) => one.trim());
   const good = named.every((one) => parseIps(one) !== null);
-  expect(good, "FCGI_WEB_SERVER_ADDRS (environment)", "addresses with commas between them", webServers);
-  return named;
-}
-
-function check(name: string, value: unknown): void {
-  switch (name) {
-    case "hostname":
-      return expect(
-        typeof value === "string" && value !== "" && !/[\s/]/.test(value),
-        name,
-        "a host name or address",
-        value,
-      );
-    case "port":
-      return expect(Number.isInteger(value) && between(value, 0, 65535), name, "a whole number from 0 to 65535", value);
-    case "path":
-      return expect(typeof value === "string" && value !== "" && !value.includes("\0"), name, "a path", value);
-    case "mode":
-      return expect(wholeFrom(value, 0) && (value as number) <= 0o777, name, "a file mode from 0 to 0o777", value);
-    case "fd":
-      return expect(wholeFrom(value, 0), name, "a file descriptor, a whole number from 0", value);
-    case "protocol":
-      return expect(PROTOCOLS.includes(value as Protocol), name, `one of ${PROTOCOLS.join(", ")}`, value);
-    case "allowIps":
-      return expect(
-        value === ALL_PEERS || (Array.isArray(value) && value.every((one) => parseIps(one) !== null)),
-        name,
-        'an array of addresses and networks, or "*"',
-        value,
-      );
-    case "signal":
-      return expect(value instanceof AbortSignal, name, "an AbortSignal", value);
-    case "onListen":
-    case "errorLog":
-    case "accessLog":
-      return expect(typeof value === "function", name, "a function", value);
-    case "serverHeader":
-      return expect(
-        typeof value === "string" && !CONTROL_IN_VALUE.test(value) && !BEYOND_LATIN1.test(value),
-        name,
-        "latin-1 text without control characters",
-        value,
-      );
-    case "scriptName":
-      return expect(
-        value === "" || (typeof value === "string" && /^\/.*[^/]$/.test(value) && !BEYOND_LATIN1.test(value)),
-        name,
-        'a path that begins with "/" and does not end with one, or ""',
-        value,
-      );
-    case "urlScheme":
-      return expect(value === "http" || value === "https", name, '"http" or "https"', value);
-    case "multiprocess":
-    case "reusePort":
-    case "handleSignals":
-      return expect(typeof value === "boolean", name, "true or false", value);
-    case "headerMap":
-      return expect(
-        value === "drop" || value === "refuse" || value === "dangerous",
-        name,
-        '"drop", "refuse" or "dangerous"',
-        value,
-      );
-    case "limitRequestBody":
-    case "writeBufferLimit":
-      return expect(value === Infinity || wholeFrom(value, 0), name, "a whole number from 0, or Infinity", value);
-    case "maxConnections":
-    case "maxRequestsPerConnection":
-      return expect(value === Infinity || wholeFrom(value, 1), name, "a whole number from 1, or Infinity", value);
-    case "drainIdle":
-    case "gracefulTimeout":
-      return expect(between(value, 0, Infinity), name, "seconds from 0", value);
-    case "headerTimeout":
-    case "bodyTimeout":
-    case "keepAliveTimeout":
-    case "writeTimeout":
-    case "requestTimeout":
-      return expect(between(value, 0, Infinity) && value !== 0, name, "seconds above 0, or Infinity", value);
-    default:
-      return expect(wholeFrom(value, 1), name, "a whole number from 1", value);
+  if (!good) {
+    throw new OptionError("FCGI_WEB_SERVER_ADDRS (environment)", "addresses with commas between them", webServers);
   }
-}
-
-function expect(holds: boolean, name: string, expected: string, given: unknown): void {
-  if (!holds) throw new OptionError(name, expected, given);
-}
-
-function wholeFrom(value: unknown, least: number): boolean {
-  return Number.isSafeInteger(value) && between(value, least, Infinity);
-}
-
-function between(value: unknown, least: number, most: number): boolean {
-  return typeof value === "number" && value >= least && value <= most;
+  return named;
 }

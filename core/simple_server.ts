@@ -5,7 +5,8 @@
  */
 
 import type { Application } from "./gateway/types.ts";
-import { type ServeOptions, settings } from "./options.ts";
+import { settings } from "./options.ts";
+import type { ServeOptions } from "./serve_options.ts";
 import type { Address, Host } from "./seams.ts";
 import { RunningServer, type ShutdownOptions } from "./server.ts";
 

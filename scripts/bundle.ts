@@ -22,7 +22,7 @@ const INTERNAL = "internal";
 const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
   [
     "core",
-    /^core\/(?:gateway\/.*|errors|grammar|options|peers|protocol|refusal|version|watch|wire)\.js$|^adapters\/(?:environment|latin1|output|peer)\.js$|^mod_shared\.js$/,
+    /^core\/(?:gateway\/.*|errors|grammar|option_table|options|peers|protocol|refusal|version|watch|wire)\.js$|^adapters\/(?:environment|latin1|output|peer)\.js$|^mod_shared\.js$/,
   ],
   ["server", /^core\/(?:raw_socket|server|wires)\.js$|^adapters\/(?:refusals|stderr)\.js$/],
   ["http1", /^core\/http1\/(?!serializer\.js$)/],

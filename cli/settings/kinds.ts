@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Values } from "../../core/option_table.ts";
 import type { Kind } from "./setting.ts";
 
 /** A whole number within bounds. */
@@ -105,4 +106,22 @@ export function hook<F extends (...args: never[]) => unknown>(): Kind<F | null> 
     parse: () => undefined,
     check: (value) => value === null || typeof value === "function" ? value as F | null : undefined,
   };
+}
+
+/** The kind of an option of `serve`: the same values, read from text too. */
+export function kindOf(values: Values): Kind<unknown> {
+  switch (values.type) {
+    case "integer":
+      return values.unlimited === true ? limit(values.least) : integer(values.least, values.most);
+    case "seconds":
+      return seconds(values.least, values.unlimited === true ? "Infinity" : undefined);
+    case "boolean":
+      return toggle;
+    case "word":
+      return choice(...values.words);
+    case "text":
+      return text("TEXT", values.expected, values.holds);
+    default:
+      throw new TypeError(`The command cannot read ${values.type} values from text`);
+  }
 }

@@ -5,29 +5,16 @@
  */
 
 import { type Bind, bindKind } from "../bind.ts";
-import { choice, integer, list, optional, text } from "./kinds.ts";
+import { list } from "./kinds.ts";
+import { served, type ServedSettings } from "./served.ts";
 import type { Topic } from "./setting.ts";
-import { parseIps } from "../../core/peers.ts";
 
 /** The settings of this topic. */
-export interface SocketSettings {
+export interface SocketSettings
+  extends Pick<ServedSettings, "backlog" | "protocol" | "allowIps" | "scriptName" | "urlScheme" | "serverHeader"> {
   /** Addresses to listen on. */
   bind: readonly Bind[];
-  /** Connections the system holds. */
-  backlog: number | null;
-  /** What is spoken. */
-  protocol: "http" | "fastcgi" | "scgi" | "uwsgi";
-  /** Who may connect. */
-  allowIps: readonly string[] | null;
-  /** SCRIPT_NAME. */
-  scriptName: string;
-  /** wsgi.url_scheme. */
-  urlScheme: "http" | "https";
-  /** Value of the Server field. */
-  serverHeader: string;
 }
-
-const network = text("ADDRESS", 'addresses and networks, or "*"', (given) => given === "*" || parseIps(given) !== null);
 
 /** The settings of this topic. */
 export const sockets: Topic<SocketSettings> = {
@@ -41,42 +28,5 @@ export const sockets: Topic<SocketSettings> = {
       "Where to listen. `HOST:PORT`, `[::1]:PORT`, `unix:PATH`, or `fd://N` for a descriptor that listens already; " +
       "repeat the option for several. Port 0 takes a free one. Sockets that systemd hands over take precedence.",
   },
-  backlog: {
-    kind: optional(integer(1, 65535)),
-    default: null,
-    defaultText: "the runtime's, 511",
-    restart: true,
-    help: "Connections that the system holds until they are accepted. Bun has 512 and takes no other.",
-  },
-  protocol: {
-    kind: choice("http", "fastcgi", "scgi", "uwsgi"),
-    default: "http",
-    help: "What is spoken: HTTP with clients, or what the web server in front speaks.",
-  },
-  allowIps: {
-    kind: optional(list(network, 1)),
-    default: null,
-    defaultText: "everybody for HTTP, this machine for the others",
-    help: 'Who may connect over TCP. Addresses and networks such as `10.0.0.0/8`, or `"*"` for everybody.',
-  },
-  scriptName: {
-    kind: text(
-      "PATH",
-      'a path that begins with "/" and does not end with one, or ""',
-      (given) => given === "" || /^\/[\x21-\xff]*[^/]$/.test(given),
-    ),
-    default: "",
-    help: "Where the application is mounted: SCRIPT_NAME.",
-  },
-  urlScheme: {
-    kind: choice("http", "https"),
-    default: "http",
-    help: "`wsgi.url_scheme`. `https` behind a front end that ends TLS.",
-  },
-  serverHeader: {
-    kind: text("TEXT", "latin-1 text without control characters", (given) => /^[\x20-\x7e\xa0-\xff]*$/.test(given)),
-    default: "",
-    defaultText: "none is sent",
-    help: "Value of the Server response field.",
-  },
+  ...served("backlog", "protocol", "allowIps", "scriptName", "urlScheme", "serverHeader"),
 };

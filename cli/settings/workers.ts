@@ -5,22 +5,19 @@
  */
 
 import { integer, seconds, withWord } from "./kinds.ts";
+import { served, type ServedSettings } from "./served.ts";
 import type { Topic } from "./setting.ts";
 
 /** The settings of this topic. */
-export interface WorkerSettings {
+export interface WorkerSettings extends Pick<ServedSettings, "workerConnections" | "gracefulTimeout"> {
   /** How many processes serve. */
   workers: number | "auto";
-  /** Connections at a time. */
-  workerConnections: number;
   /** Requests until a worker is replaced. */
   maxRequests: number;
   /** At most so many more, by chance. */
   maxRequestsJitter: number;
   /** Seconds a worker may be silent. */
   timeout: number;
-  /** Seconds that running requests have at a stop. */
-  gracefulTimeout: number;
 }
 
 /** The settings of this topic. */
@@ -32,11 +29,7 @@ export const workers: Topic<WorkerSettings> = {
     defaultText: "WEB_CONCURRENCY, else 1",
     help: "Processes that serve. `auto` is one for each processor that may be used.",
   },
-  workerConnections: {
-    kind: integer(1),
-    default: 1000,
-    help: "Connections that a worker holds at a time on each address. One more is answered with 503.",
-  },
+  ...served("maxConnections"),
   maxRequests: {
     kind: integer(0),
     default: 0,
@@ -55,9 +48,5 @@ export const workers: Topic<WorkerSettings> = {
       "It answers as long as its event loop runs: a slow response is no reason, an endless loop is. " +
       "The time in which the application is loaded does not count.",
   },
-  gracefulTimeout: {
-    kind: seconds("from 0"),
-    default: 30,
-    help: "Seconds that running requests have when a worker is to stop. Then they are cut.",
-  },
+  ...served("gracefulTimeout"),
 };

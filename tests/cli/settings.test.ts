@@ -8,7 +8,10 @@ import { parseBind } from "../../cli/bind.ts";
 import { readCommandLine, readEnvironment, readPlatform } from "../../cli/command_line.ts";
 import { configText, helpText, settingsPage } from "../../cli/help.ts";
 import { keys, settingOf, type Settings } from "../../cli/settings/mod.ts";
+import { serveOptions } from "../../cli/settings/served.ts";
 import { flagOf, variableOf } from "../../cli/settings/setting.ts";
+import { settings } from "../../core/options.ts";
+import type { ServeOptions } from "../../core/serve_options.ts";
 import { ended, projectPath, runtimes } from "./command.ts";
 
 const commandLineKeys = keys.filter((key) => settingOf(key).kind.code !== true);
@@ -55,6 +58,40 @@ describe("the table", () => {
 
   it("help texts begin with a sentence", () => {
     for (const key of keys) expect(settingOf(key).help, key).toMatch(/^[A-Z`].*\.$/s);
+  });
+});
+
+describe("settings that are options of serve", () => {
+  const defaults = Object.fromEntries(keys.map((key) => [key, settingOf(key).default])) as unknown as Settings;
+  const check = (options: ServeOptions) => settings(options, { port: undefined, errorLog: () => {} });
+
+  it("reach a worker under the option's name, and are valid there", () => {
+    const given = {
+      ...defaults,
+      keepAlive: 7,
+      workerConnections: 8,
+      limitReadline: 9,
+      writeBufferLimit: Infinity,
+      allowIps: ["10.0.0.0/8", "*"],
+    };
+    expect(check(serveOptions(given))).toMatchObject({
+      keepAliveTimeout: 7,
+      maxConnections: 8,
+      limitReadline: 9,
+      writeBufferLimit: Infinity,
+      allowIps: "*",
+    });
+  });
+
+  it("are left to serve where nobody gives them", () => {
+    expect(serveOptions(defaults)).not.toHaveProperty("allowIps");
+    expect(serveOptions(defaults)).not.toHaveProperty("backlog");
+  });
+
+  it("have serve's default, unless the page of settings says another", () => {
+    const usual = check({}) as unknown as Record<string, unknown>;
+    const others = Object.entries(check(serveOptions(defaults))).filter(([name, value]) => usual[name] !== value);
+    expect(others.filter(([name]) => name !== "errorLog")).toEqual([["maxConnections", 1000]]);
   });
 });
 

@@ -6,7 +6,8 @@
 
 import { describe, expect, test } from "vitest";
 import { describe as inWords, OptionError } from "../../core/errors.ts";
-import { type ServeOptions, type Settings, settings } from "../../core/options.ts";
+import { type Settings, settings } from "../../core/options.ts";
+import type { ServeOptions } from "../../core/serve_options.ts";
 import { NOTHING_THROWN, thrownBy } from "./fake_exchange.ts";
 
 const log = (): void => {};
@@ -52,6 +53,16 @@ test("the options that were given are not changed", () => {
   expect([make(options).port, options]).toEqual([1, { port: 1 }]);
 });
 
+test("toFetch takes options that need no socket, and refuses the others by name", () => {
+  const fetch = (options: object): Settings =>
+    settings(options as ServeOptions, { port: undefined, errorLog: log, fetch: true });
+  expect(fetch({ scriptName: "/a" }).scriptName).toBe("/a");
+  for (const [name, value] of [["port", 1], ["keepAliveTimeout", 1], ["unknown", 1]] as const) {
+    const thrown = thrownBy(() => fetch({ [name]: value }));
+    expectRefused(thrown, `Option ${name}: expected one of errorLog, serverHeader, scriptName`);
+  }
+});
+
 interface Row {
   readonly good: readonly unknown[];
   readonly bad: readonly unknown[];
@@ -89,12 +100,12 @@ const TABLE: Record<string, Row> = {
     bad: ["/", "a", "/a/", "a/b", "//", "/\u2713", null, 7],
     expected: 'a path that begins with "/" and does not end with one, or ""',
   },
-  urlScheme: { good: ["http", "https"], bad: ["HTTP", "ftp", "", "https:", null, 7], expected: '"http" or "https"' },
+  urlScheme: { good: ["http", "https"], bad: ["HTTP", "ftp", "", "https:", null, 7], expected: "one of http, https" },
   multiprocess: { good: [true, false], bad: [0, 1, "true", null], expected: "true or false" },
   headerMap: {
     good: ["drop", "refuse", "dangerous"],
     bad: ["Drop", "", "keep", null, true],
-    expected: '"drop", "refuse" or "dangerous"',
+    expected: "one of drop, refuse, dangerous",
   },
   protocol: {
     good: ["http", "fastcgi", "scgi", "uwsgi"],

@@ -29,7 +29,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const all = (before: string, names: string): string[] => names.split(" ").map((name) => `${before}${name}.ts`);
 
 const GATEWAY = [
-  ...all("core/", "errors grammar options peers protocol refusal version watch wire"),
+  ...all("core/", "errors grammar option_table options peers protocol refusal version watch wire"),
   ...all(
     "core/gateway/",
     "access application body closing environ errors file_wrapper gateway input invocation request request_body response upgraded_socket",

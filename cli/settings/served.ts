@@ -1,0 +1,119 @@
+/**
+ * Settings that are options of `serve`: they come from the table of options, and only their wording is here.
+ *
+ * The compiler checks that there is wording for each option of the command ({@linkcode COMMAND_NAMES}). Kinds of values and
+ * defaults are those of the table, and {@linkcode serveOptions} gives a worker its options by it, so that a new option
+ * needs a row there and a sentence here.
+ *
+ * @module
+ */
+
+import { COMMAND_NAMES, optionTable } from "../../core/option_table.ts";
+import { ALL_PEERS, parseIps } from "../../core/peers.ts";
+import type { ServeOptions } from "../../core/serve_options.ts";
+import { integer, kindOf, list, optional, seconds, text } from "./kinds.ts";
+import type { Kind, Setting } from "./setting.ts";
+
+/** An option that the command has too. */
+export type ServedOption = keyof typeof COMMAND_NAMES;
+
+/** Options whose default is made when the server starts, so that the setting is null until somebody gives it. */
+type Unset = "allowIps" | "backlog";
+
+/** The settings that are options, by the command's names. */
+export type ServedSettings = {
+  -readonly [Name in ServedOption as (typeof COMMAND_NAMES)[Name]]: Name extends "allowIps" ? readonly string[] | null
+    : Name extends Unset ? NonNullable<ServeOptions[Name]> | null
+    : NonNullable<ServeOptions[Name]>;
+};
+
+/** What a setting adds to its option. */
+interface Wording extends Pick<Setting<unknown>, "defaultText" | "help" | "restart"> {
+  /** Where the command takes other values than the option, or its text has a form of its own. */
+  readonly kind?: Kind<unknown>;
+  /** What stands for the value in help, where the kind does not say enough: `PATH`. */
+  readonly metavar?: string;
+  /** Where the command has another default than `serve`. */
+  readonly default?: unknown;
+}
+
+const network = text(
+  "ADDRESS",
+  'addresses and networks, or "*"',
+  (given) => given === ALL_PEERS || parseIps(given) !== null,
+);
+
+const WORDING: Readonly<Record<ServedOption, Wording>> = {
+  backlog: {
+    kind: optional(integer(1, 65535)),
+    default: null,
+    defaultText: "the runtime's, 511",
+    restart: true,
+    help: "Connections that the system holds until they are accepted. Bun has 512 and takes no other.",
+  },
+  protocol: { help: "What is spoken: HTTP with clients, or what the web server in front speaks." },
+  allowIps: {
+    kind: optional(list(network, 1)),
+    default: null,
+    defaultText: "everybody for HTTP, this machine for the others",
+    help: 'Who may connect over TCP. Addresses and networks such as `10.0.0.0/8`, or `"*"` for everybody.',
+  },
+  maxConnections: {
+    kind: integer(1),
+    default: 1000,
+    help: "Connections that a worker holds at a time on each address. One more is answered with 503.",
+  },
+  gracefulTimeout: {
+    kind: seconds("from 0"),
+    help: "Seconds that running requests have when a worker is to stop. Then they are cut.",
+  },
+  serverHeader: { defaultText: "none is sent", help: "Value of the Server response field." },
+  scriptName: { metavar: "PATH", help: "Where the application is mounted: SCRIPT_NAME." },
+  urlScheme: { help: "`wsgi.url_scheme`. `https` behind a front end that ends TLS." },
+  headerMap: {
+    help: "What becomes of request fields with an underscore in their name, which would pose as those with a dash. " +
+      "`refuse` answers 400, `dangerous` maps them.",
+  },
+  limitRequestLine: { help: "Bytes of a request line. Beyond it 414." },
+  limitRequestFields: { help: "Header and trailer fields of a request. Beyond it 431." },
+  limitRequestFieldSize: { help: "Bytes of a field line. Beyond it 431." },
+  limitRequestBody: { help: "Bytes of a request body. Beyond it 413." },
+  limitReadline: { help: "Bytes that `wsgi.input.readline()` reads at most when it is given no size." },
+  headerTimeout: { help: "Seconds that a request head may take from its first byte. Then 408." },
+  bodyTimeout: { help: "Seconds without a byte of a body that the application waits for. Then 408." },
+  keepAliveTimeout: {
+    help: "Seconds that a connection may wait for its next request. Longer than those of the web server in front.",
+  },
+  writeTimeout: { help: "Seconds in which a client may take none of the output that waits for it. Then it is cut." },
+  requestTimeout: { help: "Seconds that a response may take. Then 503, or it is cut." },
+  drainIdle: {
+    kind: seconds("from 0"),
+    help: "Seconds that an idle connection has for one more request once its worker is to stop. " +
+      "Longer than the gaps between the requests of your keep-alive clients, and none of them fails.",
+  },
+  maxRequestsPerConnection: {
+    help: "Requests on one connection. The last one is answered with `Connection: close`.",
+  },
+  writeBufferLimit: { help: "Bytes that `write()` takes while the client is slow and nobody awaits it." },
+};
+
+/** The settings of some options, for a topic. */
+export function served<Name extends ServedOption>(
+  ...names: readonly Name[]
+): { readonly [Each in Name as (typeof COMMAND_NAMES)[Each]]: Setting<ServedSettings[(typeof COMMAND_NAMES)[Each]]> } {
+  const settings = names.map((name) => {
+    const { values, default: usual } = optionTable[name];
+    const { kind = kindOf(values), metavar = kind.metavar, default: value = usual, ...words } = WORDING[name];
+    return [COMMAND_NAMES[name], { kind: { ...kind, metavar }, default: value, ...words }];
+  });
+  return Object.fromEntries(settings);
+}
+
+/** The options of a server by the settings. */
+export function serveOptions(settings: ServedSettings): ServeOptions {
+  const options = (Object.keys(COMMAND_NAMES) as ServedOption[])
+    .map((name): [string, unknown] => [name, settings[COMMAND_NAMES[name]]])
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => [name, name === "allowIps" && (value as string[]).includes(ALL_PEERS) ? ALL_PEERS : value]);
+  return Object.fromEntries(options) as ServeOptions;
+}
