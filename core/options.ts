@@ -36,7 +36,10 @@ export interface ServeOptions {
    * sockets have file modes instead.
    */
   readonly allowIps?: readonly string[] | "*";
-  /** Most connections at a time; one more is told 503 and closed. Default Infinity. */
+  /**
+   * Most connections at a time. For one more, the connection that has been idle between requests for longest is closed;
+   * where none is idle, the new one is told 503 and closed. Default Infinity.
+   */
   readonly maxConnections?: number;
   /** Whether SIGINT and SIGTERM shut the server down, a second one at once. Default true. */
   readonly handleSignals?: boolean;
@@ -48,7 +51,7 @@ export interface ServeOptions {
   readonly onListen?: (address: Address) => void;
   /** Receives the text of `wsgi.errors` and the server's own reports. Default: standard error. */
   readonly errorLog?: (text: string) => void;
-  /** Gets a record of each response that has ended. Default: none, at no cost. */
+  /** Gets a record of each response that has ended, and of each request that was refused. Default: none, at no cost. */
   readonly accessLog?: AccessLog;
   /** Value of the Server response field. Default: none is sent. */
   readonly serverHeader?: string;
@@ -70,17 +73,27 @@ export interface ServeOptions {
   readonly limitRequestBody?: number;
   /** Most bytes `wsgi.input.readline()` reads when it is given no size. Default 65536. */
   readonly limitReadline?: number;
-  /** Seconds a request head may take from its first byte; then 408. Default 30. */
+  /** Seconds a request head may take from its first byte, that of a new connection from its beginning; then 408. Default 30. */
   readonly headerTimeout?: number;
   /** Seconds without a byte of a body that the application waits for; then 408. Default 60. */
   readonly bodyTimeout?: number;
-  /** Seconds a connection may be idle; then it is closed. Default 15; 75 for FastCGI, so that web servers end it. */
+  /**
+   * Bytes a second that a client has to send of a body, on average, while the application waits for it; a slower one gets
+   * 408. Over HTTP only. Default 240; 0 switches it off.
+   */
+  readonly minBodyRate?: number;
+  /** Seconds of waiting for a body before `minBodyRate` counts. Default 5. */
+  readonly minBodyRateGrace?: number;
+  /**
+   * Seconds a connection may be idle between requests; then it is closed. Default 75: longer than web servers and load
+   * balancers keep theirs, so that these close it and never send a request to a connection that is being closed.
+   */
   readonly keepAliveTimeout?: number;
   /** Seconds a client may take none of the output that waits for it; then it is cut. Default 60. */
   readonly writeTimeout?: number;
   /** Seconds a response may take; then 503, or it is cut. Default Infinity: off. */
   readonly requestTimeout?: number;
-  /** Seconds an idle connection has for one more request once shutdown has begun. Default 1. */
+  /** Seconds an idle connection still serves what comes once shutdown has begun. Default 1. */
   readonly drainIdle?: number;
   /** Requests on one connection; the last one is answered with `Connection: close`. Default Infinity. */
   readonly maxRequestsPerConnection?: number;
@@ -112,6 +125,7 @@ const LIMITS = {
   limitRequestFieldSize: 8190,
   limitRequestBody: Infinity,
   limitReadline: 65536,
+  minBodyRate: 240,
   writeBufferLimit: 1048576,
   maxConnections: Infinity,
   maxRequestsPerConnection: Infinity,
@@ -120,7 +134,8 @@ const LIMITS = {
 const TIMEOUTS = {
   headerTimeout: 30,
   bodyTimeout: 60,
-  keepAliveTimeout: 15,
+  minBodyRateGrace: 5,
+  keepAliveTimeout: 75,
   writeTimeout: 60,
   requestTimeout: Infinity,
   drainIdle: 1,
@@ -166,7 +181,6 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
     headerMap: "drop",
     ...LIMITS,
     ...TIMEOUTS,
-    ...(given.protocol === "fastcgi" ? { keepAliveTimeout: 75 } : {}),
   };
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(all, name)) throw new OptionError(name, `one of ${Object.keys(all).join(", ")}`, name);
@@ -259,12 +273,15 @@ function check(name: string, value: unknown): void {
     case "maxConnections":
     case "maxRequestsPerConnection":
       return expect(value === Infinity || wholeFrom(value, 1), name, "a whole number from 1, or Infinity", value);
+    case "minBodyRate":
+      return expect(wholeFrom(value, 0), name, "a whole number of bytes a second, 0 for none", value);
     case "drainIdle":
     case "gracefulTimeout":
       return expect(between(value, 0, Infinity), name, "seconds from 0", value);
     case "headerTimeout":
     case "bodyTimeout":
     case "keepAliveTimeout":
+    case "minBodyRateGrace":
     case "writeTimeout":
     case "requestTimeout":
       return expect(between(value, 0, Infinity) && value !== 0, name, "seconds above 0, or Infinity", value);

@@ -6,17 +6,21 @@
  * @module
  */
 
-import { choice, integer, limit, optional, seconds } from "./kinds.ts";
+import { choice, integer, limit, seconds } from "./kinds.ts";
 import type { Topic } from "./setting.ts";
 
 /** The settings of this topic. */
 export interface HttpSettings {
   /** Seconds until the next request. */
-  keepAlive: number | null;
+  keepAlive: number;
   /** Seconds for a request head. */
   headerTimeout: number;
   /** Seconds for the next byte of a body. */
   bodyTimeout: number;
+  /** Bytes a second of a body. */
+  minBodyRate: number;
+  /** Seconds before that counts. */
+  minBodyRateGrace: number;
   /** Seconds for the client to take output. */
   writeTimeout: number;
   /** Seconds for a response. */
@@ -40,20 +44,35 @@ export interface HttpSettings {
 /** The settings of this topic. */
 export const http: Topic<HttpSettings> = {
   keepAlive: {
-    kind: optional(seconds("above 0", "Infinity")),
-    default: null,
-    defaultText: "15; 75 for FastCGI",
-    help: "Seconds that a connection may wait for its next request. Longer than those of the web server in front.",
+    kind: seconds("above 0", "Infinity"),
+    default: 75,
+    help:
+      "Seconds that a connection may wait for its next request. Longer than those of the web server or load balancer " +
+      "in front, of which most have 60: one that sends a request to a connection that is being closed answers 502.",
   },
   headerTimeout: {
     kind: seconds("above 0", "Infinity"),
     default: 30,
-    help: "Seconds that a request head may take from its first byte. Then 408.",
+    help: "Seconds that a request head may take from its first byte; that of a new connection from its beginning. " +
+      "Then 408.",
   },
   bodyTimeout: {
     kind: seconds("above 0", "Infinity"),
     default: 60,
     help: "Seconds without a byte of a body that the application waits for. Then 408.",
+  },
+  minBodyRate: {
+    kind: integer(0),
+    default: 240,
+    help:
+      "Bytes a second that a client has to send of a body, on average, while the application waits for it. A slower " +
+      "one gets 408. 0 switches it off, for clients that send as slowly as something happens. Over HTTP only: a web " +
+      "server that speaks another protocol has limits of its own.",
+  },
+  minBodyRateGrace: {
+    kind: seconds("above 0", "Infinity"),
+    default: 5,
+    help: "Seconds of waiting for a body before `minBodyRate` counts.",
   },
   writeTimeout: {
     kind: seconds("above 0", "Infinity"),
@@ -68,7 +87,7 @@ export const http: Topic<HttpSettings> = {
   drainIdle: {
     kind: seconds("from 0"),
     default: 1,
-    help: "Seconds that an idle connection has for one more request once its worker is to stop. " +
+    help: "Seconds in which an idle connection still serves what comes once its worker is to stop. " +
       "Longer than the gaps between the requests of your keep-alive clients, and none of them fails.",
   },
   limitRequestLine: { kind: integer(1), default: 8190, help: "Bytes of a request line. Beyond it 414." },

@@ -35,7 +35,9 @@ export const workers: Topic<WorkerSettings> = {
   workerConnections: {
     kind: integer(1),
     default: 1000,
-    help: "Connections that a worker holds at a time on each address. One more is answered with 503.",
+    help:
+      "Connections that a worker holds at a time on each address. For one more, the one that has been idle between " +
+      "requests for longest is closed; where none is idle, the new one is answered with 503.",
   },
   maxRequests: {
     kind: integer(0),

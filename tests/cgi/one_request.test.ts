@@ -154,16 +154,46 @@ describe.each(WIRES)("$name", ({ wire, request, start, close }) => {
     }
   });
 
+  it("14.7 after FIN an iterator that gives nothing but empty blocks is abandoned", async () => {
+    let closed = 0;
+    const talk = open(function* (_environ: Environ, startResponse: StartResponse): Generator<string> {
+      try {
+        startResponse("200 OK", []);
+        for (;;) yield "";
+      } finally {
+        closed++;
+      }
+    }).receive(request());
+    talk.connection.ended();
+    talk.connection.tick(0);
+    await talk.settled();
+    await talk.settled();
+    expect(talk.transport.calls).toEqual([]);
+    talk.connection.tick(500);
+    expect(talk.transport.calls).toEqual(["reset"]);
+    talk.connection.closed();
+    await talk.settled();
+    expect(closed).toBe(1);
+  });
+
   describe("L02", () => {
     const never = (_environ: Environ, _startResponse: StartResponse): Promise<Body> => new Promise(() => {});
 
-    it("a head that does not end is a 408, one that does not begin ends without a word", () => {
+    it("a head that does not end is a 408", () => {
       const talk = open(hello, { headerTimeout: 3, keepAliveTimeout: 60 }).receive(request().slice(0, 5));
       expect(tickUntil(talk, 10_000)).toBe(3000);
       expect(talk.sent.startsWith(`${start}408 `)).toBe(true);
-      const idle = open(hello, { headerTimeout: 60, keepAliveTimeout: 2 });
-      expect(tickUntil(idle, 10_000)).toBe(2000);
+    });
+
+    it("14.6 headerTimeout counts from the beginning of the connection, also when nothing comes", () => {
+      const idle = open(hello, { headerTimeout: 3, keepAliveTimeout: 60 });
+      expect(tickUntil(idle, 10_000)).toBe(3000);
       expect([idle.transport.sent, idle.transport.calls]).toEqual(["", ["end"]]);
+      const late = open(hello, { headerTimeout: 3, keepAliveTimeout: 60 });
+      expect(tickUntil(late, 10_000, ((left) => () => left-- === 0 && late.receive(request().slice(0, 1)))(4))).toBe(
+        3000,
+      );
+      expect(late.sent.startsWith(`${start}408 `)).toBe(true);
     });
 
     it("a body that stops is a 408, one that trickles is not", async () => {
