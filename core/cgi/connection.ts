@@ -89,6 +89,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   #remaining = 0; // bytes of the body that have not arrived; with an open end, that may
   #open = false; // the body ends where standard input does
   #drainable = DRAIN_LIMIT;
+  #drainTimer: ReturnType<typeof setTimeout> | undefined;
   #called = false;
   #failed = false;
   #paused = false;
@@ -150,6 +151,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   closed(error?: unknown): void {
     if (this.#phase === CLOSED) return;
     this.#phase = CLOSED;
+    clearTimeout(this.#drainTimer);
     if (error !== undefined) this.#failed = true; // not all that was written has been sent
     const invocation = this.#invocation;
     this.#invocation = undefined;
@@ -204,8 +206,6 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
         return this.#stopping && this.#decoder?.begun !== true ? [1, config.drainIdle] : [0, config.headerTimeout];
       case BODY:
         return [this.#remaining, this.#body.awaited ? config.bodyTimeout : Infinity];
-      case DRAIN:
-        return [0, Math.min(config.bodyTimeout, DRAIN_TIME)];
       case LINGER:
         // Only once our FIN is out has the other side its time to read what was sent.
         return this.#transport.buffered > 0 ? [1, Infinity] : [0, LINGER_TIME];
@@ -239,6 +239,9 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.#body.discard("the response has ended");
     if (this.#rules.script && this.#phase === BODY) {
       this.#phase = DRAIN;
+      // A script has no ticks: it serves one request, and its web server bounds the rest.
+      const seconds = Math.min(this.#config.bodyTimeout, DRAIN_TIME);
+      this.#drainTimer = setTimeout(() => this.#finish(), seconds * 1000);
       this.#regulate();
     } else {
       this.#finish();
@@ -356,6 +359,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   /** Sends FIN behind what is buffered, and waits for that of the peer. */
   #finish(): void {
     if (this.#phase >= LINGER) return;
+    clearTimeout(this.#drainTimer);
     this.#phase = LINGER;
     this.#transport.end(); // it reads on
   }

@@ -4,10 +4,16 @@
  */
 
 import { describe, expect, it } from "vitest";
+import { OneRequestConnection } from "../../core/cgi/connection.ts";
+import type { HeadFormat } from "../../core/cgi/exchange.ts";
+import { cgiRefusal, serializeCgiHead } from "../../core/cgi/response.ts";
+import { Variables } from "../../core/cgi/variables.ts";
 import type { Body, Environ, StartResponse } from "../../core/gateway/types.ts";
 import { scgiConnection } from "../../core/scgi/connection.ts";
 import { uwsgiConnection } from "../../core/uwsgi/connection.ts";
+import type { Wire } from "../../core/wires.ts";
 import { hello, noting, type Overrides, type Seen, Talk } from "../http1/harness.ts";
+import { until } from "../lifecycle/cell.ts";
 import { scgiRequest } from "../scgi/request.ts";
 import { uwsgiRequest } from "../uwsgi/request.ts";
 
@@ -34,6 +40,21 @@ function tickUntil(talk: Talk, until: number, each: () => void = () => {}): numb
   }
   return Infinity;
 }
+
+it("14.5 a script reads the rest of an unread body for bodyTimeout in all, however it trickles", async () => {
+  const wire: Wire = (transport, config) => {
+    const format = (): HeadFormat => ({ head: serializeCgiHead, refusal: cgiRefusal });
+    const connection = new OneRequestConnection(transport, config, { script: true, format });
+    const variables = new Variables();
+    variables.add("REQUEST_METHOD", "POST");
+    variables.add("CONTENT_LENGTH", "200000");
+    connection.start(() => variables);
+    return connection;
+  };
+  const talk = new Talk(hello, { bodyTimeout: 0.05 }, wire);
+  expect(talk.sent).toContain("hello");
+  await until("the end", () => talk.receive("x").transport.calls.includes("end"), 5000);
+});
 
 describe.each(WIRES)("$name", ({ wire, request, start, close }) => {
   const open = (app: ConstructorParameters<typeof Talk>[0], overrides: Overrides = {}): Talk =>
