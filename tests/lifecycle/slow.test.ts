@@ -121,4 +121,22 @@ describe.each(cells)("$name", (plan) => {
       await until("the sockets to be gone", () => cell.sockets() <= base);
     });
   }, 60_000);
+
+  it("14.5 a body that trickles, read or not, holds a connection for no longer than it may", async () => {
+    const serve = { minBodyRate: 100, minBodyRateGrace: 1, bodyTimeout: 1, keepAliveTimeout: 600 };
+    await withCell(plan, { serve }, async (cell) => {
+      const post = (path: string): string => `POST ${path} HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n`;
+      const [read, unread] = await Promise.all([visit(cell.port, post("/upload")), visit(cell.port, post("/ok"))]);
+      const over = (): boolean => read.ended > 0 && unread.ended > 0;
+      const trickling = setInterval(() => {
+        for (const { socket } of [read, unread]) if (socket.writable) socket.write("x");
+      }, 100);
+      await until("both to be over", over, 10_000, () => JSON.stringify([read.text, unread.text]));
+      clearInterval(trickling);
+      expect(read.text).toMatch(/^HTTP\/1\.1 408 /);
+      expect(unread.text).toMatch(/^HTTP\/1\.1 200 /);
+      expect(unread.text).not.toMatch(/Connection: close/);
+      for (const { socket } of [read, unread]) socket.destroy();
+    });
+  }, 60_000);
 });
