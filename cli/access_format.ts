@@ -74,7 +74,10 @@ const SIMPLE: Readonly<Record<string, Part>> = {
   l: () => "-",
   u: ({ environ }) => safe(userOf(environ.HTTP_AUTHORIZATION)),
   t: () => now(),
-  r: ({ environ }) => `${safe(environ.REQUEST_METHOD)} ${safe(environ.REQUEST_URI)} ${safe(environ.SERVER_PROTOCOL)}`,
+  r: ({ environ }) =>
+    environ.REQUEST_METHOD === "" // of a request that was refused before its request line was known
+      ? "-"
+      : `${safe(environ.REQUEST_METHOD)} ${safe(environ.REQUEST_URI)} ${safe(environ.SERVER_PROTOCOL)}`,
   m: ({ environ }) => safe(environ.REQUEST_METHOD),
   U: ({ environ }) => safe(`${environ.SCRIPT_NAME ?? ""}${environ.PATH_INFO ?? ""}`),
   q: ({ environ }) => safe(environ.QUERY_STRING, ""),

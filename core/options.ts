@@ -49,7 +49,6 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
   all.port = given.get("port") ?? portFrom(fromHost.port);
   all.allowIps = peersFor(protocol, fromHost.webServers);
   all.errorLog = fromHost.errorLog;
-  if (protocol === "fastcgi") all.keepAliveTimeout = 75;
   for (const [name, value] of given) {
     const valid = fromHost.fetch === true ? optionNames.filter((one) => optionTable[one].fetch) : optionNames;
     if (!valid.includes(name as OptionName)) throw new OptionError(name, `one of ${valid.join(", ")}`, name);

@@ -35,7 +35,10 @@ export interface ServeOptions {
    * sockets have file modes instead.
    */
   readonly allowIps?: readonly string[] | "*";
-  /** Most connections at a time; one more is told 503 and closed. Default Infinity. */
+  /**
+   * Most connections at a time. For one more, the connection that has been idle between requests for longest is closed;
+   * where none is idle, the new one is told 503 and closed. Default Infinity.
+   */
   readonly maxConnections?: number;
   /** Whether SIGINT and SIGTERM shut the server down, a second one at once. Default true. */
   readonly handleSignals?: boolean;
@@ -47,7 +50,7 @@ export interface ServeOptions {
   readonly onListen?: (address: Address) => void;
   /** Receives the text of `wsgi.errors` and the server's own reports. Default: standard error. */
   readonly errorLog?: (text: string) => void;
-  /** Gets a record of each response that has ended. Default: none, at no cost. */
+  /** Gets a record of each response that has ended, and of each request that was refused. Default: none, at no cost. */
   readonly accessLog?: AccessLog;
   /** Value of the Server response field. Default: none is sent. */
   readonly serverHeader?: string;
@@ -69,17 +72,27 @@ export interface ServeOptions {
   readonly limitRequestBody?: number;
   /** Most bytes `wsgi.input.readline()` reads when it is given no size. Default 65536. */
   readonly limitReadline?: number;
-  /** Seconds a request head may take from its first byte; then 408. Default 30. */
+  /** Seconds a request head may take from its first byte, that of a new connection from its beginning; then 408. Default 30. */
   readonly headerTimeout?: number;
   /** Seconds without a byte of a body that the application waits for; then 408. Default 60. */
   readonly bodyTimeout?: number;
-  /** Seconds a connection may be idle; then it is closed. Default 15; 75 for FastCGI, so that web servers end it. */
+  /**
+   * Bytes a second that a client has to send of a body, on average, while the application waits for it; a slower one gets
+   * 408. Over HTTP only. Default 240; 0 switches it off.
+   */
+  readonly minBodyRate?: number;
+  /** Seconds of waiting for a body before `minBodyRate` counts. Default 5. */
+  readonly minBodyRateGrace?: number;
+  /**
+   * Seconds a connection may be idle between requests; then it is closed. Default 75: longer than web servers and load
+   * balancers keep theirs, so that these close it and never send a request to a connection that is being closed.
+   */
   readonly keepAliveTimeout?: number;
   /** Seconds a client may take none of the output that waits for it; then it is cut. Default 60. */
   readonly writeTimeout?: number;
   /** Seconds a response may take; then 503, or it is cut. Default Infinity: off. */
   readonly requestTimeout?: number;
-  /** Seconds an idle connection has for one more request once shutdown has begun. Default 1. */
+  /** Seconds an idle connection still serves what comes once shutdown has begun. Default 1. */
   readonly drainIdle?: number;
   /** Requests on one connection; the last one is answered with `Connection: close`. Default Infinity. */
   readonly maxRequestsPerConnection?: number;

@@ -81,7 +81,7 @@ export class RunningServer implements Server {
   readonly #gateway: Gateway;
   readonly #errors: ErrorStream;
   readonly #connections = new Map<Connection, Transport>();
-  readonly #turnedAway = new Set<Connection>(); // of those: told why, and on their way out
+  readonly #leaving = new Set<Connection>(); // of those: turned away or retired, and on their way out
   readonly #tickets: (() => void)[] = []; // of handleOne: who is told when that connection is done
   readonly #ended = new Map<Connection, () => void>();
   #waiting: Guest[] = [];
@@ -195,7 +195,7 @@ export class RunningServer implements Server {
     if (!allowsPeer(this.#settings, transport.peer)) {
       this.#errors.write(`tsgi: turned away ${transport.peer.remoteAddress}: it is not among allowIps\n`);
       this.#turnAway(connection, FORBIDDEN);
-    } else if (this.#connections.size - this.#turnedAway.size > this.#settings.maxConnections) {
+    } else if (this.#connections.size - this.#leaving.size > this.#settings.maxConnections && !this.#retireIdlest()) {
       this.#turnAway(connection, SERVICE_UNAVAILABLE);
     }
     if (!this.#open) {
@@ -208,8 +208,24 @@ export class RunningServer implements Server {
   }
 
   #turnAway(connection: WireConnection, status: string): void {
-    this.#turnedAway.add(connection);
+    this.#leaving.add(connection);
     connection.turnAway(status);
+  }
+
+  /**
+   * Ends the connection that has been idle between requests for longest; false where none is idle. It is looked for only
+   * when the server is full, so that connections cost nothing for it before.
+   */
+  #retireIdlest(): boolean {
+    let idlest: WireConnection | undefined;
+    for (const connection of this.#connections.keys() as Iterable<Partial<WireConnection>>) {
+      const order = connection.idleOrder ?? 0; // an application's connection on a hijacked socket has none
+      if (order > 0 && order < (idlest?.idleOrder ?? Infinity)) idlest = connection as WireConnection;
+    }
+    if (idlest === undefined) return false;
+    this.#leaving.add(idlest);
+    idlest.retire();
+    return true;
   }
 
   #letIn(): void {
@@ -243,7 +259,7 @@ export class RunningServer implements Server {
 
   #forget(connection: Connection): void {
     this.#connections.delete(connection);
-    this.#turnedAway.delete(connection);
+    this.#leaving.delete(connection);
     if (this.#waiting.length > 0) this.#waiting = this.#waiting.filter((guest) => guest.connection !== connection);
     this.#ended.get(connection)?.();
     this.#ended.delete(connection);

@@ -13,6 +13,8 @@ export type HttpSettings = Pick<
   | "keepAlive"
   | "headerTimeout"
   | "bodyTimeout"
+  | "minBodyRate"
+  | "minBodyRateGrace"
   | "writeTimeout"
   | "requestTimeout"
   | "drainIdle"
@@ -31,6 +33,8 @@ export const http: Topic<HttpSettings> = served(
   "keepAliveTimeout",
   "headerTimeout",
   "bodyTimeout",
+  "minBodyRate",
+  "minBodyRateGrace",
   "writeTimeout",
   "requestTimeout",
   "drainIdle",

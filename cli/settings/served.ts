@@ -61,7 +61,9 @@ const WORDING: Readonly<Record<ServedOption, Wording>> = {
   maxConnections: {
     kind: integer(1),
     default: 1000,
-    help: "Connections that a worker holds at a time on each address. One more is answered with 503.",
+    help:
+      "Connections that a worker holds at a time on each address. For one more, the one that has been idle between " +
+      "requests for longest is closed; where none is idle, the new one is answered with 503.",
   },
   gracefulTimeout: {
     kind: seconds("from 0"),
@@ -79,16 +81,28 @@ const WORDING: Readonly<Record<ServedOption, Wording>> = {
   limitRequestFieldSize: { help: "Bytes of a field line. Beyond it 431." },
   limitRequestBody: { help: "Bytes of a request body. Beyond it 413." },
   limitReadline: { help: "Bytes that `wsgi.input.readline()` reads at most when it is given no size." },
-  headerTimeout: { help: "Seconds that a request head may take from its first byte. Then 408." },
+  headerTimeout: {
+    help: "Seconds that a request head may take from its first byte; that of a new connection from its beginning. " +
+      "Then 408.",
+  },
   bodyTimeout: { help: "Seconds without a byte of a body that the application waits for. Then 408." },
+  minBodyRate: {
+    help:
+      "Bytes a second that a client has to send of a body, on average, while the application waits for it. A slower " +
+      "one gets 408. 0 switches it off, for clients that send as slowly as something happens. Over HTTP only: a web " +
+      "server that speaks another protocol has limits of its own.",
+  },
+  minBodyRateGrace: { help: "Seconds of waiting for a body before `minBodyRate` counts." },
   keepAliveTimeout: {
-    help: "Seconds that a connection may wait for its next request. Longer than those of the web server in front.",
+    help:
+      "Seconds that a connection may wait for its next request. Longer than those of the web server or load balancer " +
+      "in front, of which most have 60: one that sends a request to a connection that is being closed answers 502.",
   },
   writeTimeout: { help: "Seconds in which a client may take none of the output that waits for it. Then it is cut." },
   requestTimeout: { help: "Seconds that a response may take. Then 503, or it is cut." },
   drainIdle: {
     kind: seconds("from 0"),
-    help: "Seconds that an idle connection has for one more request once its worker is to stop. " +
+    help: "Seconds in which an idle connection still serves what comes once its worker is to stop. " +
       "Longer than the gaps between the requests of your keep-alive clients, and none of them fails.",
   },
   maxRequestsPerConnection: {

@@ -8,7 +8,7 @@
  *     HEAD    decoded into variables               BODY or WAIT when they are complete; LINGER when refused
  *     BODY    put into wsgi.input                  WAIT at the end of the body, or when it is cut off
  *     WAIT    dropped: the response still runs     LINGER when it has ended
- *     DRAIN   dropped: a script's body, unread     LINGER at its end, or after DRAIN_LIMIT
+ *     DRAIN   dropped: a script's body, unread     LINGER at its end, after DRAIN_LIMIT, or after DRAIN_TIME
  *     LINGER  dropped: we have sent FIN            CLOSED when the peer has too, or after LINGER_TIME
  *     CLOSED  dropped                              -
  *
@@ -17,6 +17,7 @@
 
 import { type EnvironTemplate, localTemplate } from "../gateway/environ.ts";
 import { errorText } from "../errors.ts";
+import { logRefusal } from "../gateway/access.ts";
 import { RequestTimeoutError } from "../gateway/gateway.ts";
 import { Invocation } from "../gateway/invocation.ts";
 import {
@@ -30,8 +31,8 @@ import {
 import { Refusal, REQUEST_TIMEOUT } from "../refusal.ts";
 import type { Transport } from "../seams.ts";
 import { Watch } from "../watch.ts";
-import { INPUT_MARK, LINGER_TIME, type WireConfig, type WireConnection } from "../wire.ts";
-import { cgiRequest, type CgiRules } from "./environ.ts";
+import { DRAIN_TIME, INPUT_MARK, LINGER_TIME, type WireConfig, type WireConnection } from "../wire.ts";
+import { cgiRequest, type CgiRules, knownEnviron } from "./environ.ts";
 import { type ExchangeOwner, type HeadFormat, StreamExchange } from "./exchange.ts";
 import type { Variables } from "./variables.ts";
 
@@ -82,15 +83,19 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   readonly #rules: CgiRules;
   readonly #exchange: StreamExchange;
   #phase: number = HEAD;
+  #variables: Variables | undefined; // once they are complete
   #invocation: Invocation | undefined;
   #body: RequestBody = RequestBody.empty();
   #remaining = 0; // bytes of the body that have not arrived; with an open end, that may
   #open = false; // the body ends where standard input does
   #drainable = DRAIN_LIMIT;
+  #drainTimer: ReturnType<typeof setTimeout> | undefined;
   #called = false;
   #failed = false;
   #paused = false;
   #stopping = false;
+  #peerEnded = false;
+  #emptyBlocks = 0; // that the application had given when FIN came
   #headOnly = false;
   readonly #input: Watch = new Watch();
   readonly #output: Watch = new Watch();
@@ -127,6 +132,8 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   }
 
   ended(): void {
+    this.#peerEnded = true;
+    this.#emptyBlocks = this.#invocation?.emptyBlocks ?? 0;
     if (this.#phase === HEAD || this.#phase === DRAIN) return this.#finish();
     if (this.#phase === BODY && this.#open) {
       this.#body.finish();
@@ -144,6 +151,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   closed(error?: unknown): void {
     if (this.#phase === CLOSED) return;
     this.#phase = CLOSED;
+    clearTimeout(this.#drainTimer);
     if (error !== undefined) this.#failed = true; // not all that was written has been sent
     const invocation = this.#invocation;
     this.#invocation = undefined;
@@ -153,11 +161,19 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   }
 
   turnAway(status: string): void {
-    this.#exchange.refuse(status);
+    this.#refuse(status);
   }
 
   serveOne(): void {
     // There never is another one.
+  }
+
+  get idleOrder(): number {
+    return 0; // it is never between two requests
+  }
+
+  retire(): void {
+    this.#finish();
   }
 
   shutdown(): void {
@@ -175,6 +191,10 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     }
     const [progress, seconds] = this.#awaited();
     if (this.#input.waited(now, this.#phase, progress) >= seconds * 1000) this.#late(seconds);
+    // As in HTTP: an iterator that gives nothing but empty blocks after FIN would run for ever. A script's standard input
+    // ends behind each body and tells nothing of the client; its web server ends the script by a signal.
+    const given = this.#invocation?.emptyBlocks ?? 0;
+    if (this.#peerEnded && !this.#rules.script && given > this.#emptyBlocks + 1) this.#cut();
   }
 
   /** How far the other side is with what it has to send now, and how many seconds it has for more. */
@@ -182,8 +202,8 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     const config = this.#config;
     switch (this.#phase) {
       case HEAD:
-        if (this.#decoder?.begun === true) return [1, config.headerTimeout];
-        return this.#stopping ? [2, config.drainIdle] : [0, config.keepAliveTimeout];
+        // The request is awaited from the beginning, also while nothing of it has come.
+        return this.#stopping && this.#decoder?.begun !== true ? [1, config.drainIdle] : [0, config.headerTimeout];
       case BODY:
         return [this.#remaining, this.#body.awaited ? config.bodyTimeout : Infinity];
       case LINGER:
@@ -219,6 +239,9 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.#body.discard("the response has ended");
     if (this.#rules.script && this.#phase === BODY) {
       this.#phase = DRAIN;
+      // A script has no ticks: it serves one request, and its web server bounds the rest.
+      const seconds = Math.min(this.#config.bodyTimeout, DRAIN_TIME);
+      this.#drainTimer = setTimeout(() => this.#finish(), seconds * 1000);
       this.#regulate();
     } else {
       this.#finish();
@@ -265,6 +288,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   /** The variables are complete: calls the application. */
   #begin(variables: Variables): void {
     const { gateway, template } = this.#config;
+    this.#variables = variables;
     this.#headOnly = variables.get("REQUEST_METHOD") === "HEAD";
     const { environ, contentLength } = cgiRequest(this.#local(template), variables, this.#rules);
     // Apache takes a body out of its chunks, gives no length, and ends standard input behind it.
@@ -307,12 +331,19 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     const { errors } = this.#config.gateway;
     if (error instanceof Refusal) {
       errors.write(`tsgi: refused a request from ${client}: ${error.status}: ${error.message}\n`);
-      this.#exchange.refuse(error.status);
+      this.#refuse(error.status);
     } else {
       errors.write(`tsgi: connection from ${client}: ${errorText(error)}\n`);
       this.#failed = true;
       this.#cut();
     }
+  }
+
+  /** Answers in the application's place. */
+  #refuse(status: string): void {
+    this.#exchange.refuse(status);
+    const { gateway, template } = this.#config;
+    logRefusal(gateway, status, () => knownEnviron(this.#local(template), this.#variables));
   }
 
   /** Reads from the other side, or stops: while the application is behind with its input. */
@@ -328,6 +359,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   /** Sends FIN behind what is buffered, and waits for that of the peer. */
   #finish(): void {
     if (this.#phase >= LINGER) return;
+    clearTimeout(this.#drainTimer);
     this.#phase = LINGER;
     this.#transport.end(); // it reads on
   }

@@ -49,9 +49,7 @@ export function cgiRequest(template: EnvironTemplate, variables: Variables, rule
   const contentLength = bodyLength(variables, rules);
   const own: EnvironTemplate = { ...template, SERVER_PROTOCOL: "HTTP/1.0" };
   const environ = { ...own } as Environ;
-  for (const [name, value] of variables) {
-    if (!name.includes(".") && !NEVER_KEYS.has(name) && !SMALL_LETTER.test(name)) environ[name] = value;
-  }
+  takeVariables(environ, variables);
   for (const [name, form] of FILLED) if (!form.test(environ[name])) environ[name] = own[name] as string;
   setPaths(environ, variables, rules);
   setScheme(environ, variables);
@@ -60,6 +58,19 @@ export function cgiRequest(template: EnvironTemplate, variables: Variables, rule
   if (stated) environ.CONTENT_LENGTH = String(contentLength);
   else delete environ.CONTENT_LENGTH;
   return { environ, contentLength };
+}
+
+/** The environ of a request that is refused: with its variables, as far as they have come. For the access log. */
+export function knownEnviron(template: EnvironTemplate, variables: Variables | undefined): Environ {
+  const environ = { ...template } as Environ;
+  if (variables !== undefined) takeVariables(environ, variables);
+  return environ;
+}
+
+function takeVariables(environ: Environ, variables: Variables): void {
+  for (const [name, value] of variables) {
+    if (!name.includes(".") && !NEVER_KEYS.has(name) && !SMALL_LETTER.test(name)) environ[name] = value;
+  }
 }
 
 /** Variables that are always there, and of this form (PEP 3333): the server's own where the front end gives no such. */

@@ -10,9 +10,12 @@
  *     LINGER   dropped: we have ended  CLOSED when the peer has too, or after LINGER_TIME
  *     CLOSED   dropped                 -
  *
- * *No request is to come* behind one without KEEP_CONN, the last that `maxRequestsPerConnection` allows, the one that
- * shutdown found running or the one it waited for. A BEGIN_REQUEST that still comes while others run is OVERLOADED;
- * once we have ended it is not heard, and the web server, which sees that it was not, asks elsewhere.
+ * *No request is to come* behind one without KEEP_CONN, behind the last that `maxRequestsPerConnection` allows, and once
+ * shutdown has gone on for `drainIdle`, until which every request that comes is served. A BEGIN_REQUEST that still comes
+ * while others run is OVERLOADED; once we have ended it is not heard. A web server that sends a request while our FIN is
+ * on its way asks elsewhere only if the request may be repeated, which a POST may not. So the last response says that it
+ * is the last (see `RecordWriter.end`), and a connection that is idle ends only QUIET_TIME after its last request: web
+ * servers take the connection next that they used last.
  *
  * *Roles*: the responder's alone. An ordinary application says 200 to nearly everything, and as an authorizer would let
  * in everybody: it is not asked. There is no WSGI for a filter's second stream.
@@ -36,11 +39,13 @@
 
 import type { CgiRules } from "../cgi/environ.ts";
 import { errorText } from "../errors.ts";
+import { logRefusal } from "../gateway/access.ts";
 import { type EnvironTemplate, localTemplate } from "../gateway/environ.ts";
-import type { Refusal } from "../refusal.ts";
+import { NOT_IMPLEMENTED, type Refusal, SERVICE_UNAVAILABLE } from "../refusal.ts";
 import type { Transport } from "../seams.ts";
 import { Watch } from "../watch.ts";
-import { LINGER_TIME, type WireConfig, type WireConnection } from "../wire.ts";
+import type { Environ } from "../gateway/types.ts";
+import { LINGER_TIME, nextIdle, type WireConfig, type WireConnection } from "../wire.ts";
 import { decodePairs, encodePair } from "./pairs.ts";
 import * as fcgi from "./records.ts";
 import { FastcgiRequest, type RequestOwner } from "./request.ts";
@@ -57,6 +62,7 @@ const BEGIN_BODY = 8; // bytes of content of BEGIN_REQUEST
 const EXCESS_LIMIT = 65536; // bytes of answers by the wire itself that may wait for the web server to take them
 const TURN_BYTES = 1048576; // of output, after which other connections have their turn
 const BLOCK_COST = 256; // bytes that a turn counts for at least
+const QUIET_TIME = 0.5; // seconds without a request, behind which a web server hardly takes a connection
 const UNLIMITED = 65535; // what FCGI_MAX_CONNS says when there is no limit
 
 /** What a web server can be waited for to send. */
@@ -89,13 +95,17 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   #content = ""; // of a record that is decoded as a whole
   #requests = 0;
   #maxRequests: number;
-  #stopping = false; // no request behind those that run, or behind the next one
+  #stopping = false; // shutdown has begun
+  #ending = false; // no request behind those that run
+  #idleOrder = 0;
   #keepConn = true; // as the web server wishes
   #queue: FastcgiRequest[] = []; // who waits for output
   #rotating = false;
   #turnAsked = false;
   readonly #input: Watch = new Watch();
   readonly #output: Watch = new Watch();
+  readonly #unused: Watch = new Watch();
+  readonly #drain: Watch = new Watch();
 
   constructor(transport: Transport, config: FastcgiConfig) {
     this.#transport = transport;
@@ -138,7 +148,8 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     this.config.forget(this);
   }
 
-  turnAway(): void {
+  turnAway(status: string): void {
+    logRefusal(this.config.gateway, status, () => ({ ...this.template }) as Environ);
     this.#finish(); // before it has asked, a web server can be told nothing; one that gets no answer asks another server
   }
 
@@ -147,7 +158,19 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   }
 
   shutdown(): void {
-    this.#stopping = true; // an idle web server has drainIdle for one more request: see #awaited
+    this.#stopping = true; // for drainIdle what comes is still served: see tick
+  }
+
+  get idleOrder(): number {
+    return this.#isUnused && this.#requests > 0 && !this.#decoder.begun ? this.#idleOrder : 0;
+  }
+
+  retire(): void {
+    this.#finish();
+  }
+
+  get #isUnused(): boolean {
+    return this.#phase === OPEN && this.#active.size === 0 && !this.paused;
   }
 
   tick(now: number): void {
@@ -155,8 +178,13 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     const stalled = this.#output.waited(now, buffered > 0 ? 1 : 0, this.writer.written - buffered);
     if (buffered > 0 && stalled >= this.config.writeTimeout * 1000) return this.#cut();
     for (const request of this.#active.values()) request.tick(now);
+    const { headerTimeout, keepAliveTimeout, drainIdle } = this.config;
+    if (this.#drain.waited(now, this.#stopping ? 1 : 0, 0) >= drainIdle * 1000 && this.#stopping) this.#ending = true;
     const [what, seconds] = this.#awaited();
-    if (this.#input.waited(now, what, this.#requests) >= seconds * 1000) this.#late(what, seconds);
+    if (this.#input.waited(now, what, this.#requests) >= seconds * 1000) return this.#late(what, seconds);
+    // Records that belong to no request, or never end, do not keep a connection either.
+    const unused = this.#unused.waited(now, this.#isUnused ? 1 : 0, this.#requests);
+    if (this.#isUnused && unused >= (keepAliveTimeout + headerTimeout) * 1000) this.#finish();
   }
 
   /** What the web server has to send now, and how many seconds it has for it. Requests see to theirs. */
@@ -164,15 +192,18 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     const { headerTimeout, keepAliveTimeout, drainIdle } = this.config;
     // Only once our FIN is out has the web server its time to read what was sent.
     if (this.#phase === LINGER && this.#transport.buffered === 0) return [FIN, LINGER_TIME];
-    if (this.#phase !== OPEN || this.#active.size > 0 || this.paused) return [NOTHING_NOW, Infinity];
+    if (!this.#isUnused) return [NOTHING_NOW, Infinity];
     if (this.#decoder.begun) return [RECORD_END, headerTimeout];
-    return this.#stopping ? [LAST_REQUEST, drainIdle] : [NEXT_REQUEST, keepAliveTimeout];
+    if (this.#stopping) return [LAST_REQUEST, this.#ending ? Math.min(drainIdle, QUIET_TIME) : Infinity];
+    // The first request is awaited from the beginning.
+    return this.#requests === 0 ? [RECORD_END, headerTimeout] : [NEXT_REQUEST, keepAliveTimeout];
   }
 
   #late(what: number, seconds: number): void {
     if (what === FIN) this.#transport.destroy();
-    else if (what === RECORD_END) this.#broken(new fcgi.ProtocolError(`a record took longer than ${seconds} s`));
-    else this.#finish();
+    else if (what === RECORD_END && this.#decoder.begun) {
+      this.#broken(new fcgi.ProtocolError(`a record took longer than ${seconds} s`));
+    } else this.#finish();
   }
 
   // What records say.
@@ -253,15 +284,18 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     if (this.#active.size >= MOST_REQUESTS) {
       return this.#decline(fcgi.FCGI_OVERLOADED, `OVERLOADED: more than ${MOST_REQUESTS} requests at a time`);
     }
-    if (this.#stopping && this.#active.size > 0) {
+    if (this.#ending && this.#active.size > 0) {
       return this.#decline(fcgi.FCGI_OVERLOADED, "OVERLOADED: the connection is about to end");
     }
-    if (++this.#requests >= this.#maxRequests) this.#stopping = true;
+    if (++this.#requests >= this.#maxRequests) this.#ending = true;
     this.#active.set(id, new FastcgiRequest(this, id));
   }
 
   #decline(protocolStatus: number, reason: string): void {
     this.#log(`refused a request from ${this.#client}: ${reason}`);
+    // No HTTP status is sent: the log gets the one that says what the status of the protocol does.
+    const status = protocolStatus === fcgi.FCGI_OVERLOADED ? SERVICE_UNAVAILABLE : NOT_IMPLEMENTED;
+    logRefusal(this.config.gateway, status, () => ({ ...this.template }) as Environ);
     this.writer.end(this.#id, false, 0, protocolStatus);
     this.#settle();
   }
@@ -292,12 +326,18 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     return false;
   }
 
-  refused(reason: Refusal): void {
+  refused(reason: Refusal, environ: () => Environ): void {
     this.#log(`refused a request from ${this.#client}: ${reason.status}: ${reason.message}`);
+    logRefusal(this.config.gateway, reason.status, environ);
+  }
+
+  get isLast(): boolean {
+    return this.#ending && this.#keepConn && this.#active.size === 1;
   }
 
   over(request: FastcgiRequest): void {
     this.#active.delete(request.id);
+    if (this.#active.size === 0) this.#idleOrder = nextIdle();
     if (request.queued) this.#queue = this.#queue.filter((other) => other !== request);
     this.#settle();
     this.regulate();
@@ -355,7 +395,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
 
   /** Ends the connection if nothing runs and nothing is to come. */
   #settle(): void {
-    if (this.#active.size === 0 && (this.#stopping || !this.#keepConn)) this.#finish();
+    if (this.#active.size === 0 && (this.#ending || !this.#keepConn)) this.#finish();
   }
 
   /** Sends FIN behind what is buffered, and waits for that of the peer. */

@@ -17,13 +17,14 @@
  * @module
  */
 
-import { type CgiRequest, cgiRequest, type CgiRules } from "../cgi/environ.ts";
+import { type CgiRequest, cgiRequest, type CgiRules, knownEnviron } from "../cgi/environ.ts";
 import { cgiRefusal, serializeCgiHead } from "../cgi/response.ts";
 import { Variables, VARIABLES_LIMIT } from "../cgi/variables.ts";
 import type { EnvironTemplate } from "../gateway/environ.ts";
 import { RequestTimeoutError } from "../gateway/gateway.ts";
 import { Invocation } from "../gateway/invocation.ts";
 import { RequestError } from "../gateway/request.ts";
+import type { Environ } from "../gateway/types.ts";
 import {
   type BodySource,
   BodyTimeoutError,
@@ -64,8 +65,10 @@ export interface RequestOwner {
   enqueue(request: FastcgiRequest): void;
   /** What waits in a body, or is waited for, has changed. */
   regulate(): void;
-  /** A request has been refused: for the log. */
-  refused(reason: Refusal): void;
+  /** Whether the response that is about to end is the last one of the connection. */
+  readonly isLast: boolean;
+  /** A request has been refused: for the logs. `environ` makes an environ of what is known of it. */
+  refused(reason: Refusal, environ: () => Environ): void;
   /** END_REQUEST has been written. */
   over(request: FastcgiRequest): void;
   /** The response is incomplete: the web server must be able to tell. */
@@ -126,7 +129,7 @@ export class FastcgiRequest implements Exchange, BodySource {
       this.#request = cgiRequest(this.#owner.template, variables, this.#owner.rules);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      return this.#refuse(error, variables.get("REQUEST_METHOD") === "HEAD");
+      return this.#refuse(error, variables);
     }
     this.#params = "";
     if (this.#request.contentLength !== 0) {
@@ -275,10 +278,10 @@ export class FastcgiRequest implements Exchange, BodySource {
   }
 
   /** Refuses it before the application was called. */
-  #refuse(reason: Refusal, headOnly: boolean = false): void {
-    this.#owner.refused(reason);
+  #refuse(reason: Refusal, variables?: Variables): void {
+    this.#owner.refused(reason, () => knownEnviron(this.#owner.template, variables));
     this.#discard("it was refused");
-    this.#sendRefusal(reason.status, headOnly);
+    this.#sendRefusal(reason.status, variables?.get("REQUEST_METHOD") === "HEAD");
   }
 
   #sendRefusal(status: string, headOnly: boolean): void {
@@ -296,7 +299,7 @@ export class FastcgiRequest implements Exchange, BodySource {
   }
 
   #end(appStatus: number): void {
-    this.#owner.writer.end(this.id, this.#headSent, appStatus, FCGI_REQUEST_COMPLETE);
+    this.#owner.writer.end(this.id, this.#headSent, appStatus, FCGI_REQUEST_COMPLETE, this.#owner.isLast);
     this.#owner.over(this);
   }
 }

@@ -10,7 +10,8 @@
 
 import { writeLatin1 } from "../grammar.ts";
 import type { Octets, Transport } from "../seams.ts";
-import { FCGI_HEADER_LEN, FCGI_STDOUT, writeEndRequest, writeHeader } from "./records.ts";
+import { FCGI_GET_VALUES_RESULT, FCGI_HEADER_LEN, FCGI_NULL_REQUEST_ID, FCGI_STDOUT } from "./records.ts";
+import { writeEndRequest, writeHeader } from "./records.ts";
 
 const RECORD = 32768; // bytes of our longest records: what a transport sends at once
 const CONTENT = RECORD - FCGI_HEADER_LEN;
@@ -90,14 +91,19 @@ export class RecordWriter {
     }
   }
 
-  /** Ends a request; with `stdout` its STDOUT first. */
-  end(id: number, stdout: boolean, appStatus: number, protocolStatus: number): void {
-    const size = (stdout ? FCGI_HEADER_LEN : 0) + END_REQUEST;
+  /**
+   * Ends a request; with `stdout` its STDOUT first. With `last` an empty GET_VALUES_RESULT follows in the same write.
+   * FastCGI has no word for "no further request on this connection", but nginx and Apache keep a connection for reuse
+   * only if nothing follows END_REQUEST. Without it they may send the next request before they see our FIN.
+   */
+  end(id: number, stdout: boolean, appStatus: number, protocolStatus: number, last: boolean = false): void {
+    const size = (stdout ? FCGI_HEADER_LEN : 0) + END_REQUEST + (last ? FCGI_HEADER_LEN : 0);
     if (!this.#flowing) this.#excess += size;
     const start = this.#transport.reserve(size);
     const memory = this.#transport.memory;
     const at = stdout ? writeHeader(memory, start, FCGI_STDOUT, id, 0) : start;
-    this.#commit(writeEndRequest(memory, at, id, appStatus, protocolStatus) - start);
+    const end = writeEndRequest(memory, at, id, appStatus, protocolStatus);
+    this.#commit((last ? writeHeader(memory, end, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, 0) : end) - start);
   }
 
   /** Writes a record of no version: whoever reads it knows that what came before is not complete. */

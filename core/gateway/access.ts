@@ -2,8 +2,8 @@
  * What an access log is told of a response: once, when it has ended, for whatever reason.
  *
  * An Exchange that stands between an invocation and the wire and counts. A server that logs nothing makes none, so that
- * a response costs nothing more there. Requests that a wire refuses never reach an application: they are reports of the
- * error log.
+ * a response costs nothing more there. A request that a wire refuses never reaches an application and has no such
+ * Exchange: the wire reports it by `logRefusal`, with what it knows of the request.
  *
  * @module
  */
@@ -15,21 +15,26 @@ import type { Environ } from "./types.ts";
 
 /** One response that has ended. */
 export interface AccessRecord {
-  /** The environ, as the application has left it. */
+  /**
+   * The environ, as the application has left it. Of a refused request it holds what the server knew by then: an unknown
+   * REQUEST_METHOD, REQUEST_URI, PATH_INFO or SERVER_PROTOCOL is `""`, and there are no `wsgi.input` and `tsgi.request`.
+   */
   readonly environ: Environ;
+  /** True for a request that the server refused itself, so that no application has seen it; else absent. */
+  readonly refused?: true;
   /** The status code that was sent; 499 when the client left before one was, 101 after an Upgrade. */
   readonly status: number;
   /** The header fields of the response that the application gave. */
   readonly headers: HeaderList;
   /** Bytes of the body that were given to the wire. */
   readonly bytes: number;
-  /** From the call of the application to the end of the response, milliseconds. */
+  /** From the call of the application to the end of the response, milliseconds; 0 for a refused request. */
   readonly duration: number;
   /** Whether the client got all of it. */
   readonly complete: boolean;
 }
 
-/** Gets a record of each response. */
+/** Gets a record of each response, and of each request that the server refused. */
 export type AccessLog = (record: AccessRecord) => void;
 
 const CLIENT_CLOSED_REQUEST = 499; // as nginx logs it
@@ -79,7 +84,7 @@ export class LoggedExchange implements Exchange {
   }
 
   refuse(status: string): void {
-    this.#status = Number(status.slice(0, 3));
+    this.#status = statusCode(status);
     try {
       this.#exchange.refuse(status);
     } finally {
@@ -105,17 +110,52 @@ export class LoggedExchange implements Exchange {
   }
 
   #report(complete: boolean): void {
-    try {
-      this.#log({
-        environ: this.#environ,
-        status: this.#status,
-        headers: this.#headers,
-        bytes: this.#bytes,
-        duration: performance.now() - this.#began,
-        complete,
-      });
-    } catch (error) {
-      this.#errors.write(`tsgi: accessLog: ${errorText(error)}\n`); // the response goes its way all the same
-    }
+    report(this.#log, this.#errors, {
+      environ: this.#environ,
+      status: this.#status,
+      headers: this.#headers,
+      bytes: this.#bytes,
+      duration: performance.now() - this.#began,
+      complete,
+    });
+  }
+}
+
+/** Where reports go: a gateway's. */
+interface Logs {
+  readonly accessLog?: AccessLog | undefined;
+  readonly errors: ErrorStream;
+}
+
+/**
+ * Reports a request that a wire has refused with `status`. `environ` makes an environ of what is known of the request; it
+ * is called only where there is a log.
+ */
+export function logRefusal(
+  { accessLog, errors }: Logs,
+  status: string,
+  environ: () => Environ,
+): void {
+  if (accessLog === undefined) return;
+  report(accessLog, errors, {
+    environ: environ(),
+    refused: true,
+    status: statusCode(status),
+    headers: NO_HEADERS,
+    bytes: 0,
+    duration: 0,
+    complete: true,
+  });
+}
+
+function statusCode(status: string): number {
+  return Number(status.slice(0, 3));
+}
+
+function report(log: AccessLog, errors: ErrorStream, record: AccessRecord): void {
+  try {
+    log(record);
+  } catch (error) {
+    errors.write(`tsgi: accessLog: ${errorText(error)}\n`); // the response goes its way all the same
   }
 }

@@ -54,6 +54,7 @@ export class Invocation implements RequestState {
   #whole = false; // the body is an array: nothing of it is still to be made
   #autoLength: number | null = null; // of such a body
   #remaining = Infinity; // bytes the Content-Length still allows
+  #emptyBlocks = 0;
   #turnBytes = 0;
   #unawaited = 0; // bytes write() took above the mark
   #body: unknown;
@@ -90,6 +91,14 @@ export class Invocation implements RequestState {
   /** Whether the head is out and the application is still making the body: then a FIN means departure. */
   get streaming(): boolean {
     return this.#headSent && !this.#whole;
+  }
+
+  /**
+   * Empty blocks that the iterator has given before the head. One that gives nothing else writes nothing, so that no
+   * failing write ever tells that its client has gone: see the tick of a wire.
+   */
+  get emptyBlocks(): number {
+    return this.#headSent ? 0 : this.#emptyBlocks;
   }
 
   /** Fires when the client goes away before the response is complete. */
@@ -321,7 +330,10 @@ export class Invocation implements RequestState {
 
   #sendBlock(block: Octets): typeof GO | typeof WAIT | typeof STOP {
     this.#turnBytes += Math.max(block.length, BLOCK_COST);
-    if (block.length === 0) return GO;
+    if (block.length === 0) {
+      this.#emptyBlocks++;
+      return GO;
+    }
     if (!this.#headSent) this.#sendHead();
     if (this.#bodyless) return STOP;
     const fits = block.length <= this.#remaining;

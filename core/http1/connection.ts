@@ -8,7 +8,8 @@
  *     BODY      decoded into wsgi.input                WAIT at the end of the body, or when it breaks;
  *                                                      DRAIN when the response ends first
  *     WAIT      held: the response still runs          HEAD when the response ends and the connection persists
- *     DRAIN     decoded and dropped, up to a bound     HEAD at the end of the body; LINGER past the bound
+ *     DRAIN     decoded and dropped, up to a bound     HEAD at the end of the body; LINGER past the bound, in bytes
+ *                                                      or in time
  *     LINGER    dropped: we have sent FIN              CLOSED when the peer has too, or after LINGER_TIME
  *     UPGRADED  none: another protocol has the socket  -
  *     CLOSED    dropped                                -
@@ -22,6 +23,7 @@
 
 import type { EnvironTemplate } from "../gateway/environ.ts";
 import { connectionTemplate } from "../gateway/environ.ts";
+import { logRefusal } from "../gateway/access.ts";
 import { errorText } from "../errors.ts";
 import { RequestTimeoutError } from "../gateway/gateway.ts";
 import { Invocation } from "../gateway/invocation.ts";
@@ -34,10 +36,11 @@ import {
   TruncatedBodyError,
 } from "../gateway/request_body.ts";
 import type { Connection, RawSocket, Transport } from "../seams.ts";
-import { INPUT_MARK, LINGER_TIME, type WireConnection } from "../wire.ts";
+import { DRAIN_TIME, INPUT_MARK, LINGER_TIME, nextIdle, type WireConnection } from "../wire.ts";
 import { Watch } from "../watch.ts";
 import { RawTransport } from "../raw_socket.ts";
 import type { Http1Config } from "./config.ts";
+import { BodyRate } from "./body_rate.ts";
 import { type BodyDecoder, ChunkedDecoder, LengthDecoder } from "./body.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
 import { HeadModels } from "./head_models.ts";
@@ -64,6 +67,7 @@ const BODY_BYTES = 2;
 const NEXT_REQUEST = 3;
 const LAST_REQUEST = 4;
 const FIN = 5;
+const BODY_END = 6;
 const NO_BYTES = new Uint8Array(0);
 
 /** A connection that speaks HTTP/1.1. */
@@ -84,6 +88,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   #maxRequests: number;
   #bodyBytes = 0; // of all requests: the progress of input
   #drained = 0;
+  #idleOrder = 0;
+  #emptyBlocks = 0; // that the application had given when the client's FIN came
   #held: Uint8Array = NO_BYTES; // our own copy
   #bytes: Uint8Array = NO_BYTES; // what #advance works on: lent or held
   #at = 0;
@@ -94,6 +100,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   readonly #input: Watch = new Watch();
   readonly #output: Watch = new Watch();
   readonly #response: Watch = new Watch();
+  #rate: BodyRate | undefined; // made by the first tick that finds a body under way
 
   /** A connection over `transport`; the connections of a server share `models`. */
   constructor(transport: Transport, config: Http1Config, models?: HeadModels) {
@@ -121,6 +128,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   ended(): void {
     this.#peerEnded = true;
+    this.#emptyBlocks = this.#invocation?.emptyBlocks ?? 0;
     if (this.#held.length === 0) this.#noMoreInput();
     this.#departIfStreaming();
   }
@@ -137,8 +145,17 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   }
 
   turnAway(status: string): void {
-    this.#exchange.begin(new RequestHead());
-    this.#exchange.refuse(status);
+    this.#refuse(status, new RequestHead());
+  }
+
+  get idleOrder(): number {
+    const idle = this.#phase === HEAD && this.#requests > 0 && !this.#parser.begun && this.#held.length === 0 &&
+      this.#transport.buffered === 0;
+    return idle ? this.#idleOrder : 0;
+  }
+
+  retire(): void {
+    this.#finish();
   }
 
   serveOne(): void {
@@ -146,8 +163,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   }
 
   shutdown(): void {
-    this.#stopping = true; // a client that is idle has drainIdle for one more request: see #awaited
-    if (this.#phase === DRAIN) this.#finish();
+    // A client that was told that the connection persists has drainIdle for one more request: see #awaited.
+    this.#stopping = true;
   }
 
   tick(now: number): void {
@@ -160,23 +177,36 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
       this.#invocation?.expired(new RequestTimeoutError(`No response within ${config.requestTimeout} s`));
     }
     this.#tickInput(now);
+    // FIN before the head is half-close, but of an iterator that then gives nothing but empty blocks no write will ever
+    // fail: whether or not its client has gone, it would run for ever.
+    if (this.#peerEnded && (this.#invocation?.emptyBlocks ?? 0) > this.#emptyBlocks + 1) this.#reset();
   }
 
   #tickInput(now: number): void {
+    if (this.#phase === BODY && this.#isTooSlow(now)) {
+      const { minBodyRate } = this.#config;
+      return this.#broken(new BodyTimeoutError(`The request body came at less than ${minBodyRate} bytes a second`));
+    }
     const [what, progress, seconds] = this.#awaited();
     if (this.#input.waited(now, what, progress) < seconds * 1000) return;
     switch (what) {
       case HEAD_END:
+        if (!this.#parser.begun) return this.#finish(); // nothing was asked, so there is nothing to answer
         return this.#broken(new Refusal(REQUEST_TIMEOUT, `a request head took longer than ${seconds} s`));
       case BODY_BYTES:
-        if (this.#phase === DRAIN) return this.#finish();
         return this.#broken(new BodyTimeoutError(`No byte of the request body came for ${seconds} s`));
       case NEXT_REQUEST:
       case LAST_REQUEST:
+      case BODY_END:
         return this.#finish();
       case FIN:
         return this.#transport.destroy();
     }
+  }
+
+  #isTooSlow(now: number): boolean {
+    const awaited = this.#body?.awaited === true && !this.#paused;
+    return (this.#rate ??= new BodyRate(this.#config)).tooSlow(now, this.#requests, this.#bodyBytes, awaited);
   }
 
   /** What the client has to send now, how far it is, and how many seconds it has for more. */
@@ -186,13 +216,15 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
       case HEAD:
         if (this.#parser.begun) return [HEAD_END, this.#requests, config.headerTimeout];
         if (this.#stopping) return [LAST_REQUEST, 0, config.drainIdle];
+        // The first request is awaited from the beginning: a client that says nothing has no more time than a slow one.
+        if (this.#requests === 0) return [HEAD_END, 0, config.headerTimeout];
         return [NEXT_REQUEST, this.#requests, config.keepAliveTimeout];
       case BODY:
         return this.#body?.awaited === true
           ? [BODY_BYTES, this.#bodyBytes, config.bodyTimeout]
           : [NOTHING_NOW, 0, Infinity];
       case DRAIN:
-        return [BODY_BYTES, this.#bodyBytes, config.bodyTimeout];
+        return [BODY_END, this.#requests, Math.min(config.bodyTimeout, DRAIN_TIME)];
       case LINGER:
         // Only once our FIN is out has the client its time to read what was sent.
         return this.#transport.buffered > 0 ? [NOTHING_NOW, 0, Infinity] : [FIN, 0, LINGER_TIME];
@@ -230,7 +262,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   responded(keepAlive: boolean): void {
     this.#invocation = undefined;
     this.#body?.discard("the response has ended");
-    if (!keepAlive || this.#stopping) return this.#finish();
+    if (!keepAlive) return this.#finish();
+    this.#idleOrder = nextIdle();
     if (this.#phase === WAIT) {
       if (this.#decoder?.done === false) return this.#finish(); // the body broke: what follows cannot be trusted
       this.#phase = HEAD;
@@ -341,8 +374,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     const client = `${this.#transport.peer.remoteAddress || "client"}`;
     if (error instanceof Refusal) {
       this.#config.gateway.errors.write(`tsgi: refused a request from ${client}: ${error.status}: ${error.message}\n`);
-      this.#exchange.begin(this.#parser.begunHead ?? new RequestHead());
-      this.#exchange.refuse(error.status);
+      this.#refuse(error.status, this.#parser.begunHead ?? new RequestHead());
     } else if (error instanceof InputError) {
       if (this.#phase === DRAIN) return this.#finish();
       this.#body?.fail(error);
@@ -351,6 +383,13 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
       this.#config.gateway.errors.write(`tsgi: connection from ${client}: ${errorText(error)}\n`);
       this.#reset();
     }
+  }
+
+  /** Answers in the application's place to a request of which no more than `head` is known. */
+  #refuse(status: string, head: RequestHead): void {
+    this.#exchange.begin(head);
+    this.#exchange.refuse(status);
+    logRefusal(this.#config.gateway, status, () => head.environ(this.#template, this.#config.scriptName));
   }
 
   /** Continues with held bytes after a response. */
@@ -384,7 +423,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   }
 
   #lastRequest(): boolean {
-    return this.#stopping || this.#request?.keepAlive !== true || this.#decoder?.done === false;
+    const stopping = this.#stopping && !this.#exchange.persists;
+    return stopping || this.#request?.keepAlive !== true || this.#decoder?.done === false;
   }
 
   /** Reads from the client, or stops: while the application is behind with its input, or with its responses. */

@@ -74,6 +74,11 @@ export class Http1Exchange implements Exchange {
     return this.#headSent;
   }
 
+  /** Whether the client has been told that the connection goes on behind the current response. */
+  get persists(): boolean {
+    return this.#headSent && this.#keepAlive;
+  }
+
   head(head: ResponseHead, length: number | null, bodyless: boolean): void {
     const http11 = this.#request?.http11 === true;
     this.#framing = framing(http11, length, bodyless);

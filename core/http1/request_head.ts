@@ -84,9 +84,9 @@ export class RequestHead implements RequestLine {
     const target = text.slice(space + 1, last);
     const formed = space < last && (method === "GET" || TOKEN.test(method)) && TARGET.test(target);
     if (!formed) throw badRequestLine(text.slice(start, end));
-    this.#takeVersion(text, last, end);
-    this.method = method;
+    this.method = method; // known from here on, also to the log of a request that is refused
     this.target = target;
+    this.#takeVersion(text, last, end);
     const { path, query, authority }: Target = parseTarget(method, target);
     this.path = path;
     this.query = query;
@@ -102,8 +102,8 @@ export class RequestHead implements RequestLine {
     }
     const [, protocol, major, minor] = VERSION.exec(version) ?? [];
     if (protocol === undefined) throw badRequestLine(version);
-    if (major !== "1") throw new Refusal(VERSION_NOT_SUPPORTED, "only HTTP/1.x is spoken here");
     this.protocol = protocol;
+    if (major !== "1") throw new Refusal(VERSION_NOT_SUPPORTED, "only HTTP/1.x is spoken here");
     this.http11 = minor !== "0";
   }
 

@@ -4,10 +4,16 @@
  */
 
 import { describe, expect, it } from "vitest";
+import { OneRequestConnection } from "../../core/cgi/connection.ts";
+import type { HeadFormat } from "../../core/cgi/exchange.ts";
+import { cgiRefusal, serializeCgiHead } from "../../core/cgi/response.ts";
+import { Variables } from "../../core/cgi/variables.ts";
 import type { Body, Environ, StartResponse } from "../../core/gateway/types.ts";
 import { scgiConnection } from "../../core/scgi/connection.ts";
 import { uwsgiConnection } from "../../core/uwsgi/connection.ts";
+import type { Wire } from "../../core/wires.ts";
 import { hello, noting, type Overrides, type Seen, Talk } from "../http1/harness.ts";
+import { until } from "../lifecycle/cell.ts";
 import { scgiRequest } from "../scgi/request.ts";
 import { uwsgiRequest } from "../uwsgi/request.ts";
 
@@ -34,6 +40,21 @@ function tickUntil(talk: Talk, until: number, each: () => void = () => {}): numb
   }
   return Infinity;
 }
+
+it("14.5 a script reads the rest of an unread body for bodyTimeout in all, however it trickles", async () => {
+  const wire: Wire = (transport, config) => {
+    const format = (): HeadFormat => ({ head: serializeCgiHead, refusal: cgiRefusal });
+    const connection = new OneRequestConnection(transport, config, { script: true, format });
+    const variables = new Variables();
+    variables.add("REQUEST_METHOD", "POST");
+    variables.add("CONTENT_LENGTH", "200000");
+    connection.start(() => variables);
+    return connection;
+  };
+  const talk = new Talk(hello, { bodyTimeout: 0.05 }, wire);
+  expect(talk.sent).toContain("hello");
+  await until("the end", () => talk.receive("x").transport.calls.includes("end"), 5000);
+});
 
 describe.each(WIRES)("$name", ({ wire, request, start, close }) => {
   const open = (app: ConstructorParameters<typeof Talk>[0], overrides: Overrides = {}): Talk =>
@@ -154,16 +175,46 @@ describe.each(WIRES)("$name", ({ wire, request, start, close }) => {
     }
   });
 
+  it("14.7 after FIN an iterator that gives nothing but empty blocks is abandoned", async () => {
+    let closed = 0;
+    const talk = open(function* (_environ: Environ, startResponse: StartResponse): Generator<string> {
+      try {
+        startResponse("200 OK", []);
+        for (;;) yield "";
+      } finally {
+        closed++;
+      }
+    }).receive(request());
+    talk.connection.ended();
+    talk.connection.tick(0);
+    await talk.settled();
+    await talk.settled();
+    expect(talk.transport.calls).toEqual([]);
+    talk.connection.tick(500);
+    expect(talk.transport.calls).toEqual(["reset"]);
+    talk.connection.closed();
+    await talk.settled();
+    expect(closed).toBe(1);
+  });
+
   describe("L02", () => {
     const never = (_environ: Environ, _startResponse: StartResponse): Promise<Body> => new Promise(() => {});
 
-    it("a head that does not end is a 408, one that does not begin ends without a word", () => {
+    it("a head that does not end is a 408", () => {
       const talk = open(hello, { headerTimeout: 3, keepAliveTimeout: 60 }).receive(request().slice(0, 5));
       expect(tickUntil(talk, 10_000)).toBe(3000);
       expect(talk.sent.startsWith(`${start}408 `)).toBe(true);
-      const idle = open(hello, { headerTimeout: 60, keepAliveTimeout: 2 });
-      expect(tickUntil(idle, 10_000)).toBe(2000);
+    });
+
+    it("14.6 headerTimeout counts from the beginning of the connection, also when nothing comes", () => {
+      const idle = open(hello, { headerTimeout: 3, keepAliveTimeout: 60 });
+      expect(tickUntil(idle, 10_000)).toBe(3000);
       expect([idle.transport.sent, idle.transport.calls]).toEqual(["", ["end"]]);
+      const late = open(hello, { headerTimeout: 3, keepAliveTimeout: 60 });
+      expect(tickUntil(late, 10_000, ((left) => () => left-- === 0 && late.receive(request().slice(0, 1)))(4))).toBe(
+        3000,
+      );
+      expect(late.sent.startsWith(`${start}408 `)).toBe(true);
     });
 
     it("a body that stops is a 408, one that trickles is not", async () => {

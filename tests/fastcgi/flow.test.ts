@@ -273,11 +273,11 @@ describe("L02 time-outs", () => {
     expect(talk.logged).toEqual(["tsgi: refused a connection from 192.0.2.1: a record took longer than 3 s"]);
   });
 
-  it("L02 keepAliveTimeout: an idle connection ends without a word, new or used", () => {
-    for (const text of ["", get(1)]) {
-      const talk = new Talk(hello, { keepAliveTimeout: 2, headerTimeout: 1 });
+  it("14.6 a connection that has asked nothing has headerTimeout, an idle one keepAliveTimeout, both without a word", () => {
+    for (const [text, time] of [["", 3000], [get(1), 7000]] as const) {
+      const talk = new Talk(hello, { keepAliveTimeout: 7, headerTimeout: 3 });
       if (text !== "") talk.receive(text);
-      expect(tickUntil(talk, 10_000)).toBe(2000);
+      expect(tickUntil(talk, 10_000)).toBe(time);
       expect([talk.transport.calls, talk.log]).toEqual([["end"], ""]);
     }
     const used = new Talk(hello, { keepAliveTimeout: 2 });
@@ -286,6 +286,14 @@ describe("L02 time-outs", () => {
       used.connection.tick(now);
     }
     expect(used.transport.calls).toEqual([]);
+  });
+
+  it("14.5 records that belong to no request do not keep a connection", () => {
+    const talk = new Talk(hello, { keepAliveTimeout: 2, headerTimeout: 3 }).receive(get(1));
+    const late = stdin(1, "x");
+    const pieces = [late.slice(0, 5), late.slice(5)]; // at every other tick a record is begun
+    expect(tickUntil(talk, 60_000, ((at) => () => talk.receive(pieces[at++ % 2]!))(0))).toBe(5000);
+    expect(talk.transport.calls).toEqual(["end"]);
   });
 
   it("L02 keepAliveTimeout does not count while a request runs", () => {
@@ -369,10 +377,11 @@ describe("L02 time-outs", () => {
 describe("L05 the server's word", () => {
   const with_ = (overrides: Overrides, held: Held = new Held()): [Talk, Held] => [new Talk(held.app, overrides), held];
 
-  it("L05 shutdown: what runs is finished, what comes meanwhile is OVERLOADED, then it ends", async () => {
-    const [talk, held] = with_({});
+  it("L05 shutdown: what runs is finished, what comes behind drainIdle is OVERLOADED, then it ends", async () => {
+    const [talk, held] = with_({ drainIdle: 0 });
     talk.receive(get(1, "/a"), begin(2));
     talk.connection.shutdown();
+    talk.connection.tick(0);
     talk.receive(get(3, "/c"), params(2, { PATH_INFO: "/b" }), stdinEnd(2));
     expect(talk.response(3).ends).toEqual([[0, 2]]);
     await held.of("a").answer(["a"]);
@@ -381,16 +390,46 @@ describe("L05 the server's word", () => {
     expect([talk.response(1).body, talk.response(2).body, talk.transport.calls]).toEqual(["a", "b", ["end"]]);
   });
 
-  it("L05 shutdown: an idle web server has drainIdle for one more request", async () => {
+  it("14.13 shutdown: for drainIdle what comes is served; then the response that runs is the last, and says so", async () => {
     const [talk, held] = with_({ drainIdle: 1, keepAliveTimeout: 60 });
+    talk.receive(get(1, "/a"));
+    talk.connection.shutdown();
+    talk.connection.tick(0);
+    await held.of("a").answer(["a"]);
+    talk.receive(get(2, "/b"));
+    await held.of("b").answer(["b"]);
+    expect([talk.response(1).body, talk.response(2).body, talk.transport.calls]).toEqual(["a", "b", []]);
+    expect(talk.records.at(-1)).toMatchObject({ type: 3, id: 2 });
+    talk.receive(get(3, "/c"));
+    talk.connection.tick(1000);
+    await held.of("c").answer(["c"]);
+    expect([talk.response(3).body, talk.transport.calls]).toEqual(["c", ["end"]]);
+    // Behind END_REQUEST: web servers keep a connection only if nothing follows there.
+    expect(talk.records.at(-2)).toMatchObject({ type: 3, id: 3 });
+    expect(talk.records.at(-1)).toEqual({ type: 10, id: 0, content: "" });
+  });
+
+  it("14.13 shutdown: a connection ends only once it has been idle for a while", async () => {
+    const [talk, held] = with_({ drainIdle: 1 });
     talk.connection.shutdown();
     talk.connection.tick(0);
     talk.connection.tick(500);
     talk.receive(get(1, "/a"));
-    talk.connection.tick(5000);
     await held.of("a").answer(["a"]);
-    expect([talk.response(1).body, talk.transport.calls]).toEqual(["a", ["end"]]);
+    talk.connection.tick(1000);
+    expect(talk.transport.calls).toEqual([]);
+    talk.connection.tick(1500);
+    expect(talk.transport.calls).toEqual(["end"]);
+  });
 
+  it("14.13 the last response that maxRequestsPerConnection allows says so too, and one without KEEP_CONN need not", () => {
+    const last = new Talk(hello, { maxRequestsPerConnection: 1 }).receive(get(1));
+    expect([last.records.at(-1)?.type, last.transport.calls]).toEqual([10, ["end"]]);
+    const own = new Talk(hello, { maxRequestsPerConnection: 1 }).receive(get(1, "/", false));
+    expect([own.records.at(-1)?.type, own.transport.calls]).toEqual([3, ["end"]]);
+  });
+
+  it("L05 shutdown: an idle web server has drainIdle", () => {
     const [idle] = with_({ drainIdle: 1, keepAliveTimeout: 60 });
     idle.connection.shutdown();
     idle.connection.tick(0);

@@ -163,11 +163,13 @@ describe("what a protocol changes", () => {
     expect(webServers("")).toEqual(["127.0.0.0/8", "::1"]);
     expectRefused(thrownBy(() => webServers("localhost")), "FCGI_WEB_SERVER_ADDRS (environment)", '"localhost"');
   });
+});
 
-  test("how long an idle connection stays", () => {
-    expect([make({}).keepAliveTimeout, make({ protocol: "fastcgi" }).keepAliveTimeout]).toEqual([15, 75]);
-    expect(make({ protocol: "fastcgi", keepAliveTimeout: 5 }).keepAliveTimeout).toBe(5);
-  });
+test("14.30 an idle connection stays for longer than web servers and load balancers keep theirs", () => {
+  for (const protocol of ["http", "fastcgi", "scgi", "uwsgi"] as const) {
+    expect(make({ protocol }).keepAliveTimeout).toBe(75);
+    expect(make({ protocol, keepAliveTimeout: 5 }).keepAliveTimeout).toBe(5);
+  }
 });
 
 describe("unknown options", () => {

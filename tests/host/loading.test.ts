@@ -38,7 +38,7 @@ const GATEWAY = [
 const SOCKETS = [...all("core/", "raw_socket server wires"), ...all("adapters/", "environment latin1 output peer")];
 const HTTP = all(
   "core/http1/",
-  "body connection exchange fields head_bytes head_models head_parser request_head serializer target",
+  "body body_rate connection exchange fields head_bytes head_models head_parser request_head serializer target",
 );
 const NODE = all("adapters/", "node stderr");
 const DENO = all("adapters/", "deno promised_socket refusals");

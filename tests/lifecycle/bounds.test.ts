@@ -36,7 +36,15 @@ describe.each(cells)("$name", (plan) => {
   it("maxConnections: one more is told 503 and closed; when one leaves, the next is served", async () => {
     await withCell(plan, { serve: { maxConnections: 4 } }, async (cell) => {
       const clients = await Promise.all(Array.from({ length: 4 }, () => Client.connect(cell.port)));
-      for (const client of clients) expect(await ask(client)).toBe(200);
+      for (const client of clients) {
+        expect(await ask(client)).toBe(200);
+        await client.send("GET /ok HTTP/1.1\r\n"); // it is not idle: its next request has begun
+      }
+      const finish = async (client: Client): Promise<number> => {
+        client.reader.expect("GET");
+        await client.send("Host: h\r\n\r\n");
+        return (await client.response(DEADLINE)).status;
+      };
       for (let i = 0; i < 5; i++) {
         const extra = await Client.connect(cell.port);
         if (i % 2 === 0) await extra.request("GET", "/ok"); // one that asks, and one that waits for what comes
@@ -49,11 +57,42 @@ describe.each(cells)("$name", (plan) => {
         expect(extra.fin).toBe(true);
         extra.dispose();
       }
-      for (const client of clients) expect(await ask(client)).toBe(200);
       clients.pop()?.dispose();
       await until("room for one more", () => serves(cell));
       for (const client of clients) {
-        expect(await ask(client)).toBe(200);
+        expect(await finish(client)).toBe(200);
+        client.dispose();
+      }
+    });
+  }, 60_000);
+
+  it("14.30 at maxConnections the connection that has been idle longest makes room for a new one", async () => {
+    await withCell(plan, { serve: { maxConnections: 4 } }, async (cell) => {
+      const clients = await Promise.all(Array.from({ length: 4 }, () => Client.connect(cell.port)));
+      await clients[0]!.request("GET", "/hold"); // it is older than all, and not idle
+      for (const i of [1, 2, 3, 1]) expect(await ask(clients[i]!)).toBe(200); // 2 is idle for longest, then 3
+      for (const oldest of [2, 3, 1]) {
+        const fresh = await Client.connect(cell.port);
+        expect(await ask(fresh)).toBe(200);
+        await clients[oldest]!.until("the end of the idle connection", () => clients[oldest]!.over, DEADLINE);
+        expect(clients.map(({ over }) => over).filter((over) => over)).toHaveLength([2, 3, 1].indexOf(oldest) + 1);
+        clients.push(fresh);
+      }
+      await clients.at(-1)!.request("GET", "/release");
+      expect((await clients.at(-1)!.response(DEADLINE)).status).toBe(200);
+      expect(textOf(await clients[0]!.response(DEADLINE))).toBe("held");
+      for (const client of clients) client.dispose();
+    });
+  }, 60_000);
+
+  it("14.6 connections that say nothing fill the house for headerTimeout, not for keepAliveTimeout", async () => {
+    await withCell(plan, { serve: { maxConnections: 4, headerTimeout: 1, keepAliveTimeout: 600 } }, async (cell) => {
+      const clients = await Promise.all(Array.from({ length: 4 }, () => Client.connect(cell.port)));
+      expect(await serves(cell)).toBe(false);
+      await until("room", () => serves(cell), 5000);
+      for (const client of clients) {
+        await client.until("the end of the connection", () => client.over, DEADLINE);
+        expect([client.fin, client.reader.finals]).toEqual([true, []]);
         client.dispose();
       }
     });

@@ -10,6 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Client } from "../behaviour/client.ts";
 import { textOf } from "../behaviour/response.ts";
+import type { Counts } from "./programs/app.ts";
 import { type Cell, type CellPlan, cells, until, withCell } from "./cell.ts";
 import { CLIENTS, clientsOf, noTally, type Tally } from "./load.ts";
 
@@ -122,6 +123,30 @@ describe.concurrent.each(cells)("$name", (plan: CellPlan) => {
       });
     }, 60_000);
   });
+
+  it(
+    "14.7 an iterator that gives nothing but empty blocks ends when its client has gone, and holds up nothing",
+    async () => {
+      await withCell(plan, { serve: { gracefulTimeout: 60 } }, async (cell) => {
+        const watch = await Client.connect(cell.port);
+        const counts = async (): Promise<Counts> => {
+          await watch.request("GET", "/counts");
+          return JSON.parse(textOf(await watch.response(DEADLINE)));
+        };
+        for (const [i, path] of ["/nothing", "/nothing-slowly"].entries()) {
+          const client = await Client.connect(cell.port);
+          await client.request("GET", path);
+          await until("the body to be asked for", async () => (await counts()).begun === i + 1);
+          client.dispose();
+          await until("it to end", async () => (await counts()).finals === i + 1);
+        }
+        watch.dispose();
+        cell.kill("SIGTERM");
+        expect(await cell.exit(DEADLINE)).toEqual(END);
+      });
+    },
+    60_000,
+  );
 
   it("a second signal cuts at once", async () => {
     await withCell(plan, {}, async (cell) => {

@@ -64,6 +64,24 @@ function* fresh(bytes: number): Generator<Uint8Array> {
   for (let sent = 0; sent < bytes; sent += BLOCK) yield new Uint8Array(BLOCK);
 }
 
+/** A body that never gives a byte, whose end is counted. */
+function* nothing(): Generator<string> {
+  begun++;
+  try {
+    for (;;) yield "";
+  } finally {
+    finals++;
+  }
+}
+
+/** The same, with a pause between its blocks. */
+async function* nothingSlowly(): AsyncGenerator<string> {
+  for (const block of nothing()) {
+    yield block;
+    await wait(20);
+  }
+}
+
 /** The application. */
 export async function app(environ: Environ, startResponse: StartResponse): Promise<Body> {
   const query = new URLSearchParams(environ.QUERY_STRING);
@@ -99,6 +117,12 @@ export async function app(environ: Environ, startResponse: StartResponse): Promi
     case "/blocks":
       ok();
       return counted(50);
+    case "/nothing":
+      ok();
+      return nothing();
+    case "/nothing-slowly":
+      ok();
+      return nothingSlowly();
     case "/upload": {
       let got = 0;
       let pauses = 0;
