@@ -13,8 +13,8 @@
  * *No request is to come* behind one without KEEP_CONN, behind the last that `maxRequestsPerConnection` allows, and once
  * shutdown has gone on for `drainIdle`, until which every request that comes is served. A BEGIN_REQUEST that still comes
  * while others run is OVERLOADED; once we have ended it is not heard. A web server that sends a request while our FIN is
- * on its way asks elsewhere only if the request may be repeated, which a POST may not. So the last response says that it
- * is the last (see `RecordWriter.end`), and a connection that is idle ends only QUIET_TIME after its last request: web
+ * on its way asks elsewhere only if the request may be repeated, which a POST may not. So the last response tells nginx
+ * that it is the last (see `RecordWriter.end`), and a connection that is idle ends only QUIET_TIME after its last request: web
  * servers take the connection next that they used last.
  *
  * *Roles*: the responder's alone. An ordinary application says 200 to nearly everything, and as an authorizer would let
