@@ -39,6 +39,11 @@ export function parseIps(text: unknown): Network | null {
   return bits <= address.length * 16 ? { address, bits } : null;
 }
 
+/** Whether a text is an address: not a name, not a network. */
+export function isAddress(text: string): boolean {
+  return parseAddress(text) !== null;
+}
+
 function parseAddress(text: string): number[] | null {
   const mapped = /^::ffff:([0-9.]+)$/i.exec(text);
   if (mapped !== null) return parseV4(mapped[1] as string);

@@ -15,8 +15,8 @@ import type { Application } from "./gateway/types.ts";
 import type { Http1Config } from "./http1/config.ts";
 import { errorText, OptionError } from "./errors.ts";
 import { GuardedConnection } from "./hijacked.ts";
-import { type ServeOptions, type Settings, settings } from "./options.ts";
-import { allowsPeer } from "./peers.ts";
+import { loopbackNotice, type ServeOptions, type Settings, settings } from "./options.ts";
+import { ALL_PEERS, allowsPeer } from "./peers.ts";
 import { FORBIDDEN, SERVICE_UNAVAILABLE } from "./refusal.ts";
 import type { Address, Connection, Host, Listener, Transport } from "./seams.ts";
 import type { WireConnection } from "./wire.ts";
@@ -56,13 +56,17 @@ const MOST_TURNS = 1000; // for a port that is never quiet
  * @throws {ApplicationError} (as a rejection) when `app` is no application.
  */
 export async function startServer(host: Host, app: Application, options: ServeOptions = {}): Promise<Server> {
-  const all = settings(options, {
+  const fromHost = {
     port: host.env("PORT"),
+    hostname: host.env("HOST"),
     webServers: host.env("FCGI_WEB_SERVER_ADDRS"),
-    errorLog: (text) => host.stderr(text),
-  });
+    errorLog: (text: string) => host.stderr(text),
+  };
+  const all = settings(options, fromHost);
   const server = new RunningServer(host, app, all);
   await server.listen();
+  const notice = loopbackNotice(options, fromHost);
+  if (notice !== undefined) all.errorLog(`tsgi: ${notice}\n`);
   return server;
 }
 
