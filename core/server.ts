@@ -142,7 +142,13 @@ export class RunningServer implements Server {
     const all = this.#settings;
     this.#wire = await loadWire(all.protocol);
     this.#listener = await this.#host.listen(all, (transport) => this.#accept(transport));
-    this.#config = this.#wireConfig(this.#listener.address);
+    if (this.#listener.kind === undefined && all.allowIps !== ALL_PEERS) {
+      await this.#listener.close();
+      // Where a Unix socket may listen, peers may have no addresses that could be looked for in a list.
+      const expected = `"*" for file descriptor ${all.fd}, of which the system does not tell whether it is TCP or Unix`;
+      throw new OptionError("allowIps", expected, all.allowIps);
+    }
+    this.#config = this.#wireConfig(this.#listener);
     const stop = (): void => void this.shutdown({ timeout: this.#stopping ? 0 : all.gracefulTimeout });
     if (all.handleSignals) this.#ignoreSignals = this.#host.onSignal(stop);
     if (all.signal?.aborted === true) stop();
@@ -195,8 +201,11 @@ export class RunningServer implements Server {
     if (this.#accepted++ === 0) this.#startClock();
     const connection = (this.#wire as Wire)(transport, this.#config as Http1Config);
     this.#connections.set(connection, transport);
-    if (!allowsPeer(this.#settings, transport.peer)) {
-      this.#errors.write(`tsgi: turned away ${transport.peer.remoteAddress}: it is not among allowIps\n`);
+    const { peer } = transport;
+    if (!allowsPeer(this.#settings.allowIps, peer, this.#listener?.kind)) {
+      // Without an address it has reset the connection before it was accepted, which is everyday and not worth a line.
+      const gone = peer.remoteAddress === "";
+      if (!gone) this.#errors.write(`tsgi: turned away ${peer.remoteAddress}: it is not among allowIps\n`);
       this.#turnAway(connection, FORBIDDEN);
     } else if (this.#connections.size - this.#turnedAway.size > this.#settings.maxConnections) {
       this.#turnAway(connection, SERVICE_UNAVAILABLE);
@@ -224,9 +233,9 @@ export class RunningServer implements Server {
     }
   }
 
-  #wireConfig(address: Address): Http1Config {
+  #wireConfig({ address, kind }: Listener): Http1Config {
     const all = this.#settings;
-    const unix = address.path !== undefined;
+    const unix = kind === "unix";
     return {
       ...all,
       gateway: this.#gateway,

@@ -9,7 +9,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { denoCommand } from "../../cli/child.ts";
 import { descriptorsFromLsof } from "../../cli/listen.ts";
-import { alive } from "../../cli/launcher.ts";
+import { alive } from "../../cli/other_process.ts";
 import { scgiRequest } from "../scgi/request.ts";
 import { Command, ended, runtimes, SITE, until, withCommand } from "./command.ts";
 
