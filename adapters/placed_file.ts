@@ -2,9 +2,9 @@
  * A name for a file of ours in a directory that others may write in too.
  *
  * The file is made under a name that nobody can guess, and then renamed. A rename follows no link, truncates nothing,
- * and leaves no moment without a file. The name is removed only while the file that was put there still has it: by its
- * device and inode, since another program may have put one of its own there. This holds as long as the file is in use,
- * since no other file gets its inode before.
+ * and leaves no moment without a file. The name is removed only while the file that was put there still has it, since
+ * another program may have put one of its own there: the two differ by device and inode, or, since the inode of a file
+ * that was removed is soon given to another, by the time of their birth.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { lstatSync, renameSync, unlinkSync } from "node:fs";
 
 const LETTERS = 12; // of a temporary name: 62 bits
 
-/** What tells a file from every other: its device and inode. A link is not followed. Undefined where nothing is. */
+/** What tells a file from every other, whatever its name and rights. A link is not followed. Undefined for no file. */
 export function identityAt(path: string): string | undefined {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
+  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
 }
 
 /**

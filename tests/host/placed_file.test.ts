@@ -2,11 +2,22 @@
  * Names for files of ours in directories that others may write in.
  */
 
-import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { identityAt, placeFile, temporaryName } from "../../adapters/placed_file.ts";
+import { until } from "../lifecycle/cell.ts";
 
 const root = mkdtempSync(join(tmpdir(), "tsgi-placed-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -55,16 +66,32 @@ describe("14.2 a name is given", () => {
 });
 
 describe("14.4 a name is removed", () => {
-  it.each(["rm and anew", "rename"])("not when it is that of another file by now: %s", (how) => {
-    const remove = placeFile(made(), path("name"), undefined);
-    if (how === "rename") placeFile(made(), path("name"), identityAt(path("name")));
-    else {
-      linkSync(path("name"), path("kept")); // as a socket in use keeps its inode
+  it.each<[how: string, change: () => unknown]>([
+    ["a rename", () => placeFile(made(), path("name"), identityAt(path("name")))],
+    ["rm and anew, while the first is in use", () => {
+      linkSync(path("name"), path("kept"));
       rmSync(path("name"));
       writeFileSync(path("name"), "of another");
-    }
+    }],
+    ["rm and anew, which may give it the same inode", () => {
+      rmSync(path("name"));
+      writeFileSync(path("name"), "of another");
+    }],
+  ])("not when it is that of another file by now: %s", async (_how, change) => {
+    const remove = placeFile(made(), path("name"), undefined);
+    const { birthtimeMs } = lstatSync(path("name"));
+    await until("another moment", () => Date.now() > birthtimeMs + 20);
+    change();
     remove?.();
     expect(existsSync(path("name"))).toBe(true);
+  });
+
+  it("also when its rights and links have changed since", () => {
+    const remove = placeFile(made(), path("name"), undefined);
+    chmodSync(path("name"), 0o600);
+    linkSync(path("name"), path("another"));
+    remove?.();
+    expect([existsSync(path("name")), existsSync(path("another"))]).toEqual([false, true]);
   });
 
   it("without a word when its directory is gone", () => {
