@@ -64,7 +64,8 @@ export const host: Host = {
     const kind = fd === undefined
       ? path === undefined ? "tcp" : "unix"
       : options.kind ?? (await import("./proc_sockets.ts")).kindOfDescriptor(fd);
-    const unix = path === undefined ? undefined : await (await import("./unix_path.ts")).UnixPath.claim(path, options); // loads what TCP does not need
+    // It loads what TCP does not need.
+    const unix = path === undefined ? undefined : await (await import("./unix_path.ts")).UnixPath.claim(path, options);
     const listener = await listen(options, unix, {
       binaryType: "uint8array",
       open: (socket) => void (socket.data = new BunTransport(socket, accept, host.turn)),

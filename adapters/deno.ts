@@ -82,7 +82,8 @@ export const host: Host = {
   listen: async (options, accept): Promise<Listener> => {
     const { hostname, path } = options;
     refuseOnDeno(options);
-    const unix = path === undefined ? undefined : await (await import("./unix_path.ts")).UnixPath.claim(path, options); // loads what TCP does not need
+    // It loads what TCP does not need.
+    const unix = path === undefined ? undefined : await (await import("./unix_path.ts")).UnixPath.claim(path, options);
     const listener = unix === undefined ? listen(options, undefined) : unix.bind(() => listen(options, unix.temporary));
     try {
       unix?.publish();

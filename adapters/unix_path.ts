@@ -89,14 +89,14 @@ export class UnixPath {
    */
   publish(): void {
     const { mode, uid, gid } = this.#file;
-    const path = resolve(this.#path); // the working directory may be another one at the end
     try {
       const { temporary } = this;
-      if (uid !== undefined || gid !== undefined) giveTo(temporary, uid, gid, path);
-      // The umask does not do in worker threads, on Deno without a permission, and where a directory has default ACLs.
+      if (uid !== undefined || gid !== undefined) giveTo(temporary, uid, gid, this.#path);
+      // A worker thread has no umask, Deno wants a permission for it, and the ACLs of a directory may override it.
       if (mode !== undefined && (lstatSync(temporary).mode & 0o777) !== mode) chmodSync(temporary, mode);
+      const path = resolve(this.#path); // the working directory may be another one at the end
       const remove = placeFile(temporary, path, this.#before);
-      if (remove === undefined) throw refusal(path, "another server listens there", "EADDRINUSE");
+      if (remove === undefined) throw refusal(this.#path, "another server listens there", "EADDRINUSE");
       this.#remove = remove;
     } catch (error) {
       throw failure(this.#path, error);
@@ -160,7 +160,10 @@ async function knock(path: string): Promise<string> {
 /** Bun's sockets say ECONNREFUSED for every failure, also for a full queue; its fetch says what it was. */
 async function knockByFetch(path: string): Promise<string> {
   const unix = { unix: path, method: "HEAD", signal: AbortSignal.timeout(1000) };
-  return await fetch("http://localhost/", unix).then(() => "", (error) => error.code ?? "");
+  return await fetch("http://localhost/", unix).then(
+    () => "",
+    ({ name, code }) => name === "TimeoutError" ? "" : String(code ?? name), // out of time, but connected
+  );
 }
 
 /** Sets the umask, where that can be done; gives what it was. */

@@ -10,10 +10,8 @@
 
 import process from "node:process";
 import type { SocketFile } from "../adapters/unix_path.ts";
-import { type ArbiterMessage, signal, spawnSelf } from "./child.ts";
+import { alive, type ArbiterMessage, signal, spawnSelf } from "./child.ts";
 import { openSockets } from "./listen.ts";
-import { alive } from "./other_process.ts";
-import { Pidfile } from "./pidfile.ts";
 import type { Settings } from "./settings/mod.ts";
 import { identityOf } from "./user.ts";
 
@@ -36,7 +34,7 @@ export async function launch(
   args: readonly string[],
   directory: string,
 ): Promise<number> {
-  const pidfile = settings.pid === null ? undefined : new Pidfile(settings.pid);
+  const pidfile = settings.pid === null ? undefined : new (await import("./pidfile.ts")).Pidfile(settings.pid);
   const open = await openSockets(settings.bind, settings.backlog, socketFile(settings));
   const binds = open.sockets.map(({ bind }) => bind);
   try {

@@ -14,8 +14,7 @@ import { spawnSync } from "node:child_process";
 import { lookup } from "node:dns/promises";
 import { type AddressInfo, createServer, isIP, type ListenOptions, type Server } from "node:net";
 import process from "node:process";
-import { listeningDescriptors } from "../adapters/proc_sockets.ts";
-import { type SocketFile, UnixPath } from "../adapters/unix_path.ts";
+import type { SocketFile, UnixPath } from "../adapters/unix_path.ts";
 import { ListenError, listenError } from "../core/errors.ts";
 import { type Bind, bindText } from "./bind.ts";
 
@@ -53,6 +52,8 @@ export async function openSockets(
     throw new ListenError(bindText(binds[0] as Bind), "Bun takes no backlog, its own is 512", "ENOTSUP");
   }
   const targets = await Promise.all(binds.map((bind) => target(bind, file)));
+  // Loaded before anything listens: from then on connections come.
+  const proc = process.versions.deno === undefined ? undefined : await import("../adapters/proc_sockets.ts");
   const servers: Server[] = [];
   const sockets: OpenSocket[] = [];
   const close = (): void => servers.forEach((server) => server.close());
@@ -66,7 +67,8 @@ export async function openSockets(
       const server = createServer();
       await listening(server, { bind, unix, options: backlog === null ? options : { ...options, backlog } });
       servers.push(server);
-      sockets.push({ fd: descriptorOf(server, sockets, bind, unix?.temporary), bind: boundTo(server, bind) });
+      const fd = toldBy(server) ?? found(bind, unix?.temporary, sockets, proc as ProcSockets);
+      sockets.push({ fd, bind: boundTo(server, bind) });
       unix?.publish();
     }
   } catch (error) {
@@ -76,6 +78,8 @@ export async function openSockets(
   }
   return { sockets, close, release };
 }
+
+type ProcSockets = typeof import("../adapters/proc_sockets.ts");
 
 /** An address, and how to listen there. */
 interface Target {
@@ -90,7 +94,7 @@ async function target(bind: Bind, file: SocketFile): Promise<Target> {
     case "fd":
       return { bind };
     case "unix": {
-      const unix = await UnixPath.claim(bind.path, file);
+      const unix = await (await import("../adapters/unix_path.ts")).UnixPath.claim(bind.path, file);
       return { bind, unix, options: { path: unix.temporary } };
     }
     case "tcp":
@@ -135,31 +139,35 @@ function boundTo(server: Server, bind: Bind): Bind {
   return bind.kind === "tcp" ? { ...bind, port: (server.address() as AddressInfo).port } : bind;
 }
 
-/** The descriptor of a server. `name` is the name that it has bound, of a Unix socket. */
-function descriptorOf(server: Server, taken: readonly OpenSocket[], bind: Bind, name: string | undefined): number {
+/** The descriptor of a server, where the runtime tells it. */
+function toldBy(server: Server): number | undefined {
   const told = (server as unknown as { _handle?: { fd?: unknown } })._handle?.fd;
-  if (typeof told === "number" && told > 2) return told;
-  const { found, problem } = descriptors(name);
-  const fd = found.find((one) => !taken.some((socket) => socket.fd === one));
+  return typeof told === "number" && told > 2 ? told : undefined;
+}
+
+/** The descriptor that listens at `bind`. `name` is the name that was bound, of a Unix socket. */
+function found(bind: Bind, name: string | undefined, taken: readonly OpenSocket[], proc: ProcSockets): number {
+  const { listed, problem } = descriptors(name, proc);
+  const fd = listed.find((one) => !taken.some((socket) => socket.fd === one));
   if (fd !== undefined) return fd;
   const reason = `Deno does not tell the descriptor of a socket, and ${problem}`;
   throw new ListenError(bindText(bind), reason, "ENOTSUP");
 }
 
 /** The descriptors of this process that listen, and why one may not be among them. */
-function descriptors(name: string | undefined): { found: number[]; problem: string } {
+function descriptors(name: string | undefined, proc: ProcSockets): { listed: number[]; problem: string } {
   try {
-    return { found: [...listeningDescriptors().keys()], problem: "/proc does not have it" };
+    return { listed: [...proc.listeningDescriptors().keys()], problem: "/proc does not have it" };
   } catch {
     const { pid } = process;
     const list = (...args: string[]) =>
       spawnSync("lsof", ["-nP", "-a", "-p", String(pid), "-F", "ftTn", ...args], { encoding: "utf8", timeout: 10_000 });
-    const listed = name === undefined ? list("-iTCP", "-sTCP:LISTEN") : list("-U");
+    const output = name === undefined ? list("-iTCP", "-sTCP:LISTEN") : list("-U");
     return {
-      found: descriptorsFromLsof(listed.stdout ?? "", name?.slice(name.lastIndexOf("/"))),
-      problem: listed.error === undefined
-        ? `lsof does not list it: ${listed.stderr.trim() || `exit status ${listed.status}`}`
-        : `without /proc the command lsof is needed: ${listed.error.message}`,
+      listed: descriptorsFromLsof(output.stdout ?? "", name?.slice(Math.max(0, name.lastIndexOf("/")))),
+      problem: output.error === undefined
+        ? `lsof does not list it: ${output.stderr.trim() || `exit status ${output.status}`}`
+        : `without /proc the command lsof is needed: ${output.error.message}`,
     };
   }
 }

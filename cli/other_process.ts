@@ -7,6 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
+import { alive } from "./child.ts";
 
 /** A process that runs. */
 export interface OtherProcess {
@@ -37,16 +38,6 @@ export function ownedBy(pid: number, written: number): boolean {
  */
 export function isTsgi(words: readonly string[]): boolean {
   return words.some((word) => /(?:^|[/:])tsgi(?:@[^/]*)?(?:\/cli)?$|(?:^|\/)cli\/main\.[jt]s$/.test(word));
-}
-
-/** Whether a process of this id is there. */
-export function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 function look(pid: number): OtherProcess | undefined {

@@ -66,7 +66,7 @@ export async function startServer(host: Host, app: Application, options: ServeOp
   const server = new RunningServer(host, app, all);
   await server.listen();
   const notice = loopbackNotice(options, fromHost);
-  if (notice !== undefined) all.errorLog(`tsgi: ${notice}\n`);
+  if (notice !== undefined) new ErrorStream(all.errorLog).write(`tsgi: ${notice}\n`);
   return server;
 }
 
