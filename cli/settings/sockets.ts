@@ -62,6 +62,7 @@ export const sockets: Topic<SocketSettings> = {
   protocol: {
     kind: choice("http", "fastcgi", "scgi", "uwsgi"),
     default: "http",
+    restart: true, // the mode of Unix sockets goes by it
     help: "What is spoken: HTTP with clients, or what the web server in front speaks.",
   },
   allowIps: {

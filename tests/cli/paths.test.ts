@@ -20,6 +20,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { needRestart, resolveSettings } from "../../cli/config.ts";
 import { socketFile } from "../../cli/launcher.ts";
 import { isTsgi, ownedBy, parsePs } from "../../cli/other_process.ts";
 import { Pidfile, PidfileError } from "../../cli/pidfile.ts";
@@ -162,6 +163,11 @@ it.each<[given: Partial<Settings>, mode: string]>([
 ])("14.27 with %j a Unix socket has the mode %s", (given, mode) => {
   const defaults = { protocol: "http", umask: null, socketMode: null, user: null, group: null } as const;
   expect(socketFile({ ...defaults, ...given })).toEqual({ mode: parseInt(mode, 8), uid: undefined, gid: undefined });
+});
+
+it("14.27 a reload does not speak FastCGI at a Unix socket that was made for HTTP", async () => {
+  const { settings } = await resolveSettings(new Map());
+  expect(needRestart(settings, { ...settings, protocol: "fastcgi" })).toEqual(["protocol"]);
 });
 
 describe("14.2 a pidfile", () => {
