@@ -44,6 +44,7 @@ export class UnixPath {
   readonly #path: string;
   readonly #file: SocketFile;
   readonly #before: string | undefined; // the identity of what is to be replaced
+  #made: string | undefined; // the identity of the socket
   #remove: () => void = () => {};
 
   private constructor(path: string, file: SocketFile, before: string | undefined) {
@@ -79,6 +80,7 @@ export class UnixPath {
       return listen();
     } finally {
       if (umask !== undefined) process.umask(umask);
+      this.#made = identityAt(this.temporary); // runtimes bind within the call; in a worker of node:cluster, later
     }
   }
 
@@ -91,6 +93,9 @@ export class UnixPath {
     const { mode, uid, gid } = this.#file;
     try {
       const { temporary } = this;
+      if (this.#made !== undefined && identityAt(temporary) !== this.#made) {
+        throw refusal(this.#path, `another file stands at ${temporary}, where the socket was made`, "EEXIST");
+      }
       if (uid !== undefined || gid !== undefined) giveTo(temporary, uid, gid, this.#path);
       // A worker thread has no umask, Deno wants a permission for it, and the ACLs of a directory may override it.
       if (mode !== undefined && (lstatSync(temporary).mode & 0o777) !== mode) chmodSync(temporary, mode);

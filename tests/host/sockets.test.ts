@@ -135,6 +135,15 @@ describe.each(cells)("%s", (name, runtime, adapter) => {
     expect(await run(runtime, [adapter, "mode at bind"])).toEqual(["660 22 false", "false true", "false"]);
   });
 
+  it("14.2 a link in the place of the socket that was made is not followed", async () => {
+    const precious = join(folder, "precious");
+    writeFileSync(precious, "precious", { mode: 0o600 });
+    expect(await run(runtime, [adapter, "swapped", precious])).toEqual([
+      "Cannot listen on unix:PATH: another file stands at TEMPORARY, where the socket was made",
+      "false 600",
+    ]);
+  });
+
   it("14.4 a server that ends leaves the socket of another one at its path", async () => {
     expect(await run(runtime, [adapter, "succeeded"])).toEqual(["localhost 80 none", "false"]);
   });

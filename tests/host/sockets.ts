@@ -5,7 +5,7 @@
 
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, lstatSync, rmSync, statSync } from "node:fs";
+import { existsSync, lstatSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { request, type RequestOptions } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -98,6 +98,25 @@ switch (kind) {
     server.close();
     claimed.release();
     console.log(existsSync(path));
+    break;
+  }
+  case "swapped": {
+    // Somebody who may write in the directory puts a link in the place of the socket that has just been made.
+    const precious = process.argv[4] as string;
+    const claimed = await UnixPath.claim(path, { mode: 0o660, uid: process.getuid?.(), gid: process.getgid?.() });
+    const server = createServer();
+    claimed.bind(() => server.listen(claimed.temporary));
+    await once(server, "listening");
+    rmSync(claimed.temporary);
+    symlinkSync(precious, claimed.temporary);
+    try {
+      claimed.publish();
+    } catch (error) {
+      console.log((error as Error).message.replaceAll(claimed.temporary, "TEMPORARY").replace(path, "PATH"));
+    }
+    console.log(existsSync(path), (statSync(precious).mode & 0o777).toString(8));
+    rmSync(claimed.temporary, { force: true });
+    server.close();
     break;
   }
   case "moved on": {
