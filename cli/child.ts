@@ -115,6 +115,16 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
+/** Whether a process of this id is there. */
+export function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
 /** The name of the runtime and its version. */
 export function runtimeName(): string {
   const { deno, bun, node } = process.versions;

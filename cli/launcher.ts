@@ -8,13 +8,12 @@
  * @module
  */
 
-import { unlinkSync } from "node:fs";
 import process from "node:process";
-import type { Bind } from "./bind.ts";
-import { type ArbiterMessage, signal, spawnSelf } from "./child.ts";
+import type { SocketFile } from "../adapters/unix_path.ts";
+import { alive, type ArbiterMessage, signal, spawnSelf } from "./child.ts";
 import { openSockets } from "./listen.ts";
-import { Pidfile } from "./pidfile.ts";
 import type { Settings } from "./settings/mod.ts";
+import { identityOf } from "./user.ts";
 
 /** The signals that an arbiter knows. */
 export const SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGTTIN", "SIGTTOU", "SIGWINCH"] as const;
@@ -35,14 +34,14 @@ export async function launch(
   args: readonly string[],
   directory: string,
 ): Promise<number> {
-  const pidfile = settings.pid === null ? undefined : new Pidfile(settings.pid);
-  const open = await openSockets(settings.bind, settings.backlog);
+  const pidfile = settings.pid === null ? undefined : new (await import("./pidfile.ts")).Pidfile(settings.pid);
+  const open = await openSockets(settings.bind, settings.backlog, socketFile(settings));
   const binds = open.sockets.map(({ bind }) => bind);
   try {
     pidfile?.create(process.pid);
   } catch (error) {
+    open.release();
     open.close();
-    release(binds);
     throw error;
   }
   const child = spawnSelf(main, {
@@ -63,9 +62,22 @@ export async function launch(
     child.once("exit", (code, name) => resolve(code ?? (name === null ? 1 : -1)));
   });
   await endOrphans(workers);
-  release(binds);
+  open.release();
   pidfile?.remove();
   return status < 0 ? 1 : status;
+}
+
+/**
+ * What Unix sockets are to have, so that the web server can connect: as gunicorn's do, they belong to the workers' user
+ * and group, and over HTTP everybody may connect. Over the other protocols whoever connects can claim to be any user, so
+ * there only the owner and the group may.
+ */
+export function socketFile(
+  settings: Pick<Settings, "socketMode" | "protocol" | "umask" | "user" | "group">,
+): SocketFile {
+  const { socketMode, protocol, umask } = settings;
+  const mode = socketMode ?? ((protocol === "http" ? 0o777 : 0o660) & ~(umask ?? 0));
+  return { mode, ...identityOf(settings) };
 }
 
 /** Kills what an arbiter that was killed has left and that does not end by itself. */
@@ -73,26 +85,4 @@ async function endOrphans(workers: readonly number[]): Promise<void> {
   const end = performance.now() + CLEANUP;
   while (workers.some(alive) && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 50));
   for (const pid of workers.filter(alive)) signal(pid, "SIGKILL");
-}
-
-/** Whether a process of this id is there. */
-export function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/** Removes the Unix sockets. */
-export function release(binds: readonly Bind[]): void {
-  for (const bind of binds) {
-    if (bind.kind !== "unix") continue;
-    try {
-      unlinkSync(bind.path);
-    } catch {
-      // It is gone already.
-    }
-  }
 }

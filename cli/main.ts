@@ -19,7 +19,6 @@ import { type CommandLine, readCommandLine } from "./command_line.ts";
 import { type Resolved, resolveSettings } from "./config.ts";
 import { configText, helpText } from "./help.ts";
 import { launch } from "./launcher.ts";
-import { Pidfile } from "./pidfile.ts";
 import { LOAD_FAILED } from "./pool.ts";
 import { SettingError } from "./settings/setting.ts";
 import { AppLoadError, loadApp, loadFailure, parseSpec } from "./spec.ts";
@@ -85,7 +84,7 @@ async function runCommand(args: readonly string[]): Promise<number> {
   }
   const activated = activatedSockets();
   if (activated.length === 0) return await launch(main, settings, args, directory);
-  const pidfile = settings.pid === null ? undefined : new Pidfile(settings.pid);
+  const pidfile = settings.pid === null ? undefined : new (await import("./pidfile.ts")).Pidfile(settings.pid);
   pidfile?.create(process.pid);
   const options = { main, commandLine: commandLine.given, directory, binds: activated, resolved };
   const status = await runArbiter(options);

@@ -15,6 +15,7 @@ import process from "node:process";
 import { host } from "../adapters/node.ts";
 import { errorText } from "../core/errors.ts";
 import type { ApplicationFunction } from "../core/gateway/types.ts";
+import type { Host } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import type { ServeOptions } from "../core/options.ts";
 import { type Format, parseFormat } from "./access_format.ts";
@@ -87,7 +88,11 @@ class Worker {
       const sockets = this.#settings.protocol === "http" ? this.#balance.host(host) : host;
       this.#servers = await Promise.all(
         this.#role.binds.map((bind, i) =>
-          startServer(sockets, describing(serving, bind, this.#settings), this.#options(FIRST_SOCKET + i))
+          startServer(
+            telling(sockets, bind),
+            describing(serving, bind, this.#settings),
+            this.#options(FIRST_SOCKET + i),
+          )
         ),
       );
     } catch (error) {
@@ -208,6 +213,12 @@ class Worker {
   #tell(message: WorkerMessage): void {
     if (process.connected === true) process.send?.(message, () => {}); // the arbiter may have died since
   }
+}
+
+/** A host that is told the kind of the socket that it is given: not every runtime can find it out. */
+function telling(host: Host, { kind }: Bind): Host {
+  if (kind === "fd") return host;
+  return { ...host, listen: (options, accept) => host.listen({ ...options, kind }, accept) };
 }
 
 /** Bun does not tell the address of a socket that it was given: there the environ says what it was opened with. */

@@ -5,16 +5,19 @@
  */
 
 import type { AccessLog } from "./gateway/access.ts";
-import { OptionError } from "./errors.ts";
+import { describe, OptionError } from "./errors.ts";
 import { BEYOND_LATIN1, CONTROL_IN_VALUE } from "./grammar.ts";
 import type { HeaderMap } from "./http1/request_head.ts";
-import { ALL_PEERS, LOOPBACK, parseIps } from "./peers.ts";
+import { ALL_PEERS, isAddress, LOOPBACK, parseIps } from "./peers.ts";
 import type { Address } from "./seams.ts";
 import { type Protocol, PROTOCOLS } from "./protocol.ts";
 
 /** What `serve` may be told. Every option has a default. */
 export interface ServeOptions {
-  /** Name or address to listen on. Default `"127.0.0.1"`; `"0.0.0.0"` or `"::"` for every interface. */
+  /**
+   * Name or address to listen on; `"0.0.0.0"` or `"::"` for every interface. Default: the environment variable HOST where
+   * it is an address or `localhost`, else `"127.0.0.1"`.
+   */
   readonly hostname?: string;
   /** Port to listen on; 0 for a free one. Default: the environment variable PORT, else 8000. */
   readonly port?: number;
@@ -113,6 +116,8 @@ type Unset = "onListen" | "accessLog" | "path" | "mode" | "fd" | "backlog" | "si
 export interface DefaultsFromHost {
   /** The environment variable PORT, where there is one. */
   readonly port: string | undefined;
+  /** The environment variable HOST. */
+  readonly hostname?: string | undefined;
   /** The environment variable FCGI_WEB_SERVER_ADDRS (FastCGI 3.2): the web servers that may connect. */
   readonly webServers?: string | undefined;
   /** Writes to standard error. */
@@ -160,7 +165,7 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
     if (value !== undefined) given[name] = value;
   }
   const all: Record<string, unknown> = {
-    hostname: "127.0.0.1",
+    hostname: hostnameFrom(fromHost.hostname) ?? "127.0.0.1",
     port: given.port ?? portFrom(fromHost.port),
     path: undefined,
     mode: undefined,
@@ -188,6 +193,26 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
     all[name] = value;
   }
   return all as unknown as Settings;
+}
+
+/** The name that HOST asks for. Shells and build tools set HOST to other things, the machine's name among them. */
+function hostnameFrom(text: string | undefined): string | undefined {
+  return text !== undefined && (text === "localhost" || isAddress(text)) ? text : undefined;
+}
+
+/**
+ * What is to be said to a program whose platform tells the port by PORT: such a platform connects from outside, and finds
+ * nobody at 127.0.0.1. Undefined where there is nothing to say.
+ */
+export function loopbackNotice(options: ServeOptions, { port, hostname }: DefaultsFromHost): string | undefined {
+  const asked = Number(port ?? 0); // 0 is for whoever wants any port, which is no platform
+  if (asked === 0 || (options.port ?? asked) !== asked || hostnameFrom(hostname) !== undefined) return undefined;
+  if (options.hostname !== undefined || options.path !== undefined || options.fd !== undefined) return undefined;
+  const host = hostname === undefined || hostname === ""
+    ? "HOST is not set or may not be read"
+    : `HOST is ${describe(hostname)}, which is neither an address nor localhost`;
+  return `PORT is set and ${host}: only this machine is served, at 127.0.0.1. ` +
+    "For every interface set HOST=0.0.0.0, or give serve the option hostname.";
 }
 
 /** The port that the environment asks for, else 8000. */

@@ -15,8 +15,8 @@ import type { Application } from "./gateway/types.ts";
 import type { Http1Config } from "./http1/config.ts";
 import { errorText, OptionError } from "./errors.ts";
 import { GuardedConnection } from "./hijacked.ts";
-import { type ServeOptions, type Settings, settings } from "./options.ts";
-import { allowsPeer } from "./peers.ts";
+import { loopbackNotice, type ServeOptions, type Settings, settings } from "./options.ts";
+import { ALL_PEERS, allowsPeer } from "./peers.ts";
 import { FORBIDDEN, SERVICE_UNAVAILABLE } from "./refusal.ts";
 import type { Address, Connection, Host, Listener, Transport } from "./seams.ts";
 import type { WireConnection } from "./wire.ts";
@@ -56,13 +56,17 @@ const MOST_TURNS = 1000; // for a port that is never quiet
  * @throws {ApplicationError} (as a rejection) when `app` is no application.
  */
 export async function startServer(host: Host, app: Application, options: ServeOptions = {}): Promise<Server> {
-  const all = settings(options, {
+  const fromHost = {
     port: host.env("PORT"),
+    hostname: host.env("HOST"),
     webServers: host.env("FCGI_WEB_SERVER_ADDRS"),
-    errorLog: (text) => host.stderr(text),
-  });
+    errorLog: (text: string) => host.stderr(text),
+  };
+  const all = settings(options, fromHost);
   const server = new RunningServer(host, app, all);
   await server.listen();
+  const notice = loopbackNotice(options, fromHost);
+  if (notice !== undefined) new ErrorStream(all.errorLog).write(`tsgi: ${notice}\n`);
   return server;
 }
 
@@ -138,7 +142,13 @@ export class RunningServer implements Server {
     const all = this.#settings;
     this.#wire = await loadWire(all.protocol);
     this.#listener = await this.#host.listen(all, (transport) => this.#accept(transport));
-    this.#config = this.#wireConfig(this.#listener.address);
+    if (this.#listener.kind === undefined && all.allowIps !== ALL_PEERS) {
+      await this.#listener.close();
+      // Where a Unix socket may listen, peers may have no addresses that could be looked for in a list.
+      const expected = `"*" for file descriptor ${all.fd}, of which the system does not tell whether it is TCP or Unix`;
+      throw new OptionError("allowIps", expected, all.allowIps);
+    }
+    this.#config = this.#wireConfig(this.#listener);
     const stop = (): void => void this.shutdown({ timeout: this.#stopping ? 0 : all.gracefulTimeout });
     if (all.handleSignals) this.#ignoreSignals = this.#host.onSignal(stop);
     if (all.signal?.aborted === true) stop();
@@ -191,8 +201,11 @@ export class RunningServer implements Server {
     if (this.#accepted++ === 0) this.#startClock();
     const connection = (this.#wire as Wire)(transport, this.#config as Http1Config);
     this.#connections.set(connection, transport);
-    if (!allowsPeer(this.#settings, transport.peer)) {
-      this.#errors.write(`tsgi: turned away ${transport.peer.remoteAddress}: it is not among allowIps\n`);
+    const { peer } = transport;
+    if (!allowsPeer(this.#settings.allowIps, peer, this.#listener?.kind)) {
+      // Without an address it has reset the connection before it was accepted, which is everyday and not worth a line.
+      const gone = peer.remoteAddress === "";
+      if (!gone) this.#errors.write(`tsgi: turned away ${peer.remoteAddress}: it is not among allowIps\n`);
       this.#turnAway(connection, FORBIDDEN);
     } else if (this.#connections.size - this.#leaving.size > this.#settings.maxConnections && !this.#retireIdlest()) {
       this.#turnAway(connection, SERVICE_UNAVAILABLE);
@@ -236,9 +249,9 @@ export class RunningServer implements Server {
     }
   }
 
-  #wireConfig(address: Address): Http1Config {
+  #wireConfig({ address, kind }: Listener): Http1Config {
     const all = this.#settings;
-    const unix = address.path !== undefined;
+    const unix = kind === "unix";
     return {
       ...all,
       gateway: this.#gateway,

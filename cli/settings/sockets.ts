@@ -5,7 +5,7 @@
  */
 
 import { type Bind, bindKind } from "../bind.ts";
-import { choice, integer, list, optional, text } from "./kinds.ts";
+import { choice, integer, list, octal, optional, text } from "./kinds.ts";
 import type { Topic } from "./setting.ts";
 import { parseIps } from "../../core/peers.ts";
 
@@ -13,6 +13,8 @@ import { parseIps } from "../../core/peers.ts";
 export interface SocketSettings {
   /** Addresses to listen on. */
   bind: readonly Bind[];
+  /** File mode of Unix sockets. */
+  socketMode: number | null;
   /** Connections the system holds. */
   backlog: number | null;
   /** What is spoken. */
@@ -41,6 +43,15 @@ export const sockets: Topic<SocketSettings> = {
       "Where to listen. `HOST:PORT`, `[::1]:PORT`, `unix:PATH`, or `fd://N` for a descriptor that listens already; " +
       "repeat the option for several. Port 0 takes a free one. Sockets that systemd hands over take precedence.",
   },
+  socketMode: {
+    kind: optional(octal("a file mode")),
+    default: null,
+    defaultText: "777 for HTTP, 660 for the others, without what `--umask` takes",
+    restart: true,
+    help:
+      "File mode of Unix sockets, in octal: whoever may write may connect. Over FastCGI, SCGI and uwsgi a peer can " +
+      "claim to be any user. Owner and group of the socket are those of `--user` and `--group`.",
+  },
   backlog: {
     kind: optional(integer(1, 65535)),
     default: null,
@@ -51,6 +62,7 @@ export const sockets: Topic<SocketSettings> = {
   protocol: {
     kind: choice("http", "fastcgi", "scgi", "uwsgi"),
     default: "http",
+    restart: true, // the mode of Unix sockets goes by it
     help: "What is spoken: HTTP with clients, or what the web server in front speaks.",
   },
   allowIps: {

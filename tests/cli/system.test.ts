@@ -7,9 +7,8 @@ import { once } from "node:events";
 import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
-import { denoCommand } from "../../cli/child.ts";
+import { alive, denoCommand } from "../../cli/child.ts";
 import { descriptorsFromLsof } from "../../cli/listen.ts";
-import { alive } from "../../cli/launcher.ts";
 import { scgiRequest } from "../scgi/request.ts";
 import { Command, ended, runtimes, SITE, until, withCommand } from "./command.ts";
 
@@ -175,7 +174,7 @@ describe("Deno without /proc, as on macOS", () => {
   const denied = 'deno=$1; shift 2; exec "$deno" run --deny-read=/proc "$@"';
 
   it("finds its sockets with lsof, and its flags with ps", async () => {
-    const args = ["-w", "2", "-b", "127.0.0.1:0", "-b", "unix:./a.sock", "-b", "127.0.0.1:0", SITE];
+    const args = ["-w", "2", "-b", "127.0.0.1:0", "-b", "unix:a.sock", "-b", "127.0.0.1:0", SITE];
     await withCommand("deno", { args, shell: denied }, async (command) => {
       const ports = [...command.log.matchAll(/http:\/\/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
       expect(new Set(ports).size).toBe(2);

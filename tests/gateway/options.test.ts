@@ -6,7 +6,7 @@
 
 import { describe, expect, test } from "vitest";
 import { describe as inWords, OptionError } from "../../core/errors.ts";
-import { type ServeOptions, type Settings, settings } from "../../core/options.ts";
+import { loopbackNotice, type ServeOptions, type Settings, settings } from "../../core/options.ts";
 import { NOTHING_THROWN, thrownBy } from "./fake_exchange.ts";
 
 const log = (): void => {};
@@ -204,5 +204,55 @@ describe("the environment variable PORT", () => {
 
   test("where the option is given, PORT is not looked at", () => {
     expect(thrownBy(() => make({ port: 1 }, "nonsense"))).toBe(NOTHING_THROWN);
+  });
+});
+
+describe("14.34 the environment variable HOST", () => {
+  test.each([
+    [undefined, "127.0.0.1"],
+    ["", "127.0.0.1"],
+    ["0.0.0.0", "0.0.0.0"],
+    ["::", "::"],
+    ["::1", "::1"],
+    ["192.0.2.7", "192.0.2.7"],
+    ["localhost", "localhost"],
+    // What shells, build tools and deployments set it to.
+    ["my-machine", "127.0.0.1"],
+    ["my-machine.local", "127.0.0.1"],
+    ["x86_64-unknown-linux-gnu", "127.0.0.1"],
+    ["http://0.0.0.0", "127.0.0.1"],
+    ["0.0.0.0:80", "127.0.0.1"],
+    ["0.0.0.0/0", "127.0.0.1"],
+    [" 0.0.0.0", "127.0.0.1"],
+    ["0.0.0.0\n", "127.0.0.1"],
+    ["0", "127.0.0.1"],
+  ])("%j is %j", (text, expected) => {
+    const fromHost = { port: undefined, hostname: text, errorLog: log };
+    expect(settings({}, fromHost).hostname).toBe(expected);
+    expect(settings({ hostname: "192.0.2.1" }, fromHost).hostname).toBe("192.0.2.1"); // the option wins
+  });
+
+  const unset = /^PORT is set and HOST is not set or may not be read: only this machine is served, .*HOST=0\.0\.0\.0/;
+  const ignored = /^PORT is set and HOST is string "box", which is neither an address nor localhost: only this machine/;
+  test.each<[ServeOptions, string | undefined, string | undefined, RegExp | undefined]>([
+    [{}, "8080", undefined, unset],
+    [{}, "8080", "", unset],
+    [{}, "8080", "box", ignored],
+    [{ port: 8080 }, "8080", undefined, unset],
+    [{ port: 9000 }, "8080", undefined, undefined],
+    [{}, "8080", "0.0.0.0", undefined],
+    [{}, "8080", "127.0.0.1", undefined],
+    [{}, "8080", "localhost", undefined],
+    [{ hostname: "127.0.0.1" }, "8080", undefined, undefined],
+    [{ path: "/run/app.sock" }, "8080", undefined, undefined],
+    [{ fd: 3 }, "8080", undefined, undefined],
+    [{}, "0", undefined, undefined],
+    [{}, "", undefined, undefined],
+    [{}, undefined, undefined, undefined],
+    [{}, undefined, "box", undefined],
+  ])("the notice for %j with PORT %j and HOST %j", (options, port, hostname, expected) => {
+    const notice = loopbackNotice(options, { port, hostname, errorLog: log });
+    if (expected === undefined) expect(notice).toBeUndefined();
+    else expect(notice).toMatch(expected);
   });
 });

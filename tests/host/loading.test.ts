@@ -105,8 +105,8 @@ const cases: readonly Case[] = [
     name: "HTTP at a Unix socket",
     runtime: "node",
     options: { path: join(folder, "socket") },
-    modules: [...server, ...HTTP, ...NODE, "adapters/unix_path.ts"],
-    builtins: ["node:fs", "node:net"],
+    modules: [...server, ...HTTP, ...NODE, ...all("adapters/", "placed_file unix_path")],
+    builtins: ["node:fs", "node:net", "node:path"],
   },
   {
     name: "FastCGI",
