@@ -45,7 +45,7 @@ const DENO = all("adapters/", "deno promised_socket refusals");
 const BUN = all("adapters/", "bun bun_socket refusals stderr");
 const FASTCGI = [
   ...all("core/cgi/", "environ response variables"),
-  ...all("core/fastcgi/", "connection pairs records request writer"),
+  ...all("core/fastcgi/", "connection management pairs records request writer"),
 ];
 const SCGI = [...all("core/cgi/", "connection environ exchange response variables"), "core/scgi/connection.ts"];
 const UWSGI = [
