@@ -89,6 +89,15 @@ const responses: readonly (readonly [what: string, app: Application, variables: 
     { REQUEST_METHOD: "HEAD" },
     "Status: 200 OK\r\nContent-Length: 12345\r\n\r\n",
   ],
+  [
+    "14.31 a 205, which has no content",
+    (_environ, startResponse) => {
+      startResponse("205 Reset Content", [["Content-Length", "4"]]);
+      return ["spam"];
+    },
+    {},
+    "Status: 205 Reset Content\r\nContent-Length: 0\r\n\r\n",
+  ],
   ["nothing", empty, {}, "Status: 200 OK\r\nContent-Length: 0\r\n\r\n"],
   [
     "a generator of one block",
