@@ -14,6 +14,7 @@ const DEPARTURES: ReadonlySet<unknown> = new Set([
   "ECONNRESET",
   "EPIPE",
   "ESHUTDOWN",
+  "ERR_STREAM_DESTROYED",
   "ERR_STREAM_PREMATURE_CLOSE",
   "AbortError",
   "BrokenPipe",

@@ -64,9 +64,9 @@ const called = (name: string): Error => Object.assign(new Error(name), { name })
 
 /** What an output may fail with, and whether that is logged. */
 const outputErrors: readonly (readonly [what: string, error: unknown, logged: boolean])[] = [
-  ...["EPIPE", "ECONNRESET", "ECONNABORTED", "ESHUTDOWN", "ERR_STREAM_PREMATURE_CLOSE"].map((code) =>
-    [code, coded(code), false] as const
-  ),
+  ...["EPIPE", "ECONNRESET", "ECONNABORTED", "ESHUTDOWN", "ERR_STREAM_DESTROYED", "ERR_STREAM_PREMATURE_CLOSE"].map((
+    code,
+  ) => [code, coded(code), false] as const),
   ...["BrokenPipe", "ConnectionReset", "ConnectionAborted", "AbortError"].map((name) =>
     [name, called(name), false] as const
   ),
