@@ -6,7 +6,7 @@
 
 import type { AccessLog } from "./gateway/access.ts";
 import { describe, OptionError } from "./errors.ts";
-import { BEYOND_LATIN1, CONTROL_IN_VALUE } from "./grammar.ts";
+import { BEYOND_LATIN1, CONTROL, CONTROL_IN_VALUE, isMountPoint } from "./grammar.ts";
 import type { HeaderMap } from "./http1/request_head.ts";
 import { ALL_PEERS, isAddress, LOOPBACK, parseIps } from "./peers.ts";
 import type { Address } from "./seams.ts";
@@ -160,13 +160,11 @@ const TIMEOUTS = {
  * ```
  */
 export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Settings {
-  const given: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
-    if (value !== undefined) given[name] = value;
-  }
+  const given = givenBy(options);
+  const addressed = given.path !== undefined || given.fd !== undefined; // then a port says nothing
   const all: Record<string, unknown> = {
     hostname: hostnameFrom(fromHost.hostname) ?? "127.0.0.1",
-    port: given.port ?? portFrom(fromHost.port),
+    port: given.port ?? portFrom(addressed ? undefined : fromHost.port),
     path: undefined,
     mode: undefined,
     fd: undefined,
@@ -192,6 +190,7 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
     check(name, value);
     all[name] = value;
   }
+  checkTogether(given);
   return all as unknown as Settings;
 }
 
@@ -213,6 +212,44 @@ export function loopbackNotice(options: ServeOptions, { port, hostname }: Defaul
     : `HOST is ${describe(hostname)}, which is neither an address nor localhost`;
   return `PORT is set and ${host}: only this machine is served, at 127.0.0.1. ` +
     "For every interface set HOST=0.0.0.0, or give serve the option hostname.";
+}
+
+/**
+ * The options that were given, in an object without a prototype: `__proto__` is a name like any other there. Members
+ * that an object inherits are easily overlooked, so that only plain objects are taken.
+ */
+function givenBy(options: ServeOptions): Record<string, unknown> {
+  expect(isPlainObject(options), "options", "a plain object", options);
+  const given = Object.create(null) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined) given[name] = value;
+  }
+  return given;
+}
+
+function isPlainObject(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null; // that of another realm will do
+}
+
+/** Options that decide where to listen, and those that have no effect beside them. */
+const WITHOUT_EFFECT: readonly (readonly [decides: string, ignored: readonly string[]])[] = [
+  ["fd", ["path", "mode", "hostname", "port", "reusePort"]],
+  ["path", ["hostname", "port", "reusePort"]],
+];
+
+/** Refuses options that contradict each other, of which one would be ignored in silence. */
+function checkTogether(given: Readonly<Record<string, unknown>>): void {
+  for (const [decides, ignored] of WITHOUT_EFFECT) {
+    if (given[decides] === undefined) continue;
+    for (const name of ignored) {
+      const absent = given[name] === undefined || given[name] === false;
+      expect(absent, name, `nothing beside the option ${decides}, which decides where to listen`, given[name]);
+    }
+  }
+  const lone = given.mode !== undefined && given.path === undefined;
+  expect(!lone, "mode", "the option path beside it: it is the mode of that socket", given.mode);
 }
 
 /** The port that the environment asks for, else 8000. */
@@ -237,7 +274,7 @@ function check(name: string, value: unknown): void {
   switch (name) {
     case "hostname":
       return expect(
-        typeof value === "string" && value !== "" && !/[\s/]/.test(value),
+        typeof value === "string" && value !== "" && !/[\s/]/.test(value) && !CONTROL.test(value),
         name,
         "a host name or address",
         value,
@@ -245,7 +282,7 @@ function check(name: string, value: unknown): void {
     case "port":
       return expect(Number.isInteger(value) && between(value, 0, 65535), name, "a whole number from 0 to 65535", value);
     case "path":
-      return expect(typeof value === "string" && value !== "" && !value.includes("\0"), name, "a path", value);
+      return expect(typeof value === "string" && value !== "" && !CONTROL.test(value), name, "a path", value);
     case "mode":
       return expect(wholeFrom(value, 0) && (value as number) <= 0o777, name, "a file mode from 0 to 0o777", value);
     case "fd":
@@ -254,7 +291,7 @@ function check(name: string, value: unknown): void {
       return expect(PROTOCOLS.includes(value as Protocol), name, `one of ${PROTOCOLS.join(", ")}`, value);
     case "allowIps":
       return expect(
-        value === ALL_PEERS || (Array.isArray(value) && value.every((one) => parseIps(one) !== null)),
+        value === ALL_PEERS || (Array.isArray(value) && [...value].every((one) => parseIps(one) !== null)),
         name,
         'an array of addresses and networks, or "*"',
         value,
@@ -274,7 +311,7 @@ function check(name: string, value: unknown): void {
       );
     case "scriptName":
       return expect(
-        value === "" || (typeof value === "string" && /^\/.*[^/]$/.test(value) && !BEYOND_LATIN1.test(value)),
+        isMountPoint(value),
         name,
         'a path that begins with "/" and does not end with one, or ""',
         value,

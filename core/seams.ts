@@ -182,7 +182,7 @@ export interface Exchange {
    *
    * @param head The validated head.
    * @param length Length of the whole body in bytes, or null when it is not known: the wire then frames it.
-   * @param bodyless True when no body follows whatever `length` says: HEAD, 204 and 304.
+   * @param bodyless True when no body follows whatever `length` says: HEAD, 204, 205 and 304.
    */
   head(head: ResponseHead, length: number | null, bodyless: boolean): void;
   /** Sends a non-empty block and takes ownership of it. False: wait for the invocation's `drained`. */

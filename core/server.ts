@@ -39,7 +39,7 @@ export interface Server {
    * what is left at the time-out. A later call with a shorter time-out shortens it.
    *
    * @returns the same promise as `finished`.
-   * @throws {OptionError} for a time-out that is not a number from 0.
+   * @throws {OptionError} (as a rejection) for a time-out that is not a number from 0; nothing is stopped then.
    */
   shutdown(options?: ShutdownOptions): Promise<void>;
 }
@@ -152,7 +152,7 @@ export class RunningServer implements Server {
     const stop = (): void => void this.shutdown({ timeout: this.#stopping ? 0 : all.gracefulTimeout });
     if (all.handleSignals) this.#ignoreSignals = this.#host.onSignal(stop);
     if (all.signal?.aborted === true) stop();
-    else all.signal?.addEventListener("abort", stop, { once: true });
+    else this.#listenTo(all.signal, stop);
     try {
       if (all.onListen !== undefined) all.onListen(this.address);
       else this.#host.stderr(`Listening on ${url(this.address, all.protocol)} (tsgi on ${this.#host.runtime})\n`);
@@ -162,9 +162,21 @@ export class RunningServer implements Server {
     }
   }
 
+  /** Shuts down when `signal` fires, and lets go of it at the end: a signal may outlive many servers. */
+  #listenTo(signal: AbortSignal | undefined, stop: () => void): void {
+    signal?.addEventListener("abort", stop, { once: true });
+    const ignore = this.#ignoreSignals;
+    this.#ignoreSignals = () => {
+      ignore();
+      signal?.removeEventListener("abort", stop);
+    };
+  }
+
   shutdown(options: ShutdownOptions = {}): Promise<void> {
-    const timeout = options.timeout ?? this.#settings.gracefulTimeout;
-    if (!(timeout >= 0)) throw new OptionError("timeout", "seconds from 0", timeout);
+    const timeout: unknown = (options as ShutdownOptions | null)?.timeout ?? this.#settings.gracefulTimeout;
+    if (typeof timeout !== "number" || !(timeout >= 0)) {
+      return Promise.reject(new OptionError("timeout", "seconds from 0", timeout));
+    }
     this.#cutAt = Math.min(this.#cutAt, performance.now() + timeout * 1000);
     if (!this.#stopping) {
       this.#stopping = true;

@@ -78,5 +78,5 @@ export function createEnviron(options: EnvironOptions = {}): Environ {
     },
     hijacked: () => {},
   });
-  return Object.assign(environ, own);
+  return { ...environ, ...own } as Environ; // assigning `__proto__` would set the prototype
 }

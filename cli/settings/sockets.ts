@@ -7,6 +7,7 @@
 import { type Bind, bindKind } from "../bind.ts";
 import { choice, integer, list, octal, optional, text } from "./kinds.ts";
 import type { Topic } from "./setting.ts";
+import { isMountPoint } from "../../core/grammar.ts";
 import { parseIps } from "../../core/peers.ts";
 
 /** The settings of this topic. */
@@ -75,7 +76,7 @@ export const sockets: Topic<SocketSettings> = {
     kind: text(
       "PATH",
       'a path that begins with "/" and does not end with one, or ""',
-      (given) => given === "" || /^\/[\x21-\xff]*[^/]$/.test(given),
+      isMountPoint,
     ),
     default: "",
     help: "Where the application is mounted: SCRIPT_NAME.",

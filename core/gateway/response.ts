@@ -27,6 +27,19 @@ const STATUS = /^[2-5][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*
 type Pair = readonly [string, string];
 
 /**
+ * Whether responses of a status have no content, whatever the application gives (RFC 9110 15.3.5, 15.3.6, 15.4.5).
+ *
+ * @example
+ * ```ts
+ * import { isContentless } from "./response.ts";
+ * console.assert(isContentless(204) && isContentless(205) && isContentless(304) && !isContentless(200));
+ * ```
+ */
+export function isContentless(code: number): boolean {
+  return code === 204 || code === 205 || code === 304;
+}
+
+/**
  * Checks a status and a header list and makes a {@linkcode ResponseHead} of them.
  *
  * @throws {StartResponseError} naming the first thing that is wrong.
@@ -83,7 +96,21 @@ function checkedHead(status: unknown, headers: unknown): ResponseHead {
     } else if (name.length === 4 && name.toLowerCase() === "date") hasDate = true;
     else if (name.length === 6 && name.toLowerCase() === "server") hasServer = true;
   }
-  return { status, code: Number(status.slice(0, 3)), headers: pairs, contentLength, hasDate, hasServer };
+  const code = Number(status.slice(0, 3));
+  if (code === 204 || code === 205) contentLength = setOwnLength(code, pairs);
+  return { status, code, headers: pairs, contentLength, hasDate, hasServer };
+}
+
+/**
+ * Puts the only Content-Length that a status allows in place of the application's. A 204 has none (RFC 9110 8.6). A 205
+ * says 0: clients look for the end of its content as for that of a 200 (RFC 9112 6.3).
+ */
+function setOwnLength(code: 204 | 205, pairs: Pair[]): number | null {
+  const at = pairs.findIndex(([name]) => name.toLowerCase() === "content-length");
+  if (at >= 0) pairs.splice(at, 1);
+  if (code === 204) return null;
+  pairs.push(["Content-Length", "0"]);
+  return 0;
 }
 
 /**

@@ -125,9 +125,30 @@ describe("addresses", () => {
     ["unix:///run/a", { kind: "unix", path: "/run/a" }],
     ["fd://3", { kind: "fd", fd: 3 }],
   ])("%s", (text, bind) => expect(parseBind(text)).toEqual(bind));
-  it.each(["", "a:b", "::1", "1:2:3", ":70000", "unix:", "fd://x", "a b:1"])("%j is none", (text) => {
+  it.each([
+    "",
+    "a:b",
+    "::1",
+    "1:2:3",
+    ":70000",
+    "unix:",
+    "fd://x",
+    "a b:1",
+    "a\0:1",
+    "a\x1b:1",
+    "unix:/a\0",
+    "unix:/a\x7f",
+  ])("%j is none", (text) => {
     expect(parseBind(text)).toBeUndefined();
   });
+});
+
+describe("14.8 --script-name is refused where the option scriptName is", () => {
+  const { kind } = settingOf("scriptName");
+  it.each(["/a\n", "/a\0", "/a\r\nb", "/a\x7f", "/\u2713", "/", "/a/"])("%j", (text) => {
+    expect([kind.parse(text), kind.check(text)]).toEqual([undefined, undefined]);
+  });
+  it.each(["", "/a", "/a/b"])("%j is taken", (text) => expect(kind.parse(text)).toBe(text));
 });
 
 const CONFIG = "tsgi.config.ts";

@@ -85,6 +85,14 @@ describe.each<Runtime>(["node", "deno", "bun"])("%s", (runtime) => {
     expect(await run(runtime, "shutdown at once")).toMatchObject({ code: 0, stdout: "done\n" });
   });
 
+  it("14.29 a signal is let go of by servers that have stopped", async () => {
+    expect(await run(runtime, "signal")).toMatchObject({ code: 0, stdout: "1 0\n" });
+  });
+
+  it("14.29 shutdown rejects for a bad time-out, and stops nothing", async () => {
+    expect(await run(runtime, "bad time-out")).toMatchObject({ code: 0, stdout: "6 true 200\n" });
+  });
+
   it("shutdown finishes what runs, cuts what does not end, frees the port, and leaves nothing behind", async () => {
     expect(await run(runtime, "shutdown")).toMatchObject({ code: 0, stdout: "finished cut closed\n" });
   });
