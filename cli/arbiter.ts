@@ -24,6 +24,7 @@ import { type Bind, bindText } from "./bind.ts";
 import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, spawnSelf } from "./child.ts";
 import type { Given } from "./command_line.ts";
 import { needRestart, type Resolved, resolveSettings, workerCount } from "./config.ts";
+import { enterAgain } from "./directory.ts";
 import { SIGNALS } from "./launcher.ts";
 import { BatchedLog } from "./log_file.ts";
 import { Log } from "./log.ts";
@@ -153,6 +154,7 @@ class Arbiter {
     notify(log, "RELOADING=1");
     let next: Resolved;
     try {
+      enterAgain();
       next = await resolveSettings(this.#options.commandLine, this.#options.directory);
       identityOf(next.settings);
     } catch (error) {
@@ -172,6 +174,7 @@ class Arbiter {
   }
 
   #spawn(age: number): ReturnType<typeof spawnSelf> {
+    enterAgain(); // a deploy may have led its name elsewhere, and removed the old directory
     const { binds } = this.#options;
     const settings = this.#settings;
     const env = settings.env.map((assignment) => {

@@ -17,10 +17,18 @@ import { errorText } from "../core/errors.ts";
 import type { ApplicationFunction } from "../core/gateway/types.ts";
 import { type Server, startServer } from "../core/server.ts";
 import type { ServeOptions } from "../core/options.ts";
+import { VERSION } from "../core/version.ts";
 import { type Format, parseFormat } from "./access_format.ts";
 import { Balance } from "./balance.ts";
 import type { Bind } from "./bind.ts";
-import { FIRST_SOCKET, type Role, type ShedMessage, unpackSettings, type WorkerMessage } from "./child.ts";
+import {
+  FIRST_SOCKET,
+  type Role,
+  type ShedMessage,
+  starterVersion,
+  unpackSettings,
+  type WorkerMessage,
+} from "./child.ts";
 import { readConfigFile } from "./config.ts";
 import { BatchedLog } from "./log_file.ts";
 import { Log } from "./log.ts";
@@ -71,6 +79,10 @@ class Worker {
   }
 
   async run(): Promise<void> {
+    const arbiter = starterVersion();
+    if (arbiter !== VERSION) {
+      this.#log.warning(`This worker is of tsgi ${VERSION}, its arbiter of ${arbiter}: restart the command`);
+    }
     this.#listenToSignals(await this.#hooks());
     let app: ApplicationFunction;
     try {
