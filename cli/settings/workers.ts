@@ -35,7 +35,8 @@ export const workers: Topic<WorkerSettings> = {
   workerConnections: {
     kind: integer(1),
     default: 1000,
-    help: "Connections that a worker holds at a time on each address. One more is answered with 503.",
+    help: "Connections that a worker holds at a time on each address. One more is answered with 503. " +
+      "Where a process may not have so many open files (`ulimit -n`), a worker holds fewer, and the log says how many.",
   },
   maxRequests: {
     kind: integer(0),
