@@ -50,6 +50,14 @@ export interface ArbiterOptions {
   readonly resolved: Resolved;
 }
 
+const AS_FIRST = "This is process 1, which is to wait for orphans and does not: they stay as zombies. " +
+  "Run it under an init: `docker run --init`, `init: true` of compose, or tini";
+
+/** Whether what was started, the launcher or else the arbiter, is the first process of the system or the container. */
+export function startedAsFirst({ pid, ppid, connected }: Pick<typeof process, "pid" | "ppid" | "connected">): boolean {
+  return (connected === true ? ppid : pid) === 1; // only a launcher has a channel to its arbiter
+}
+
 /** Runs the arbiter; gives the exit status once all workers are gone. */
 export async function runArbiter(options: ArbiterOptions): Promise<number> {
   const arbiter = new Arbiter(options);
@@ -110,6 +118,7 @@ class Arbiter {
     const where = this.#options.binds.map((bind) => `${bind.kind === "tcp" ? `${protocol}://` : ""}${bindText(bind)}`);
     log.info(`Listening at: ${where.join(", ")} (${process.pid})`);
     log.info(`Using runtime: ${runtimeName()}`);
+    if (startedAsFirst(process)) log.warning(AS_FIRST);
     this.#prepareLogs();
     if (this.#settings.reload) await this.#watch();
     if (!this.#stopping) this.#pool.want(workerCount(this.#settings));
