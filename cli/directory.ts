@@ -12,7 +12,7 @@
  */
 
 import { statSync } from "node:fs";
-import { isAbsolute, sep } from "node:path";
+import { isAbsolute, resolve, sep } from "node:path";
 import process from "node:process";
 
 /** A directory that was entered: its name, and where that led. */
@@ -36,10 +36,10 @@ export function workingDirectory(): string {
  * @throws the system's error when it cannot be entered.
  */
 export function enter(path: string): void {
-  // Not normalized: what `..` means behind a link is known to the system only.
+  // Not normalized yet: what `..` means behind a link is known to the system only.
   const name = isAbsolute(path) ? path : `${workingDirectory()}${sep}${path}`;
   process.chdir(name);
-  note(name);
+  note(isSame(resolve(name), ".") ? resolve(name) : name);
 }
 
 /**

@@ -37,6 +37,7 @@ import { LOAD_FAILED } from "./pool.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
 import { loadApp, loadFailure } from "./spec.ts";
+import { Turns } from "./turns.ts";
 
 const ORPHAN_TIME = 2; // seconds that requests have when the arbiter is gone
 const EXIT_GRACE = 500; // ms behind a time-out, after which the process ends whatever holds it
@@ -66,6 +67,7 @@ class Worker {
   readonly #log: Log;
   readonly #role: Role & { role: "worker" };
   readonly #info: WorkerInfo;
+  readonly #turns: Turns = new Turns();
   #balance: Balance = new Balance();
   #exhausted = 0; // beats in a row without a descriptor left
   #access: BatchedLog | undefined;
@@ -100,7 +102,8 @@ class Worker {
       if (accessLogfile !== null) this.#access = new BatchedLog(accessLogfile);
       const serving = this.#counted(app);
       const maxConnections = this.#limitConnections();
-      const sockets = this.#balance.host(host);
+      const shared = this.#role.multiprocess ? this.#turns.host(host) : host;
+      const sockets = this.#balance.host(shared);
       this.#servers = await Promise.all(
         this.#role.binds.map((bind, i) =>
           startServer(sockets, describing(serving, bind, this.#settings), {
@@ -116,10 +119,17 @@ class Worker {
     if (this.#stopping) return this.#stop(this.#settings.gracefulTimeout);
     this.#tell({ type: "ready" });
     const every = Math.min(MOST_BEAT, (this.#settings.timeout || Infinity) * 250);
-    setInterval(() => this.#beat(), every);
+    let last = performance.now();
+    setInterval(() => {
+      const now = performance.now();
+      this.#beat(now - last - every);
+      last = now;
+    }, every);
   }
 
-  #beat(): void {
+  /** Says that the event loop runs; `late` is by how many milliseconds it did not. */
+  #beat(late: number): void {
+    this.#turns.late(late);
     // Other protocols than HTTP are spoken by web servers, which share out their requests themselves.
     const connections = this.#settings.protocol === "http" ? this.#balance.connections : 0;
     this.#tell({ type: "beat", connections });

@@ -11,9 +11,9 @@ import { type CommandOptions, projectPath, type Runtime, runtimes, until, withCo
 /** Makes a release that answers with its name; tsgi is in it, as an installation of packages would put it there. */
 function release(root: string, name: string, workers: number): string {
   const folder = join(root, name);
-  mkdirSync(join(folder, "bin"), { recursive: true });
+  for (const path of ["bin", "site"]) mkdirSync(join(folder, path), { recursive: true });
   const answer = `(_, start) => { start("200 OK", []); return ["${name} " + process.pid]; }`;
-  writeFileSync(join(folder, "app.mjs"), `export const app = ${answer};`);
+  for (const path of ["app.mjs", "site/app.mjs"]) writeFileSync(join(folder, path), `export const app = ${answer};`);
   writeFileSync(join(folder, "tsgi.config.mjs"), `export default { wsgiApp: "app.mjs:app", workers: ${workers} };`);
   for (const part of ["cli", "core", "adapters"]) {
     cpSync(projectPath(part), join(folder, "tsgi", part), { recursive: true });
@@ -39,8 +39,8 @@ const ways: readonly [string, (runtime: Runtime, root: string) => CommandOptions
     shell: `cd ${root}/current && exec "$@"`,
     main: command(runtime),
   })],
-  ["--chdir to the link, with the command in the release", (runtime, root) => ({
-    args: ["--chdir", `${root}/current`, "--config", `${root}/current/tsgi.config.mjs`],
+  ["--chdir below the link, with the command in the release", (runtime, root) => ({
+    args: ["--chdir", `${root}/current/site/../site/`, "--config", `${root}/current/tsgi.config.mjs`],
     main: `${root}/current/${command(runtime)}`,
   })],
   ["started in the release and --chdir to the link, as systemd does it, with the command elsewhere", (_, root) => ({
@@ -50,7 +50,7 @@ const ways: readonly [string, (runtime: Runtime, root: string) => CommandOptions
   })],
 ];
 
-describe.concurrent.each(runtimes)("%s", (runtime) => {
+describe.each(runtimes)("%s", (runtime) => {
   it.each(ways)("14 a link that leads to a new release, and the old one removed: %s", async (_name, options) => {
     const root = realpathSync(mkdtempSync(join(tmpdir(), "tsgi-deploy-")));
     try {
@@ -80,7 +80,7 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     } finally {
       rmSync(root, { recursive: true, force: true });
     }
-  }, 40_000);
+  }, 60_000);
 
   it("14 while the link is away no worker can start, and it is tried again", async () => {
     const root = realpathSync(mkdtempSync(join(tmpdir(), "tsgi-deploy-")));
@@ -99,5 +99,5 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     } finally {
       rmSync(root, { recursive: true, force: true });
     }
-  }, 40_000);
+  }, 60_000);
 });

@@ -45,7 +45,7 @@ const HOG = `import { openSync } from "node:fs";
     return ["ok " + environ.QUERY_STRING];
   };`;
 
-describe.concurrent.each(runtimes)("%s", (runtime) => {
+describe.each(runtimes)("%s", (runtime) => {
   it(`15 serves after ${CLIENTS} connections at a limit of ${LIMIT} open files`, async () => {
     await withCommand(runtime, { args: [SITE], shell: LIMITED }, async (command) => {
       expect(command.log).toMatch(/At most \d\d connections at a time, not 1000: a process may have 64 open files/);
