@@ -24,6 +24,7 @@ import { type Bind, bindText } from "./bind.ts";
 import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, spawnSelf } from "./child.ts";
 import type { Given } from "./command_line.ts";
 import { needRestart, type Resolved, resolveSettings, workerCount } from "./config.ts";
+import { enterAgain } from "./directory.ts";
 import { SIGNALS } from "./launcher.ts";
 import { BatchedLog } from "./log_file.ts";
 import { Log } from "./log.ts";
@@ -47,6 +48,14 @@ export interface ArbiterOptions {
   readonly binds: readonly Bind[];
   /** The settings, and the file they came from. */
   readonly resolved: Resolved;
+}
+
+const AS_FIRST = "This is process 1, which is to wait for orphans and does not: they stay as zombies. " +
+  "Run it under an init: `docker run --init`, `init: true` of compose, or tini";
+
+/** Whether what was started, the launcher or else the arbiter, is the first process of the system or the container. */
+export function startedAsFirst({ pid, ppid, connected }: Pick<typeof process, "pid" | "ppid" | "connected">): boolean {
+  return (connected === true ? ppid : pid) === 1; // only a launcher has a channel to its arbiter
 }
 
 /** Runs the arbiter; gives the exit status once all workers are gone. */
@@ -109,6 +118,7 @@ class Arbiter {
     const where = this.#options.binds.map((bind) => `${bind.kind === "tcp" ? `${protocol}://` : ""}${bindText(bind)}`);
     log.info(`Listening at: ${where.join(", ")} (${process.pid})`);
     log.info(`Using runtime: ${runtimeName()}`);
+    if (startedAsFirst(process)) log.warning(AS_FIRST);
     this.#prepareLogs();
     if (this.#settings.reload) await this.#watch();
     if (!this.#stopping) this.#pool.want(workerCount(this.#settings));
@@ -153,6 +163,7 @@ class Arbiter {
     notify(log, "RELOADING=1");
     let next: Resolved;
     try {
+      enterAgain();
       next = await resolveSettings(this.#options.commandLine, this.#options.directory);
       identityOf(next.settings);
     } catch (error) {
@@ -172,6 +183,7 @@ class Arbiter {
   }
 
   #spawn(age: number): ReturnType<typeof spawnSelf> {
+    enterAgain(); // a deploy may have led its name elsewhere, and removed the old directory
     const { binds } = this.#options;
     const settings = this.#settings;
     const env = settings.env.map((assignment) => {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import process from "node:process";
@@ -50,6 +50,7 @@ let imports = 0;
 export async function resolveSettings(commandLine: Given, directory: string = process.cwd()): Promise<Resolved> {
   const platform = readPlatform(process.env);
   const environment = readEnvironment(process.env);
+  if (!existsSync(directory)) throw new ConfigFileError(directory, "the directory of the configuration file is gone");
   const named = (commandLine.get("config") ?? environment.get("config")) as string | undefined;
   const file = configFile(named, directory);
   const fromFile: Given = file === null ? new Map() : await readConfigFile(file);
@@ -82,7 +83,9 @@ export async function readConfigFile(path: string): Promise<Given> {
   let module: Record<string, unknown>;
   try {
     // A new query each time: a module that has been imported is not read again. Bun sees it behind a path only.
-    const base = process.versions.bun === undefined ? pathToFileURL(path).href : path;
+    // Without links in the path: Bun remembers where they led.
+    const real = realpathSync(path);
+    const base = process.versions.bun === undefined ? pathToFileURL(real).href : real;
     module = await import(`${base}?${process.pid}.${++imports}`);
   } catch (error) {
     const { message } = Object(error) as { message?: unknown };

@@ -17,6 +17,7 @@ import { runArbiter } from "./arbiter.ts";
 import { type Role, runtimeName, takeRole } from "./child.ts";
 import { type CommandLine, readCommandLine } from "./command_line.ts";
 import { type Resolved, resolveSettings } from "./config.ts";
+import { enter, nameOf, workingDirectory } from "./directory.ts";
 import { configText, helpText } from "./help.ts";
 import { launch } from "./launcher.ts";
 import { LOAD_FAILED } from "./pool.ts";
@@ -73,11 +74,12 @@ async function runCommand(args: readonly string[]): Promise<number> {
   if (args[0] === "init") return await print((await import("./init/mod.ts")).init(args.slice(1)));
   const commandLine = readCommandLine(args);
   if (commandLine.wants !== undefined) return await tell(commandLine);
-  const directory = process.cwd();
-  const resolved = await resolveSettings(commandLine.given, directory);
+  const start = workingDirectory();
+  const resolved = await resolveSettings(commandLine.given, start);
   const { settings } = resolved;
   if (settings.printConfig) return await print(configText(settings));
   prepare(resolved);
+  const directory = nameOf(start); // through the link that --chdir has named, if it leads there
   if (settings.checkConfig) {
     await loadApp(settings.wsgiApp as string);
     return 0;
@@ -109,7 +111,7 @@ function prepare({ settings }: Resolved): void {
   identityOf(settings);
   if (chdir !== null) {
     try {
-      process.chdir(chdir);
+      enter(chdir);
     } catch {
       throw new SettingError("--chdir", "a directory", JSON.stringify(chdir));
     }

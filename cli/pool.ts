@@ -184,7 +184,7 @@ export class Pool {
   #spawn(): void {
     const child = this.#start();
     const pid = child?.pid;
-    if (child === undefined || pid === undefined) return this.#crashed();
+    if (child === undefined || pid === undefined) return this.#notStarted();
     const worker: Worker = {
       child,
       pid,
@@ -205,6 +205,12 @@ export class Pool {
     child.once("exit", (code, name) => this.#exited(worker, code, name));
     child.on("error", (error) => this.#log.debug(`Worker (pid:${pid}): ${error.message}`));
     this.#tellPids();
+  }
+
+  /** There is no process whose end would lead to another try, so time does. */
+  #notStarted(): void {
+    this.#crashed();
+    if (this.#retryAt === 0) this.#retryAt = performance.now() + FIRST_WAIT;
   }
 
   #start(): ChildProcess | undefined {

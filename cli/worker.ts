@@ -18,23 +18,34 @@ import type { ApplicationFunction } from "../core/gateway/types.ts";
 import type { Host } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import type { ServeOptions } from "../core/options.ts";
+import { VERSION } from "../core/version.ts";
 import { type Format, parseFormat } from "./access_format.ts";
 import { Balance } from "./balance.ts";
 import type { Bind } from "./bind.ts";
-import { FIRST_SOCKET, type Role, type ShedMessage, unpackSettings, type WorkerMessage } from "./child.ts";
+import {
+  FIRST_SOCKET,
+  type Role,
+  type ShedMessage,
+  starterVersion,
+  unpackSettings,
+  type WorkerMessage,
+} from "./child.ts";
 import { readConfigFile } from "./config.ts";
+import { connectionLimits, outOfDescriptors } from "./descriptors.ts";
 import { BatchedLog } from "./log_file.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED } from "./pool.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
 import { loadApp, loadFailure } from "./spec.ts";
+import { Turns } from "./turns.ts";
 
 const ORPHAN_TIME = 2; // seconds that requests have when the arbiter is gone
 const EXIT_GRACE = 500; // ms behind a time-out, after which the process ends whatever holds it
 const LAST_LINES = 300; // ms that the access log has at the end
 const RELOAD_DRAIN = 0.1; // seconds: a browser is not to be shown the old code for longer
 const MOST_BEAT = 1000; // ms
+const EXHAUSTED_BEATS = 3; // in a row without a descriptor left, where accepting goes on once there is one
 
 /** Runs a worker, until the process exits. */
 export async function runWorker(role: Role & { role: "worker" }): Promise<void> {
@@ -57,10 +68,13 @@ class Worker {
   readonly #log: Log;
   readonly #role: Role & { role: "worker" };
   readonly #info: WorkerInfo;
-  readonly #balance: Balance = new Balance();
+  readonly #turns: Turns = new Turns();
+  #balance: Balance = new Balance();
+  #exhausted = 0; // beats in a row without a descriptor left
   #access: BatchedLog | undefined;
   #servers: readonly Server[] = [];
   #stopping = false;
+  #full = false;
   #requests = 0;
   #most = Infinity;
 
@@ -72,6 +86,10 @@ class Worker {
   }
 
   async run(): Promise<void> {
+    const arbiter = starterVersion();
+    if (arbiter !== VERSION) {
+      this.#log.warning(`This worker is of tsgi ${VERSION}, its arbiter of ${arbiter}: restart the command`);
+    }
     this.#listenToSignals(await this.#hooks());
     let app: ApplicationFunction;
     try {
@@ -84,15 +102,15 @@ class Worker {
     try {
       if (accessLogfile !== null) this.#access = new BatchedLog(accessLogfile);
       const serving = this.#counted(app);
-      // Other protocols are spoken by web servers, which share out their requests themselves.
-      const sockets = this.#settings.protocol === "http" ? this.#balance.host(host) : host;
+      const maxConnections = this.#limitConnections();
+      const shared = this.#role.multiprocess ? this.#turns.host(host) : host;
+      const sockets = this.#balance.host(shared);
       this.#servers = await Promise.all(
         this.#role.binds.map((bind, i) =>
-          startServer(
-            telling(sockets, bind),
-            describing(serving, bind, this.#settings),
-            this.#options(FIRST_SOCKET + i),
-          )
+          startServer(telling(sockets, bind), describing(serving, bind, this.#settings), {
+            ...this.#options(FIRST_SOCKET + i),
+            maxConnections,
+          })
         ),
       );
     } catch (error) {
@@ -102,7 +120,46 @@ class Worker {
     if (this.#stopping) return this.#stop(this.#settings.gracefulTimeout);
     this.#tell({ type: "ready" });
     const every = Math.min(MOST_BEAT, (this.#settings.timeout || Infinity) * 250);
-    setInterval(() => this.#tell({ type: "beat", connections: this.#balance.connections }), every);
+    let last = performance.now();
+    setInterval(() => {
+      const now = performance.now();
+      this.#beat(now - last - every);
+      last = now;
+    }, every);
+  }
+
+  /** Says that the event loop runs; `late` is by how many milliseconds it did not. */
+  #beat(late: number): void {
+    this.#turns.late(late);
+    // Other protocols than HTTP are spoken by web servers, which share out their requests themselves.
+    const connections = this.#settings.protocol === "http" ? this.#balance.connections : 0;
+    this.#tell({ type: "beat", connections });
+    this.#exhausted = outOfDescriptors() ? this.#exhausted + 1 : 0;
+    if (this.#exhausted > (process.versions.deno === undefined ? EXHAUSTED_BEATS : 0)) this.#cannotAccept();
+  }
+
+  /** Keeps the connections below the number of descriptors; gives how many are served on each address. */
+  #limitConnections(): number {
+    const { workerConnections, backlog } = this.#settings;
+    const { limit, served, open } = connectionLimits(workerConnections, backlog);
+    if (served < workerConnections) {
+      const why = `a process may have ${limit} open files (ulimit -n)`;
+      this.#log.info(`At most ${served} connections at a time, not ${workerConnections}: ${why}`);
+    }
+    // On Deno, where all descriptors were taken by connections that waited, none is accepted any more.
+    const refused = (): void => {
+      if (process.versions.deno !== undefined && outOfDescriptors()) this.#cannotAccept();
+    };
+    this.#balance = new Balance(open, refused);
+    return served;
+  }
+
+  /** Has this worker replaced: no descriptor is left to accept a connection with. */
+  #cannotAccept(): void {
+    if (this.#full) return;
+    this.#full = true;
+    this.#log.error("No file descriptor is left to accept connections with (ulimit -n): this worker is replaced");
+    this.#tell({ type: "full" });
   }
 
   /** The hooks of the configuration file that are called here. */
@@ -148,7 +205,6 @@ class Worker {
       scriptName: all.scriptName,
       urlScheme: all.urlScheme,
       serverHeader: all.serverHeader,
-      maxConnections: all.workerConnections,
       gracefulTimeout: all.gracefulTimeout,
       keepAliveTimeout: all.keepAlive,
       headerTimeout: all.headerTimeout,

@@ -30,7 +30,8 @@ export const processes: Topic<ProcessSettings> = {
     default: null,
     defaultText: "where it was started",
     restart: true,
-    help: "Changes to this directory before the application is loaded. Relative paths of other settings start there.",
+    help: "Changes to this directory before the application is loaded. Relative paths of other settings start there. " +
+      "Each worker enters it anew, by this name: where it is a symbolic link, HUP follows it to a new release.",
   },
   env: {
     kind: list(text("NAME=VALUE", "NAME=VALUE", (given) => /^[^=]+=/.test(given))),

@@ -37,7 +37,8 @@ export const workers: Topic<WorkerSettings> = {
     default: 1000,
     help:
       "Connections that a worker holds at a time on each address. For one more, the one that has been idle between " +
-      "requests for longest is closed; where none is idle, the new one is answered with 503.",
+      "requests for longest is closed; where none is idle, the new one is answered with 503. " +
+      "Where a process may not have so many open files (`ulimit -n`), a worker holds fewer, and the log says how many.",
   },
   maxRequests: {
     kind: integer(0),

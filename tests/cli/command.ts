@@ -33,6 +33,10 @@ export interface CommandOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Descriptors 3 and up. */
   readonly sockets?: readonly number[];
+  /** Where it is started, if that is not its folder. */
+  readonly cwd?: string;
+  /** Path of the program, where it is not the one of the project. */
+  readonly main?: string;
   /** What runs it in place of the test: `"$@"` is the command line. */
   readonly shell?: string;
 }
@@ -50,15 +54,16 @@ export class Command {
   #exit: Exit | undefined;
 
   /** Starts it. */
-  constructor(runtime: Runtime, { args = [], env = {}, files = {}, sockets = [], shell }: CommandOptions = {}) {
+  constructor(runtime: Runtime, options: CommandOptions = {}) {
+    const { args = [], env = {}, files = {}, sockets = [], cwd, main, shell } = options;
     this.folder = mkdtempSync(join(tmpdir(), "tsgi-cli-"));
     for (const [name, text] of Object.entries(files)) this.write(name, text);
     const { binary, args: words } = runCommand(runtime, "cli/main.ts", ["-A"]);
-    const line = [binary, ...words, ...args];
+    const line = [binary, ...(main === undefined ? words : words.with(-1, main)), ...args];
     const [program, rest] = shell === undefined ? [binary, line.slice(1)] : ["sh", ["-c", shell, "sh", ...line]];
     const { PORT: _port, WEB_CONCURRENCY: _workers, ...environment } = process.env;
     this.#child = spawn(program as string, rest as string[], {
-      cwd: this.folder,
+      cwd: cwd ?? this.folder,
       stdio: ["ignore", "pipe", "pipe", ...sockets],
       env: { ...environment, ...env },
     });

@@ -218,5 +218,8 @@ describe("on Deno a process starts others as it was started", () => {
     ["deno run -A tsgi/cli", "https://jsr.io/@tsgi/tsgi/1.0.0/cli/main.ts", ["run", "-A", "tsgi/cli"]],
     ["deno run -R npm:tsgi", "file:///cache/npm/tsgi/cli/main.js", ["run", "-R", "npm:tsgi"]],
     ["/usr/bin/tsgi", main, ["run", "-A", "/srv/tsgi/cli/main.ts"]],
-  ])("%s", (line, url, expected) => expect(denoCommand(line.split(" "), url, "/srv/tsgi")).toEqual(expected));
+  ])("%s", (line, url, expected) => {
+    const script = url.replace("file://", "");
+    expect(denoCommand(line.split(" "), url, "/srv/tsgi", script)).toEqual(expected);
+  });
 });
