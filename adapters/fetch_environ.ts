@@ -48,7 +48,13 @@ export function fetchRequest(
       },
       { ...clientOf(request, info), localAddress: "", localPort: "" },
     ),
-    { ...where, method: request.method, protocol: "HTTP/1.1" }, // hosts do not tell
+    {
+      method: request.method,
+      target: where.target,
+      path: where.parts.path,
+      query: where.parts.query,
+      protocol: "HTTP/1.1", // hosts do not tell
+    },
     all.scriptName,
   );
   let chunked = false;

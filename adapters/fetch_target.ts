@@ -33,9 +33,11 @@ export interface FetchInfo {
 }
 
 /** Where a request was sent. */
-export interface FetchTarget extends Target {
+export interface FetchTarget {
   /** The target as it was sent, as far as the host shows it, one code unit an octet. */
   readonly target: string;
+  /** Its path and query. */
+  readonly parts: Target;
   /** The authority that replaces Host, or null. */
   readonly authority: string | null;
   /** SERVER_NAME. */
@@ -89,30 +91,36 @@ export function fetchTarget(request: Request, info: FetchInfo | undefined, secur
 
   if (!deno) {
     const https = secure || scheme === "https" || (bun && scheme === "" && info?.protocol === "https");
-    return { ...parseTarget(method, target), target, ...ends(authority, bun ? info : undefined, https), https };
+    return found(method, target, null, authority, bun ? info : undefined, https);
   }
   if (!DENO_SCHEME.test(scheme)) throw new Refusal(BAD_REQUEST, "the request target has no known form");
   const named = field !== null && field !== "";
   const madeUp = MADE_UP.test(authority) || scheme === MADE_UP_SCHEME;
-  const own = ends(named ? field : MADE_UP.test(authority) ? authority : "", undefined, secure);
-  if (named && field !== authority) {
-    return { ...parseTarget(method, octets(url)), target: octets(url), ...own, https: secure }; // in absolute form
-  }
+  const own = named ? field : MADE_UP.test(authority) ? authority : "";
+  if (named && field !== authority) return found(method, octets(url), null, own, undefined, secure); // absolute form
   const replaced = named || madeUp ? null : authority; // HTTP/2 has no Host
-  return { ...parseTarget(method, target), target, authority: replaced, ...own, https: secure };
+  return found(method, target, replaced, own, undefined, secure);
 }
 
-/** SERVER_NAME and SERVER_PORT, which may not be empty, from an authority, else from what a server tells of itself. */
-function ends(
-  authority: string,
+/** Puts a target together; SERVER_NAME and SERVER_PORT, which may not be empty, are those of `ends`, else of `server`. */
+function found(
+  method: string,
+  target: string,
+  replaced: string | null,
+  ends: string,
   server: FetchInfo | undefined,
   https: boolean,
-): Pick<FetchTarget, "serverName" | "serverPort"> {
-  const [, name, port] = AUTHORITY.exec(authority) ?? [];
+): FetchTarget {
+  const parts = parseTarget(method, target);
+  const [, name, port] = AUTHORITY.exec(ends) ?? [];
   const usual = https ? "443" : "80";
   return {
+    target,
+    parts,
+    authority: parts.authority ?? replaced,
     serverName: (name || server?.hostname || "localhost").replace(/^\[|\]$/g, ""),
-    serverPort: port || (authority === "" ? String(server?.port ?? usual) : usual),
+    serverPort: port || (ends === "" ? String(server?.port ?? usual) : usual),
+    https,
   };
 }
 

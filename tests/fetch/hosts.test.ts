@@ -124,6 +124,7 @@ const rows: readonly Row[] = [
     { length: "0", read: 0 },
     { length: "0", read: 0 },
   ],
+  ["a request that takes longer than requestTimeout", "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n", 503, 503],
   [
     "a POST with content",
     "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",

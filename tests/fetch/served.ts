@@ -33,12 +33,13 @@ const KEYS = [
 ] as const;
 
 const tell: ApplicationFunction = async (environ, startResponse) => {
+  if (environ.PATH_INFO === "/hang") await new Promise(() => {});
   const read = environ.PATH_INFO === "/unread" ? "" : await environ["wsgi.input"].read();
   startResponse("200 OK", [["Content-Type", "application/json"]]);
   return JSON.stringify([...KEYS.map((key) => environ[key] ?? null), read.length]);
 };
 
-const fetch = toFetch(tell) as unknown as Handler;
+const fetch = toFetch(tell, { requestTimeout: 1 }) as unknown as Handler;
 const { Deno, Bun } = globalThis as unknown as Hosts;
 const path = process.argv[2];
 const address = { hostname: "127.0.0.1", port: 0 };
