@@ -14,9 +14,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Bind } from "./bind.ts";
-
-/** The variable that tells a process what it is. */
-const ROLE = "TSGI_ROLE";
+import { type HelloMessage, ROLE } from "./signals.ts";
 
 /** First descriptor of the sockets. */
 export const FIRST_SOCKET = 3;
@@ -42,12 +40,11 @@ export type Role =
     readonly binds: readonly Bind[];
     /** How many workers there were before. */
     readonly age: number;
-    /** Whether other processes serve too. */
-    readonly multiprocess: boolean;
   };
 
-/** What a worker tells the arbiter: it serves, it lives, it wants to be replaced. */
+/** What a worker tells the arbiter: it takes signals, it serves, it lives, it wants to be replaced. */
 export type WorkerMessage =
+  | HelloMessage
   | { readonly type: "ready" }
   | { readonly type: "beat"; readonly connections: number }
   | { readonly type: "full" };
@@ -58,11 +55,10 @@ export interface ShedMessage {
   readonly shed: number;
 }
 
-/** What an arbiter tells its launcher: which processes are to end with it. */
-export interface ArbiterMessage {
-  /** Process ids. */
-  readonly workers: readonly number[];
-}
+/** What an arbiter tells its launcher: it takes signals; which processes are to end with it. */
+export type ArbiterMessage =
+  | HelloMessage
+  | { readonly type: "workers"; readonly workers: readonly number[] };
 
 let startDirectory = "";
 
@@ -123,8 +119,19 @@ export function runtimeName(): string {
 
 /** The words with which this program is started again. */
 function ownCommand(main: string): string[] {
-  if (process.versions.deno === undefined) return [...process.execArgv, scriptOf(main)];
+  const { deno, bun } = process.versions;
+  if (bun !== undefined) return [...process.execArgv, scriptOf(main)];
+  if (deno === undefined) return nodeCommand(process.execArgv, scriptOf(main));
   return denoCommand(denoWords(process.argv.slice(2)), main, startDirectory);
+}
+
+/**
+ * The words behind `node`. Without the flag, USR1 opens the inspector until there is a handler. With it Node blocks the
+ * signal for ever, also for a handler, so these processes get USR1 as a message.
+ */
+export function nodeCommand(flags: readonly string[], script: string): string[] {
+  const flag = "--disable-sigusr1";
+  return [...flags, ...(flags.includes(flag) ? [] : [flag]), script];
 }
 
 function scriptOf(main: string): string {
