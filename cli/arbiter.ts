@@ -21,11 +21,10 @@ import type { AccessRecord } from "../core/gateway/access.ts";
 import { VERSION } from "../core/version.ts";
 import { parseFormat } from "./access_format.ts";
 import { type Bind, bindText } from "./bind.ts";
-import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, spawnSelf } from "./child.ts";
+import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, signal, spawnSelf } from "./child.ts";
 import type { Given } from "./command_line.ts";
 import { needRestart, type Resolved, resolveSettings, workerCount } from "./config.ts";
 import { enterAgain } from "./directory.ts";
-import { SIGNALS } from "./launcher.ts";
 import { BatchedLog } from "./log_file.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED, Pool, type PoolSettings } from "./pool.ts";
@@ -33,6 +32,7 @@ import { watchCode } from "./reload.ts";
 import type { ServerInfo } from "./settings/hooks.ts";
 import { type Key, settingOf, type Settings } from "./settings/mod.ts";
 import { flagOf } from "./settings/setting.ts";
+import { REQUESTS, type Signal, STOPS, takeSignals, whenOrphaned } from "./signals.ts";
 import { notify } from "./systemd.ts";
 import { identityOf } from "./user.ts";
 
@@ -70,26 +70,30 @@ class Arbiter {
   readonly #pool: Pool;
   readonly #info: ServerInfo;
   #resolved: Resolved;
+  #current: Resolved; // those of the pool's current generation, which a reload that has not finished leaves alone
   #proved: Resolved; // those of the last generation that loaded
   #served = false; // all were ready once
   #told = false; // that all are ready
   #stopping = false;
   #status = 0;
   #reloading: Promise<void> = Promise.resolve();
+  #reloadWaits = false; // one that has not begun
   #unwatch: () => void = () => {};
   #finish: (status: number) => void = () => {};
 
   constructor(options: ArbiterOptions) {
     this.#options = options;
     this.#resolved = options.resolved;
+    this.#current = options.resolved;
     this.#proved = options.resolved;
     this.#log = new Log(this.#settings);
     this.#info = { pid: process.pid, log: (message) => this.#log.info(message) };
     this.#pool = new Pool(
       {
-        spawn: (age) => this.#spawn(age),
-        changed: (workers) => this.#tell({ workers }),
-        proved: () => this.#proved = this.#resolved,
+        spawn: (age, former) => this.#spawn(age, former ? this.#proved : this.#current),
+        signal,
+        changed: (workers) => this.#tell({ type: "workers", workers }),
+        proved: () => this.#proved = this.#current,
         ready: () => this.#ready(),
         failed: (proven) => this.#failed(proven),
         timedOut: (pid) => this.#logTimeout(pid),
@@ -109,8 +113,8 @@ class Arbiter {
 
   async run(): Promise<number> {
     const finished = new Promise<number>((resolve) => this.#finish = resolve);
-    for (const name of SIGNALS) process.on(name, () => this.#signalled(name));
-    process.on("disconnect", () => this.#stop("SIGTERM", "the launcher is gone"));
+    takeSignals(STOPS, (name) => this.#signalled(name));
+    whenOrphaned(() => this.#stop("SIGTERM", "the launcher is gone"));
     const log = this.#log;
     log.info(`Starting tsgi ${VERSION}`);
     await this.#call("onStarting", () => this.#settings.onStarting?.(this.#info));
@@ -122,10 +126,11 @@ class Arbiter {
     this.#prepareLogs();
     if (this.#settings.reload) await this.#watch();
     if (!this.#stopping) this.#pool.want(workerCount(this.#settings));
+    takeSignals(REQUESTS, (name) => this.#signalled(name)); // which are about workers
     return await finished;
   }
 
-  #signalled(name: typeof SIGNALS[number]): void {
+  #signalled(name: Signal): void {
     if (this.#stopping && name !== "SIGINT" && name !== "SIGQUIT" && name !== "SIGUSR1") return;
     if (name !== "SIGWINCH") this.#log.info(`Handling signal: ${name.slice(3).toLowerCase()}`);
     switch (name) {
@@ -139,11 +144,11 @@ class Arbiter {
       case "SIGUSR1":
         this.#log.reopen();
         this.#prepareLogs();
-        return this.#pool.signal("SIGUSR1");
+        return this.#pool.reopenLogs();
       case "SIGTTIN":
         return this.#pool.want(this.#pool.wanted + 1);
       case "SIGTTOU":
-        return this.#pool.want(Math.max(1, this.#pool.wanted - 1));
+        return this.#pool.wanted > 1 ? this.#pool.want(this.#pool.wanted - 1) : undefined;
       case "SIGWINCH":
         if (process.stderr.isTTY || process.stdout.isTTY) return this.#log.debug("SIGWINCH of a terminal is ignored");
         this.#log.info("Handling signal: winch: the workers stop");
@@ -151,12 +156,15 @@ class Arbiter {
     }
   }
 
-  /** Reads the configuration and the application anew. One reload at a time. */
+  /** Reads the configuration and the application anew. One reload at a time; one that waits does for all that come. */
   reload(): Promise<void> {
+    if (this.#reloadWaits) return this.#reloading;
+    this.#reloadWaits = true;
     return this.#reloading = this.#reloading.then(() => this.#reload());
   }
 
   async #reload(): Promise<void> {
+    this.#reloadWaits = false;
     const log = this.#log;
     if (this.#stopping) return;
     log.info("Hang up: reloading");
@@ -164,7 +172,8 @@ class Arbiter {
     let next: Resolved;
     try {
       enterAgain();
-      next = await resolveSettings(this.#options.commandLine, this.#options.directory);
+      const reading = resolveSettings(this.#options.commandLine, this.#options.directory);
+      next = await within(reading, this.#settings.bootTimeout);
       identityOf(next.settings);
     } catch (error) {
       log.error(`The configuration stays as it was: ${(error as Error).message}`);
@@ -174,18 +183,19 @@ class Arbiter {
     const fixed = needRestart(this.#settings, next.settings);
     for (const key of fixed) log.warning(`${nameOf(key)} has changed: that takes effect at the next start`);
     const kept = Object.fromEntries(fixed.map((key) => [key, this.#settings[key]]));
-    this.#resolved = { ...next, settings: { ...next.settings, ...kept } };
+    const resolved = { ...next, settings: { ...next.settings, ...kept } };
+    this.#resolved = resolved;
     log.change(this.#settings);
     await this.#call("onReload", () => this.#settings.onReload?.(this.#info));
     this.#prepareLogs();
     this.#told = false;
+    this.#resolved = this.#current = resolved; // a generation that was given up meanwhile has put back others
     if (!this.#stopping) this.#pool.renew(workerCount(this.#settings), poolSettings(this.#settings));
   }
 
-  #spawn(age: number): ReturnType<typeof spawnSelf> {
+  #spawn(age: number, { settings, file }: Resolved): ReturnType<typeof spawnSelf> {
     enterAgain(); // a deploy may have led its name elsewhere, and removed the old directory
     const { binds } = this.#options;
-    const settings = this.#settings;
     const env = settings.env.map((assignment) => {
       const at = assignment.indexOf("=");
       return [assignment.slice(0, at), assignment.slice(at + 1)];
@@ -194,10 +204,9 @@ class Arbiter {
       role: {
         role: "worker",
         settings: packSettings(settings),
-        configFile: hasWorkerHooks(settings) ? this.#resolved.file : null,
+        configFile: hasWorkerHooks(settings) ? file : null,
         binds,
         age,
-        multiprocess: this.#pool.wanted > 1,
       },
       sockets: binds.map(() => "inherit"),
       env: Object.fromEntries(env),
@@ -216,10 +225,10 @@ class Arbiter {
 
   #failed(proven: boolean): void {
     if (proven) {
-      this.#resolved = this.#proved;
+      this.#resolved = this.#current = this.#proved;
       this.#told = true;
       this.#log.change(this.#settings);
-      this.#log.error("The new workers did not start: the old ones serve on");
+      this.#log.error(`The new workers did not start: the old ones serve on; ${this.#pool.strength}`);
       notify(this.#log, "READY=1");
     } else if (this.#settings.reload) {
       this.#log.error("Waiting for a change of the code");
@@ -325,9 +334,25 @@ class Arbiter {
   }
 }
 
+/** The configuration, if it is read in time: one that hangs is not to hold up later reloads. */
+async function within(reading: Promise<Resolved>, seconds: number): Promise<Resolved> {
+  if (seconds === 0) return await reading;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`it was not read within ${seconds} s (--boot-timeout)`);
+    timer = setTimeout(() => reject(error), seconds * 1000);
+  });
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function poolSettings(settings: Settings): PoolSettings {
   return {
     timeout: settings.timeout,
+    bootTimeout: settings.bootTimeout,
     gracefulTimeout: settings.gracefulTimeout,
     aborts: settings.workerAbort !== null,
   };

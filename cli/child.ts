@@ -19,9 +19,7 @@ import { fileURLToPath } from "node:url";
 import { VERSION } from "../core/version.ts";
 import type { Bind } from "./bind.ts";
 import { enter, nameOf, programName, workingDirectory } from "./directory.ts";
-
-/** The variable that tells a process what it is. */
-const ROLE = "TSGI_ROLE";
+import { type HelloMessage, ROLE } from "./signals.ts";
 
 /** First descriptor of the sockets. */
 export const FIRST_SOCKET = 3;
@@ -47,12 +45,11 @@ export type Role =
     readonly binds: readonly Bind[];
     /** How many workers there were before. */
     readonly age: number;
-    /** Whether other processes serve too. */
-    readonly multiprocess: boolean;
   };
 
-/** What a worker tells the arbiter: it serves, it lives, it wants to be replaced. */
+/** What a worker tells the arbiter: it takes signals, it serves, it lives, it wants to be replaced. */
 export type WorkerMessage =
+  | HelloMessage
   | { readonly type: "ready" }
   | { readonly type: "beat"; readonly connections: number }
   | { readonly type: "full" };
@@ -63,11 +60,10 @@ export interface ShedMessage {
   readonly shed: number;
 }
 
-/** What an arbiter tells its launcher: which processes are to end with it. */
-export interface ArbiterMessage {
-  /** Process ids. */
-  readonly workers: readonly number[];
-}
+/** What an arbiter tells its launcher: it takes signals; which processes are to end with it. */
+export type ArbiterMessage =
+  | HelloMessage
+  | { readonly type: "workers"; readonly workers: readonly number[] };
 
 /** What goes with a role. */
 interface Luggage {
@@ -159,8 +155,19 @@ export function runtimeName(): string {
 
 /** The words with which this program is started again. */
 function ownCommand(main: string, script: string): string[] {
-  if (process.versions.deno === undefined) return [...process.execArgv, script];
+  const { deno, bun } = process.versions;
+  if (bun !== undefined) return [...process.execArgv, script];
+  if (deno === undefined) return nodeCommand(process.execArgv, script);
   return denoCommand(denoWords(process.argv.slice(2)), main, startDirectory, script);
+}
+
+/**
+ * The words behind `node`. Without the flag, USR1 opens the inspector until there is a handler. With it Node blocks the
+ * signal for ever, also for a handler, so these processes get USR1 as a message.
+ */
+export function nodeCommand(flags: readonly string[], script: string): string[] {
+  const flag = "--disable-sigusr1";
+  return [...flags, ...(flags.includes(flag) ? [] : [flag]), script];
 }
 
 let scriptName: string | undefined;

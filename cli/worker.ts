@@ -6,6 +6,9 @@
  *     USR1      open the logs anew
  *     ABRT      it is about to be killed: the hook workerAbort
  *
+ * One that is told to stop while it loads the application ends at once. As soon as it may have accepted a connection it
+ * first says that it is ready, which gives it the time to finish.
+ *
  * It beats as long as its event loop runs. When the arbiter dies, the channel closes, and the worker stops too.
  *
  * @module
@@ -30,13 +33,14 @@ import {
   unpackSettings,
   type WorkerMessage,
 } from "./child.ts";
-import { readConfigFile } from "./config.ts";
+import { readConfigFile, workerCount } from "./config.ts";
 import { connectionLimits, outOfDescriptors } from "./descriptors.ts";
 import { BatchedLog } from "./log_file.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED } from "./pool.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
+import { takeSignals, whenOrphaned } from "./signals.ts";
 import { loadApp, loadFailure } from "./spec.ts";
 import { Turns } from "./turns.ts";
 
@@ -73,8 +77,10 @@ class Worker {
   #exhausted = 0; // beats in a row without a descriptor left
   #access: BatchedLog | undefined;
   #servers: readonly Server[] = [];
-  #stopping = false;
   #full = false;
+  #listens = false; // or is about to
+  #stopTime: number | undefined; // seconds that requests have, once it is to stop
+  #workerInt: Settings["workerInt"] = null;
   #requests = 0;
   #most = Infinity;
 
@@ -86,11 +92,12 @@ class Worker {
   }
 
   async run(): Promise<void> {
+    this.#listenToSignals();
     const arbiter = starterVersion();
     if (arbiter !== VERSION) {
       this.#log.warning(`This worker is of tsgi ${VERSION}, its arbiter of ${arbiter}: restart the command`);
     }
-    this.#listenToSignals(await this.#hooks());
+    await this.#loadHooks();
     let app: ApplicationFunction;
     try {
       app = await loadApp(this.#settings.wsgiApp ?? "");
@@ -98,12 +105,15 @@ class Worker {
       this.#log.error(loadFailure(error));
       return this.exit(LOAD_FAILED);
     }
+    // What came while modules ran is handled before anybody is served: if it is TERM, nobody will be.
+    await new Promise((resolve) => setImmediate(resolve));
     const { accessLogfile } = this.#settings;
     try {
       if (accessLogfile !== null) this.#access = new BatchedLog(accessLogfile);
       const serving = this.#counted(app);
+      this.#listens = true;
       const maxConnections = this.#limitConnections();
-      const shared = this.#role.multiprocess ? this.#turns.host(host) : host;
+      const shared = workerCount(this.#settings) > 1 ? this.#turns.host(host) : host;
       const sockets = this.#balance.host(shared);
       this.#servers = await Promise.all(
         this.#role.binds.map((bind, i) =>
@@ -117,8 +127,8 @@ class Worker {
       this.#log.error((error as Error).message);
       return this.exit(1);
     }
-    if (this.#stopping) return this.#stop(this.#settings.gracefulTimeout);
     this.#tell({ type: "ready" });
+    if (this.#stopTime !== undefined) return this.#stop(this.#stopTime);
     const every = Math.min(MOST_BEAT, (this.#settings.timeout || Infinity) * 250);
     let last = performance.now();
     setInterval(() => {
@@ -162,31 +172,33 @@ class Worker {
     this.#tell({ type: "full" });
   }
 
-  /** The hooks of the configuration file that are called here. */
-  async #hooks(): Promise<Pick<Settings, "workerInt" | "workerAbort">> {
+  /** Calls postFork, and keeps the other hooks of the configuration file that are called here. */
+  async #loadHooks(): Promise<void> {
     const given = this.#role.configFile === null ? undefined : await readConfigFile(this.#role.configFile);
     const hook = (name: "postFork" | "workerInt" | "workerAbort"): Settings["workerInt"] =>
       (given?.get(name) ?? null) as Settings["workerInt"];
     await this.#call("postFork", hook("postFork"));
-    return { workerInt: hook("workerInt"), workerAbort: hook("workerAbort") };
+    this.#workerInt = hook("workerInt");
+    const abort = hook("workerAbort");
+    if (abort !== null) process.on("SIGABRT", () => this.#call("workerAbort", abort));
   }
 
-  #listenToSignals({ workerInt, workerAbort }: Pick<Settings, "workerInt" | "workerAbort">): void {
-    process.on("SIGTERM", () => this.#stop(this.#settings.gracefulTimeout));
-    for (const name of ["SIGINT", "SIGQUIT"] as const) {
-      process.on(name, async () => {
-        await this.#call("workerInt", workerInt);
-        this.#stop(0);
-      });
-    }
-    process.on("SIGUSR1", () => {
+  #listenToSignals(): void {
+    takeSignals(["SIGTERM"], () => this.#stop(this.#settings.gracefulTimeout));
+    takeSignals(["SIGINT", "SIGQUIT"], async () => {
+      await this.#call("workerInt", this.#workerInt);
+      this.#stop(0);
+    });
+    takeSignals(["SIGUSR1"], () => {
       this.#log.reopen();
       this.#access?.reopen();
     });
-    for (const name of ["SIGHUP", "SIGTTIN", "SIGTTOU"] as const) process.on(name, () => {}); // the arbiter's affair
-    if (workerAbort !== null) process.on("SIGABRT", () => this.#call("workerAbort", workerAbort));
-    process.on("message", (message) => this.#balance.shed((message as ShedMessage).shed));
-    process.on("disconnect", () => this.#stop(Math.min(ORPHAN_TIME, this.#settings.gracefulTimeout)));
+    takeSignals(["SIGHUP", "SIGTTIN", "SIGTTOU", "SIGWINCH"], () => {}); // the arbiter's affair
+    process.on("message", (message) => {
+      const { shed } = message as Partial<ShedMessage>;
+      if (shed !== undefined) this.#balance.shed(shed);
+    });
+    whenOrphaned(() => this.#stop(Math.min(ORPHAN_TIME, this.#settings.gracefulTimeout)));
   }
 
   #options(fd: number): ServeOptions {
@@ -199,7 +211,7 @@ class Worker {
       onListen: () => {},
       errorLog: (text) => this.#log.raw(text),
       ...(format === null ? {} : { accessLog: this.#logger(format) }),
-      multiprocess: this.#role.multiprocess,
+      multiprocess: true, // from reload to reload, and after TTIN, there may be another one at any time
       protocol: all.protocol,
       ...(all.allowIps === null ? {} : { allowIps: all.allowIps.includes("*") ? "*" : all.allowIps }),
       scriptName: all.scriptName,
@@ -243,8 +255,9 @@ class Worker {
 
   /** Stops, and exits. A later call with less time shortens it. */
   #stop(seconds: number): void {
-    this.#stopping = true;
-    if (this.#servers.length === 0) return seconds === 0 ? this.exit(0) : undefined; // it is still loading
+    if (!this.#listens) return this.exit(0); // it serves nobody yet
+    this.#stopTime = Math.min(this.#stopTime ?? Infinity, seconds);
+    if (this.#servers.length === 0) return; // it will, as soon as it listens
     const done = Promise.all(this.#servers.map((server) => server.shutdown({ timeout: seconds })));
     done.then(() => this.exit(0));
     setTimeout(() => this.exit(0), seconds * 1000 + EXIT_GRACE);

@@ -19,6 +19,8 @@ export interface WorkerSettings {
   maxRequestsJitter: number;
   /** Seconds a worker may be silent. */
   timeout: number;
+  /** Seconds that a worker has to load the application. */
+  bootTimeout: number;
   /** Seconds that running requests have at a stop. */
   gracefulTimeout: number;
 }
@@ -56,7 +58,14 @@ export const workers: Topic<WorkerSettings> = {
     default: 30,
     help: "Seconds after which a worker that does not answer is killed and replaced; 0 never. " +
       "It answers as long as its event loop runs: a slow response is no reason, an endless loop is. " +
-      "The time in which the application is loaded does not count.",
+      "The time in which the application is loaded does not count: see `--boot-timeout`.",
+  },
+  bootTimeout: {
+    kind: seconds("from 0"),
+    default: 120,
+    help: "Seconds that a worker has from its start until it serves; 0 for any time. " +
+      "One that takes longer is ended, as if the application did not load: at the first start that ends the command, " +
+      "after HUP the old workers serve on.",
   },
   gracefulTimeout: {
     kind: seconds("from 0"),

@@ -142,7 +142,7 @@ describe.each(runtimes)("%s", (runtime) => {
       expect(JSON.parse(await command.get("/about"))).toMatchObject({
         directory: command.path("below"),
         greeting: "a=b",
-        multiprocess: false,
+        multiprocess: true,
       });
       const second = await ended(runtime, { args: ["-b", "127.0.0.1:0", "-p", pidfile, SITE] });
       expect([second.code, second.err]).toEqual([1, expect.stringMatching(/Pidfile .*: process \d+ runs already/)]);
