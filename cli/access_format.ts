@@ -43,19 +43,19 @@ type Part = (record: AccessRecord) => string;
 /** Gives a line, without its end. */
 export type Format = (record: AccessRecord) => string;
 
-/** Compiles a format; null when an atom in it is unknown. */
+/** An atom, a percent sign that is written twice, or one that begins neither. */
+const PERCENT = /%\((?:([a-zA-Z])|\{([^}]+)\}([ioe]))\)s|%%|%/g;
+
+/** Compiles a format; null when an atom in it is unknown, which `wrongAtom` then names. */
 export function parseFormat(format: string): Format | null {
   const parts: Part[] = [];
   let at = 0;
-  for (const match of format.matchAll(/%\((?:([a-zA-Z])|\{([^}]+)\}([ioe]))\)s|%%|%/g)) {
+  for (const match of format.matchAll(PERCENT)) {
     if (match.index > at) parts.push(constant(format.slice(at, match.index)));
     at = match.index + match[0].length;
-    if (match[0] === "%%") parts.push(constant("%"));
-    else {
-      const part = match[2] === undefined ? SIMPLE[match[1] ?? ""] : named(match[2], match[3] as string);
-      if (part === undefined) return null;
-      parts.push(part);
-    }
+    const part = partOf(match);
+    if (part === undefined) return null;
+    parts.push(part);
   }
   if (at < format.length) parts.push(constant(format.slice(at)));
   return (record) => {
@@ -63,6 +63,22 @@ export function parseFormat(format: string): Format | null {
     for (const part of parts) line += part(record);
     return line;
   };
+}
+
+/** The first atom of a format that there is not, as it stands there; undefined where all are right. */
+export function wrongAtom(format: string): string | undefined {
+  for (const match of format.matchAll(PERCENT)) {
+    if (partOf(match) !== undefined) continue;
+    return /^%(?:\([^)]*\)?[a-zA-Z]?|.?)/s.exec(format.slice(match.index))?.[0];
+  }
+  return undefined;
+}
+
+/** What a match of `PERCENT` stands for; undefined for no atom. */
+function partOf([text, letter, name, of]: RegExpMatchArray): Part | undefined {
+  if (text === "%%") return constant("%");
+  if (letter !== undefined) return SIMPLE[letter];
+  return name === undefined ? undefined : named(name, of as string);
 }
 
 function constant(text: string): Part {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseFormat } from "../access_format.ts";
+import { parseFormat, wrongAtom } from "../access_format.ts";
 import { choice, optional, text } from "./kinds.ts";
 import type { Topic } from "./setting.ts";
 
@@ -32,7 +32,13 @@ export const logging: Topic<LoggingSettings> = {
     help: "File for the access log, `-` for standard output. Opened anew at SIGUSR1.",
   },
   accessLogformat: {
-    kind: text("FORMAT", "text with atoms such as %(h)s and %({referer}i)s", (given) => parseFormat(given) !== null),
+    kind: {
+      ...text("FORMAT", "text with atoms such as %(h)s and %({referer}i)s", (given) => parseFormat(given) !== null),
+      wrong: (given) => {
+        const atom = typeof given === "string" ? wrongAtom(given) : undefined;
+        return atom === undefined ? undefined : `${JSON.stringify(given)}, where ${JSON.stringify(atom)} is no atom`;
+      },
+    },
     default: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"',
     help: "Form of its lines. The atoms are below.",
   },

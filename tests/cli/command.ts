@@ -12,7 +12,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { until } from "../lifecycle/cell.ts";
-import { type Exit, projectPath, runCommand, type Runtime } from "../server_process.ts";
+import { type Exit, ownEnvironment, projectPath, runCommand, type Runtime } from "../server_process.ts";
 
 export { until } from "../lifecycle/cell.ts";
 export { projectPath, type Runtime } from "../server_process.ts";
@@ -56,7 +56,7 @@ export class Command {
     const { binary, args: words } = runCommand(runtime, "cli/main.ts", ["-A"]);
     const line = [binary, ...words, ...args];
     const [program, rest] = shell === undefined ? [binary, line.slice(1)] : ["sh", ["-c", shell, "sh", ...line]];
-    const { PORT: _port, WEB_CONCURRENCY: _workers, ...environment } = process.env;
+    const { PORT: _port, WEB_CONCURRENCY: _workers, ...environment } = ownEnvironment();
     this.#child = spawn(program as string, rest as string[], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe", ...sockets],

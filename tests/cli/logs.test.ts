@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseFormat } from "../../cli/access_format.ts";
+import { parseFormat, wrongAtom } from "../../cli/access_format.ts";
 import { BatchedLog } from "../../cli/log_file.ts";
 import type { AccessRecord } from "../../mod.ts";
 import { table } from "../../cli/settings/mod.ts";
@@ -60,8 +60,17 @@ describe("atoms", () => {
     expect(parseFormat("%(h)s %(b)s %(B)s")?.(record as unknown as AccessRecord)).toBe("- - 0");
   });
 
-  it.each(["%(z)s", "%(h)", "% ", "%({x}q)s", "%s"])("%s is refused", (format) => {
+  it.each([
+    ["%(z)s", "%(z)s"],
+    ["a %(h)s %(h)", "%(h)"],
+    ["%(h)s % ", "% "],
+    ["%({x}q)s %(h)s", "%({x}q)s"],
+    ["%s", "%s"],
+    ["100%", "%"],
+    ["%(remote_addr)s", "%(remote_addr)s"],
+  ])("14.23 %s is refused, and the atom named", (format, atom) => {
     expect(parseFormat(format)).toBeNull();
+    expect(wrongAtom(format)).toBe(atom);
   });
 
   it("the default is that of gunicorn", () => {
