@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseFormat, wrongAtom } from "../../cli/access_format.ts";
-import { BatchedLog } from "../../cli/log_file.ts";
+import { LogFile } from "../../cli/log_file.ts";
 import type { AccessRecord } from "../../mod.ts";
 import { table } from "../../cli/settings/mod.ts";
 import { runtimes, SITE, until, withCommand } from "./command.ts";
@@ -84,9 +84,11 @@ it("a batched log keeps the order of its lines over many writes and a file that 
   const folder = mkdtempSync(join(tmpdir(), "tsgi-log-"));
   try {
     const path = join(folder, "log");
-    const log = new BatchedLog(path);
+    const unexpected = (...what: unknown[]): void => void lost.push(what);
+    const lost: unknown[] = [];
+    const log = new LogFile({ path, standard: 1, delay: 100, lost: unexpected, failed: unexpected });
     for (let i = 0; i < 20_000; i++) {
-      log.line(`line ${i}`);
+      log.write(`line ${i}\n`);
       if (i === 10_000) {
         renameSync(path, `${path}.1`);
         log.reopen();
@@ -96,6 +98,7 @@ it("a batched log keeps the order of its lines over many writes and a file that 
     await log.close();
     const lines = (readFileSync(`${path}.1`, "utf8") + readFileSync(path, "utf8")).trimEnd().split("\n");
     expect(lines).toEqual(Array.from({ length: 20_000 }, (_, i) => `line ${i}`));
+    expect(lost).toEqual([]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
