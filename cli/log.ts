@@ -55,6 +55,7 @@ export class Log {
     this.#json = errorLogJson;
     this.#file = this.#open(errorLogfile);
     this.#least = LEVELS.indexOf(logLevel);
+    process.on("exit", () => this.#file.lastMoment());
   }
 
   #open(path: string): LogFile {

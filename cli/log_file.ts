@@ -25,6 +25,7 @@ const LINE_END = 10;
 const FIRST_REPORT = 1000; // ms from the first line that is lost to the report of their number
 const LATER_REPORT = 60_000; // ms between more of them
 const CUT = " [cut]\n";
+const LAST_MOMENT = 50; // ms that a write in a thread has when the process exits
 
 /** How a log is opened. */
 export interface LogFileOptions {
@@ -121,6 +122,12 @@ export class LogFile {
     closeLog(this.#open);
   }
 
+  /** At the exit of the process, without a turn of the event loop: gives a write in a thread the time that it may need. */
+  lastMoment(): void {
+    if (!this.#busy || !this.#open.waits) return;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, LAST_MOMENT);
+  }
+
   #outlet(): (bytes: Buffer) => number | Promise<number> {
     const { fd, file, waits } = this.#open;
     if (waits && process.versions.deno !== undefined) {
@@ -183,7 +190,8 @@ export class LogFile {
     }
     const text = Buffer.concat(this.#pieces).toString();
     this.#pieces = [];
-    this.#lose(linesOf(text), error.message);
+    const { code = "", message } = error; // Deno leaves the code out of the message
+    this.#lose(linesOf(text), message.startsWith(code) ? message : `${code}: ${message}`);
     this.#options.instead?.(text);
     this.#done(false);
   }

@@ -33,6 +33,9 @@ export interface CommandOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Descriptors 3 and up. */
   readonly sockets?: readonly number[];
+  /** Descriptors in place of standard output and standard error, which the command then has nothing of. */
+  readonly out?: number;
+  readonly err?: number;
   /** What runs it in place of the test: `"$@"` is the command line. */
   readonly shell?: string;
 }
@@ -50,7 +53,10 @@ export class Command {
   #exit: Exit | undefined;
 
   /** Starts it. */
-  constructor(runtime: Runtime, { args = [], env = {}, files = {}, sockets = [], shell }: CommandOptions = {}) {
+  constructor(
+    runtime: Runtime,
+    { args = [], env = {}, files = {}, sockets = [], out = undefined, err = undefined, shell }: CommandOptions = {},
+  ) {
     this.folder = mkdtempSync(join(tmpdir(), "tsgi-cli-"));
     for (const [name, text] of Object.entries(files)) this.write(name, text);
     const { binary, args: words } = runCommand(runtime, "cli/main.ts", ["-A"]);
@@ -59,7 +65,7 @@ export class Command {
     const { PORT: _port, WEB_CONCURRENCY: _workers, ...environment } = ownEnvironment();
     this.#child = spawn(program as string, rest as string[], {
       cwd: this.folder,
-      stdio: ["ignore", "pipe", "pipe", ...sockets],
+      stdio: ["ignore", out ?? "pipe", err ?? "pipe", ...sockets],
       env: { ...environment, ...env },
     });
     this.#child.stdout?.setEncoding("utf8").on("data", (text) => this.#output.out += text);

@@ -2,15 +2,14 @@
  * What a program sees of `serve` itself on each runtime: clear errors and exit statuses, IPv6, and an orderly end.
  */
 
-import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { until } from "../lifecycle/cell.ts";
+import { makePipe } from "../pipe.ts";
 import { projectPath, runCommand, type Runtime } from "../server_process.ts";
 
 interface Ended {
@@ -32,32 +31,6 @@ function run(runtime: Runtime, what: string): Promise<Ended> {
 function start(runtime: Runtime, stderr: "pipe" | number): ChildProcess {
   const { binary, args } = runCommand(runtime, "tests/host/program.ts", ["--allow-net", "--allow-env"]);
   return spawn(binary, [...args, "a log that nobody reads"], { stdio: ["ignore", "pipe", stderr] });
-}
-
-interface Pipe {
-  readonly reader: number;
-  readonly writer: number;
-  /** What is in it now. */
-  read(): string;
-}
-
-/** A real pipe: those of `spawn` are sockets. */
-function makePipe(): Pipe {
-  const folder = mkdtempSync(join(tmpdir(), "tsgi-host-"));
-  const path = join(folder, "pipe");
-  execFileSync("mkfifo", [path]);
-  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const writer = openSync(path, "w");
-  rmSync(folder, { recursive: true });
-  const memory = Buffer.alloc(65_536);
-  const read = (): string => {
-    try {
-      return memory.toString("utf8", 0, readSync(reader, memory));
-    } catch {
-      return ""; // it is empty
-    }
-  };
-  return { reader, writer, read };
 }
 
 describe.each<Runtime>(["node", "deno", "bun"])("%s", (runtime) => {
