@@ -26,7 +26,7 @@ import type { Given } from "./command_line.ts";
 import { needRestart, type Resolved, resolveSettings, workerCount } from "./config.ts";
 import { SIGNALS } from "./launcher.ts";
 import { LogFile } from "./log_file.ts";
-import { closeLog, openLog } from "./log_open.ts";
+import { closeLog, openLog, standardOf } from "./log_open.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED, Pool, type PoolSettings } from "./pool.ts";
 import { watchCode } from "./reload.ts";
@@ -278,7 +278,7 @@ class Arbiter {
   /** The access log belongs to the workers' user, who has to open it too, as the error log does since it was opened. */
   #prepareLogs(): void {
     const { accessLogfile } = this.#settings;
-    if (accessLogfile === null) return;
+    if (accessLogfile === null || standardOf(accessLogfile, 1) !== undefined) return;
     try {
       closeLog(openLog(accessLogfile, 1, identityOf(this.#settings)));
     } catch (error) {

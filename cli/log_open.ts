@@ -76,9 +76,17 @@ function openStandard(fd: Standard): OpenLog {
   }
   const { deno, bun } = process.versions;
   const node = deno === undefined && bun === undefined;
-  // The stream is made for what that does to the descriptor: it no longer blocks.
-  if (node) (fd === 1 ? process.stdout : process.stderr).on("error", () => {});
+  if (node) makeStream(fd);
   return { fd, file: false, waits: !node, own: false };
+}
+
+const made = new Set<Standard>();
+
+/** Has Node make the stream of a descriptor, for what that does to it: it no longer blocks. */
+function makeStream(fd: Standard): void {
+  if (made.has(fd)) return;
+  made.add(fd);
+  (fd === 1 ? process.stdout : process.stderr).on("error", () => {}); // unheard, it would end the process
 }
 
 function statusOf(fd: number): Stats | undefined {

@@ -19,7 +19,7 @@ import { type CommandLine, readCommandLine } from "./command_line.ts";
 import { type Resolved, resolveSettings } from "./config.ts";
 import { configText, helpText } from "./help.ts";
 import { launch } from "./launcher.ts";
-import { closeLog, openLog } from "./log_open.ts";
+import { closeLog, openLog, standardOf } from "./log_open.ts";
 import { Pidfile } from "./pidfile.ts";
 import { LOAD_FAILED } from "./pool.ts";
 import { SettingError } from "./settings/setting.ts";
@@ -123,7 +123,7 @@ function prepare({ settings }: Resolved): void {
     1,
   ]] as const;
   for (const [flag, path, standard] of logs) {
-    if (path === null) continue;
+    if (path === null || standardOf(path, standard) !== undefined) continue;
     try {
       closeLog(openLog(path, standard, owner));
     } catch (error) {
