@@ -53,7 +53,7 @@ function writeErrors(text: string): void {
   } catch (error) {
     if ((error as Error).name !== "WouldBlock") throw error;
   }
-  if (bytes.length > 0) pending = (pending ?? Promise.resolve()).then(() => writeRest(bytes));
+  if (bytes.length > 0) pending = (pending ?? Promise.resolve()).then(() => writeRest(bytes)).catch(() => {});
 }
 
 async function writeRest(bytes: Uint8Array): Promise<void> {
@@ -64,7 +64,7 @@ function exit(code: number): void {
   const end = (): void => Deno.exit(code);
   if (pending === undefined) return end();
   setTimeout(end, LAST_ERRORS);
-  pending.then(end, end);
+  pending.then(end);
 }
 
 /** The process. */

@@ -52,7 +52,7 @@ function writeErrors(text: string): void {
   } catch (error) {
     if ((error as { code?: string }).code !== "EAGAIN") throw error;
   }
-  if (bytes.length > 0) pending = (pending ?? Promise.resolve()).then(() => writeRest(bytes));
+  if (bytes.length > 0) pending = (pending ?? Promise.resolve()).then(() => writeRest(bytes)).catch(() => {});
 }
 
 async function writeRest(bytes: Uint8Array): Promise<void> {
@@ -66,7 +66,7 @@ function exit(code: number): void {
   if (pending === undefined && !held) return end();
   setTimeout(end, LAST_ERRORS);
   const written = held ? new Promise((resolve) => process.stderr.on("error", resolve).write("", resolve)) : undefined;
-  Promise.allSettled([pending, written]).then(end);
+  Promise.all([pending, written]).then(end);
 }
 
 /** The process. */

@@ -65,6 +65,8 @@ export class LogFile {
   #reportTimer: ReturnType<typeof setTimeout> | undefined;
   #reports = 0;
   #flushed: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+  #closed = false;
 
   /**
    * Opens the log.
@@ -84,6 +86,7 @@ export class LogFile {
 
   /** Appends text: whole lines, or parts of one by and by. Never throws. */
   write(text: string): void {
+    if (this.#closed || text === "") return; // its descriptor may be that of another file by now
     if (this.#waiting.length > MOST_WAITING) return this.#lose(linesOf(text), "nobody has read it");
     this.#waiting += text;
     if (!this.#busy) this.#writeSoon();
@@ -92,7 +95,7 @@ export class LogFile {
   /** Opens the file anew, after somebody has moved it away, and behind what is being written. */
   reopen(): void {
     const { path, standard, owner, failed } = this.#options;
-    if (standardOf(path, standard) !== undefined) return;
+    if (this.#closed || standardOf(path, standard) !== undefined) return;
     if (!this.#busy && this.#waiting !== "") this.#writeWaiting(); // these lines are of the file that was moved
     this.#reopen = this.#busy;
     if (this.#busy) return;
@@ -110,16 +113,22 @@ export class LogFile {
   /** Writes what is left, without waiting for more; settles when it is written, or cannot be. */
   flush(): Promise<void> {
     return new Promise((resolve) => {
-      this.#flushed = resolve;
+      const before = this.#flushed;
+      this.#flushed = () => {
+        before?.();
+        resolve();
+      };
       if (!this.#busy) this.#writeWaiting();
     });
   }
 
   /** Does the same, says how much was lost, and closes the log. */
-  async close(): Promise<void> {
-    await this.flush();
-    if (this.#lost > 0) this.#report();
-    closeLog(this.#open);
+  close(): Promise<void> {
+    return this.#closing ??= this.flush().then(() => {
+      if (this.#lost > 0) this.#report();
+      this.#closed = true;
+      closeLog(this.#open);
+    });
   }
 
   /** At the exit of the process, without a turn of the event loop: gives a write in a thread the time that it may need. */
