@@ -126,6 +126,7 @@ class Arbiter {
       case "SIGQUIT":
         return this.#stop("SIGQUIT");
       case "SIGHUP":
+        this.#reopenLogs();
         return void this.reload();
       case "SIGUSR1":
         return this.#reopenLogs();
@@ -148,7 +149,6 @@ class Arbiter {
   async #reload(): Promise<void> {
     const log = this.#log;
     if (this.#stopping) return;
-    this.#reopenLogs();
     log.info("Hang up: reloading");
     notify(log, "RELOADING=1");
     let next: Resolved;
