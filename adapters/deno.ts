@@ -17,6 +17,7 @@ import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
 import { type PromisedSocket, PromisedTransport, type SocketEnd } from "./promised_socket.ts";
 import { refuseOnDeno } from "./refusals.ts";
+import { writeStderr } from "./stderr.ts";
 
 /** A listening socket. */
 interface DenoListener {
@@ -32,7 +33,6 @@ interface DenoGlobal {
   ): DenoListener;
   addSignalListener(signal: "SIGINT" | "SIGTERM", listener: () => void): void;
   removeSignalListener(signal: "SIGINT" | "SIGTERM", listener: () => void): void;
-  readonly stderr: { writeSync(bytes: Uint8Array): number };
 }
 
 declare const Deno: DenoGlobal;
@@ -70,10 +70,7 @@ export const host: Host = {
   runtime: "deno",
   latin1: readLatin1,
   turn: (callback) => void load().then(() => host.turn(callback)),
-  stderr: (text) => {
-    let bytes = new TextEncoder().encode(text);
-    while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));
-  },
+  stderr: writeStderr,
   env,
   onSignal: (listener) => {
     for (const signal of SIGNALS) Deno.addSignalListener(signal, listener);

@@ -13,19 +13,20 @@
  * @module
  */
 
-import { chownSync, closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { createServer } from "node:net";
 import process from "node:process";
 import { errorText } from "../core/errors.ts";
 import type { AccessRecord } from "../core/gateway/access.ts";
 import { VERSION } from "../core/version.ts";
-import { parseFormat } from "./access_format.ts";
+import { accessFormat } from "./access_json.ts";
 import { type Bind, bindText } from "./bind.ts";
 import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, signal, spawnSelf } from "./child.ts";
 import type { Given } from "./command_line.ts";
 import { needRestart, type Resolved, resolveSettings, workerCount } from "./config.ts";
 import { enterAgain } from "./directory.ts";
-import { BatchedLog } from "./log_file.ts";
+import { LogFile } from "./log_file.ts";
+import { closeLog, openLog, standardOf } from "./log_open.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED, Pool, type PoolSettings } from "./pool.ts";
 import { watchCode } from "./reload.ts";
@@ -86,7 +87,7 @@ class Arbiter {
     this.#resolved = options.resolved;
     this.#current = options.resolved;
     this.#proved = options.resolved;
-    this.#log = new Log(this.#settings);
+    this.#log = new Log(this.#settings, identityOf(this.#settings));
     this.#info = { pid: process.pid, log: (message) => this.#log.info(message) };
     this.#pool = new Pool(
       {
@@ -140,11 +141,10 @@ class Arbiter {
       case "SIGQUIT":
         return this.#stop("SIGQUIT");
       case "SIGHUP":
+        this.#reopenLogs();
         return void this.reload();
       case "SIGUSR1":
-        this.#log.reopen();
-        this.#prepareLogs();
-        return this.#pool.reopenLogs();
+        return this.#reopenLogs();
       case "SIGTTIN":
         return this.#pool.want(this.#pool.wanted + 1);
       case "SIGTTOU":
@@ -185,7 +185,7 @@ class Arbiter {
     const kept = Object.fromEntries(fixed.map((key) => [key, this.#settings[key]]));
     const resolved = { ...next, settings: { ...next.settings, ...kept } };
     this.#resolved = resolved;
-    log.change(this.#settings);
+    log.change(this.#settings, identityOf(this.#settings));
     await this.#call("onReload", () => this.#settings.onReload?.(this.#info));
     this.#prepareLogs();
     this.#told = false;
@@ -227,7 +227,7 @@ class Arbiter {
     if (proven) {
       this.#resolved = this.#current = this.#proved;
       this.#told = true;
-      this.#log.change(this.#settings);
+      this.#log.change(this.#settings, identityOf(this.#settings));
       this.#log.error(`The new workers did not start: the old ones serve on; ${this.#pool.strength}`);
       notify(this.#log, "READY=1");
     } else if (this.#settings.reload) {
@@ -251,6 +251,7 @@ class Arbiter {
     this.#pool.stop(name).then(async () => {
       await this.#call("onExit", () => this.#settings.onExit?.(this.#info));
       this.#log.info("Shutting down: done");
+      await this.#log.flush();
       this.#finish(this.#status);
     });
   }
@@ -288,35 +289,40 @@ class Arbiter {
     else this.#unwatch = unwatch;
   }
 
-  /** Log files belong to the workers' user, who has to open them too. */
+  /** Opens the logs anew in every process: the old workers of a reload may serve on, and write, for long. */
+  #reopenLogs(): void {
+    this.#log.reopen();
+    this.#prepareLogs();
+    this.#pool.reopenLogs();
+  }
+
+  /** The access log belongs to the workers' user, who has to open it too, as the error log does since it was opened. */
   #prepareLogs(): void {
-    const { accessLogfile, errorLogfile } = this.#settings;
-    const { uid, gid } = identityOf(this.#settings);
-    if (uid === undefined && gid === undefined) return;
-    for (const path of [accessLogfile, errorLogfile]) {
-      if (path === null || path === "-") continue;
-      try {
-        closeSync(openSync(path, "a", 0o644));
-        chownSync(path, uid ?? process.getuid?.() ?? 0, gid ?? process.getgid?.() ?? 0);
-      } catch (error) {
-        this.#log.warning(`Cannot give ${path} to the workers' user: ${(error as Error).message}`);
-      }
+    const { accessLogfile } = this.#settings;
+    if (accessLogfile === null || standardOf(accessLogfile, 1) !== undefined) return;
+    try {
+      closeLog(openLog(accessLogfile, 1, identityOf(this.#settings)));
+    } catch (error) {
+      this.#log.warning(`Cannot prepare the access log for the workers: ${(error as Error).message}`);
     }
   }
 
   /** A line of the access log where the requests of a worker that hung have none: `"- worker-timeout:4711 -" 504`. */
   #logTimeout(pid: number): void {
-    const { accessLogfile, accessLogformat, timeout } = this.#settings;
+    const { accessLogfile, timeout } = this.#settings;
     if (accessLogfile === null) return;
     const environ = { REQUEST_METHOD: "-", REQUEST_URI: `worker-timeout:${pid}`, SERVER_PROTOCOL: "-" };
     const rest = { status: 504, headers: [], bytes: 0, duration: timeout * 1000, complete: false };
     const record = { environ: environ as unknown as AccessRecord["environ"], ...rest };
+    const failed = (why: string): void => this.#log.error(`Cannot write the access log: ${why}`);
     try {
-      const access = new BatchedLog(accessLogfile);
-      access.line(parseFormat(accessLogformat)?.(record) ?? "");
+      const owner = identityOf(this.#settings);
+      const lost = (_lines: number, why: string): void => failed(why);
+      const access = new LogFile({ path: accessLogfile, standard: 1, owner, delay: 0, lost, failed });
+      access.write(`${accessFormat(this.#settings, access.mostLine)(record)}\n`);
       void access.close();
     } catch (error) {
-      this.#log.error(`Cannot write the access log: ${(error as Error).message}`);
+      failed((error as Error).message);
     }
   }
 

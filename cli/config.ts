@@ -15,6 +15,7 @@ import { describe } from "../core/errors.ts";
 import { type Given, readEnvironment, readPlatform } from "./command_line.ts";
 import { type Key, keys, settingOf, type Settings } from "./settings/mod.ts";
 import { SettingError } from "./settings/setting.ts";
+import { suggestion } from "./suggestion.ts";
 
 const DEFAULT_FILES = ["tsgi.config.ts", "tsgi.config.mts", "tsgi.config.js", "tsgi.config.mjs"];
 
@@ -100,11 +101,17 @@ export async function readConfigFile(path: string): Promise<Given> {
     if (value === undefined) continue;
     const key = keys.find((one) => one === name);
     if (key === undefined || settingOf(key).only !== undefined) {
-      throw new SettingError(path, "the name of a setting (docs/settings.md has them)", name);
+      const names = keys.filter((one) => settingOf(one).only === undefined);
+      throw new SettingError(
+        path,
+        "the name of a setting (docs/settings.md has them)",
+        `${name}${suggestion(name, names)}`,
+      );
     }
-    const checked = settingOf(key).kind.check(value);
+    const { kind } = settingOf(key);
+    const checked = kind.check(value);
     if (checked === undefined) {
-      throw new SettingError(`${path}: ${name}`, settingOf(key).kind.expected, describe(value));
+      throw new SettingError(`${path}: ${name}`, kind.expected, kind.wrong?.(value) ?? describe(value));
     }
     given.set(key, checked);
   }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { closeSync, openSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import process from "node:process";
 import { VERSION } from "../core/version.ts";
 import { runArbiter } from "./arbiter.ts";
@@ -16,6 +16,7 @@ import { type Resolved, resolveSettings } from "./config.ts";
 import { enter, nameOf, workingDirectory } from "./directory.ts";
 import { configText, helpText } from "./help.ts";
 import { launch } from "./launcher.ts";
+import { closeLog, openLog, standardOf } from "./log_open.ts";
 import { LOAD_FAILED } from "./pool.ts";
 import { SettingError } from "./settings/setting.ts";
 import { freeSignals, holdStops } from "./signals.ts";
@@ -117,7 +118,7 @@ function prepare({ settings }: Resolved): void {
   const { wsgiApp, chdir, umask } = settings;
   if (wsgiApp === null) throw new SettingError("command line", "an application, MODULE[:NAME]", "none");
   parseSpec(wsgiApp);
-  identityOf(settings);
+  const owner = identityOf(settings);
   if (chdir !== null) {
     try {
       enter(chdir);
@@ -126,14 +127,17 @@ function prepare({ settings }: Resolved): void {
     }
   }
   if (umask !== null) process.umask(umask);
-  for (
-    const [flag, path] of [["--error-logfile", settings.errorLogfile], ["--access-logfile", settings.accessLogfile]]
-  ) {
-    if (path === null || path === undefined || path === "-") continue;
+  const logs = [["--error-logfile", settings.errorLogfile, 2], [
+    "--access-logfile",
+    settings.accessLogfile,
+    1,
+  ]] as const;
+  for (const [flag, path, standard] of logs) {
+    if (path === null || standardOf(path, standard) !== undefined) continue;
     try {
-      closeSync(openSync(path, "a"));
+      closeLog(openLog(path, standard, owner));
     } catch (error) {
-      throw new SettingError(flag as string, "a file that can be written", (error as Error).message);
+      throw new SettingError(flag, "a file that can be written", (error as Error).message);
     }
   }
 }

@@ -22,7 +22,8 @@ import type { Host } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import type { ServeOptions } from "../core/options.ts";
 import { VERSION } from "../core/version.ts";
-import { type Format, parseFormat } from "./access_format.ts";
+import type { Format } from "./access_format.ts";
+import { accessFormat } from "./access_json.ts";
 import { Balance } from "./balance.ts";
 import type { Bind } from "./bind.ts";
 import {
@@ -35,7 +36,7 @@ import {
 } from "./child.ts";
 import { readConfigFile, workerCount } from "./config.ts";
 import { connectionLimits, outOfDescriptors } from "./descriptors.ts";
-import { BatchedLog } from "./log_file.ts";
+import { LogFile } from "./log_file.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED } from "./pool.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
@@ -47,6 +48,7 @@ import { Turns } from "./turns.ts";
 const ORPHAN_TIME = 2; // seconds that requests have when the arbiter is gone
 const EXIT_GRACE = 500; // ms behind a time-out, after which the process ends whatever holds it
 const LAST_LINES = 300; // ms that the access log has at the end
+const FLUSH_AFTER = 100; // ms that a line of it may wait
 const RELOAD_DRAIN = 0.1; // seconds: a browser is not to be shown the old code for longer
 const MOST_BEAT = 1000; // ms
 const EXHAUSTED_BEATS = 3; // in a row without a descriptor left, where accepting goes on once there is one
@@ -75,7 +77,7 @@ class Worker {
   readonly #turns: Turns = new Turns();
   #balance: Balance = new Balance();
   #exhausted = 0; // beats in a row without a descriptor left
-  #access: BatchedLog | undefined;
+  #access: LogFile | undefined;
   #servers: readonly Server[] = [];
   #full = false;
   #listens = false; // or is about to
@@ -109,7 +111,7 @@ class Worker {
     await new Promise((resolve) => setImmediate(resolve));
     const { accessLogfile } = this.#settings;
     try {
-      if (accessLogfile !== null) this.#access = new BatchedLog(accessLogfile);
+      if (accessLogfile !== null) this.#access = this.#openAccess(accessLogfile);
       const serving = this.#counted(app);
       this.#listens = true;
       const maxConnections = this.#limitConnections();
@@ -203,7 +205,7 @@ class Worker {
 
   #options(fd: number): ServeOptions {
     const all = this.#settings;
-    const format = this.#access === undefined ? null : parseFormat(all.accessLogformat);
+    const format = this.#access === undefined ? null : accessFormat(all, this.#access.mostLine);
     return {
       fd,
       ...(all.backlog === null ? {} : { backlog: all.backlog }),
@@ -236,7 +238,17 @@ class Worker {
   }
 
   #logger(format: Format): NonNullable<ServeOptions["accessLog"]> {
-    return (record) => this.#access?.line(format(record));
+    return (record) => this.#access?.write(`${format(record)}\n`);
+  }
+
+  #openAccess(path: string): LogFile {
+    return new LogFile({
+      path,
+      standard: 1,
+      delay: FLUSH_AFTER,
+      lost: (lines, why) => this.#log.error(`Lines of the access log were lost: ${lines} (${why})`),
+      failed: (why) => this.#log.error(`Cannot reopen the access log: ${why}`),
+    });
   }
 
   /** The application, with its requests counted where that matters. */
@@ -265,7 +277,7 @@ class Worker {
 
   /** Ends the process. */
   exit(code: number): void {
-    const end = (): void => process.exit(code);
+    const end = (): void => void this.#log.flush().then(() => process.exit(code));
     if (this.#access === undefined) return end();
     setTimeout(end, LAST_LINES); // of a log whose reader takes nothing
     this.#access.close().then(end);

@@ -99,6 +99,7 @@ export class RunningServer implements Server {
   #stopped = false; // the port is free
   #clock = 0; // ms, of the ticks
   #ticked = 0;
+  #wasLate = false; // the last tick came late, and judged nobody
   #cutAt = Infinity;
   #finish: () => void = () => {};
 
@@ -305,12 +306,16 @@ export class RunningServer implements Server {
 
   #tick(): void {
     const now = performance.now();
-    // While the event loop was blocked nobody was heard: that time does not count against the clients.
-    this.#clock += Math.min(now - this.#ticked, 2 * TICK);
+    const passed = now - this.#ticked;
     this.#ticked = now;
+    // While the event loop was blocked nobody was heard: that time does not count against the clients. What they have sent
+    // meanwhile waits to be read, so they are not judged before the next tick either.
+    const late = passed > 2 * TICK && !this.#wasLate;
+    this.#wasLate = late;
+    this.#clock += Math.min(passed, late ? TICK : 2 * TICK);
     for (const [connection, transport] of this.#connections) {
       if (now >= this.#cutAt) transport.reset();
-      else connection.tick(this.#clock);
+      else if (!late) connection.tick(this.#clock);
     }
   }
 

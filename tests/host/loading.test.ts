@@ -41,7 +41,7 @@ const HTTP = all(
   "body body_rate connection exchange fields head_bytes head_models head_parser request_head serializer target",
 );
 const NODE = all("adapters/", "node stderr");
-const DENO = all("adapters/", "deno promised_socket refusals");
+const DENO = all("adapters/", "deno promised_socket refusals stderr");
 const BUN = all("adapters/", "bun bun_socket refusals stderr");
 const FASTCGI = [
   ...all("core/cgi/", "environ response variables"),

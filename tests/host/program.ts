@@ -148,6 +148,16 @@ switch (process.argv[2]) {
     await Promise.all([server.shutdown({ timeout: 0 }), simple.shutdown({ timeout: 0 })]);
     break;
   }
+  case "a log that nobody reads": {
+    // With onListen left as it is: it writes to standard error too. Each request adds 300 KB to the log.
+    const line = `${"x".repeat(999)}\n`;
+    const server = await serve((environ, startResponse) => {
+      for (let i = 0; i < 300; i++) environ["wsgi.errors"].write(line);
+      return app(environ, startResponse);
+    }, { port: 0 });
+    console.log(server.address.port);
+    break;
+  }
   case "shutdown at once": {
     // A connection that has just been told to end is cut in the same turn, again and again.
     for (let round = 0; round < 50; round++) {
