@@ -109,6 +109,7 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
   // What the response tells.
 
   head(code: number, reason: string, headers: [string, string][], framing: Framing): void {
+    if (framing.length !== null && isReading(this.request)) headers.push(["Content-Length", String(framing.length)]); // not returned as a whole
     const text = `${code} ${reason.trim()}`;
     const status = code > 599 ? new ForeignStatus(text) as unknown as string : text;
     try {
@@ -136,7 +137,8 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
 
   ended(): void {
     this.#ended = true;
-    this.#schedule();
+    if (this.#state === PENDING) this.#go();
+    else this.#schedule();
   }
 
   finished(): void {
@@ -221,7 +223,9 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
     process.nextTick(sent, this);
     const framing = this.#framing as Framing;
     if (framing.bodyless) return this.request.method === "HEAD" && !framing.stated ? LENGTH_UNKNOWN : [];
-    return framing.whole || framing.stated ? blocks : blocks.values();
+    if (framing.length !== null || framing.stated) return blocks;
+    if (blocks.length === 0) void this.#write?.(""); // else the server would state a length, which the listener has not
+    return blocks.values();
   }
 
   #stream(): this {
@@ -261,7 +265,7 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
   #gone(): void {
     const callbacks = this.#queue.gone();
     if (callbacks !== undefined) process.nextTick(runAll, callbacks);
-    if (this.#blocked && !this.#ended) {
+    if (this.#blocked && !this.#ended && this.#queue.empty) {
       this.#blocked = false;
       process.nextTick(drainResponse, this.response);
     }

@@ -60,11 +60,13 @@ export function requestOf(environ: Environ, socket: RequestSocket, failed: (erro
   return request as IncomingMessage;
 }
 
-/** The response has been sent: nobody reads the rest of the body any more. */
+/** The response has been sent: a request that nobody has begun to read ends, as if it had been read. */
 export function dumpRequest(request: IncomingMessage): void {
   const incoming = request as Incoming;
-  incoming[BODY].stop();
-  if (!incoming._consuming && !incoming.destroyed) incoming._dump();
+  if (incoming._consuming || incoming.destroyed) return;
+  if (incoming[BODY].left) incoming[BODY].stop();
+  else incoming.push(null);
+  incoming._dump();
 }
 
 /** Whether the listener is taking the request's body, and more of it is to come. */
@@ -195,6 +197,7 @@ function destroy(this: Incoming, error: Error | null, callback: (error?: Error |
     this.emit("aborted");
     this.socket.destroy(error ?? undefined);
   }
+  if (error === null && !this.aborted) return callback();
   // An error that nobody listens for ends no process.
   process.nextTick(() => callback(this.listenerCount("error") === 0 ? null : error));
 }

@@ -32,8 +32,8 @@ export interface ResponseOwner {
 export interface Framing {
   /** There is no body, whatever the listener writes: HEAD, 204, 304. */
   readonly bodyless: boolean;
-  /** The whole body is here, and its length may be stated. */
-  readonly whole: boolean;
+  /** Length of a body that is whole and may have its length stated by the server; else null. */
+  readonly length: number | null;
   /** The listener has stated the length. */
   readonly stated: boolean;
 }
@@ -118,8 +118,8 @@ function storeHeader(this: Outgoing, firstLine: string, headers: unknown): void 
   if (Array.isArray(headers)) storeList(this, headers, pairs, seen);
   else if (typeof headers === "object" && headers !== null) storeObject(this, headers, pairs, seen);
   const stated = seen.length || seen.coding;
-  const whole = !stated && this._hasBody && !this._removedContLen && typeof this._contentLength === "number";
-  this[OWNER].head(this.statusCode, this.statusMessage, pairs, { bodyless: !this._hasBody, whole, stated: seen.length });
+  const length = stated || !this._hasBody || this._removedContLen ? null : this._contentLength;
+  this[OWNER].head(this.statusCode, this.statusMessage, pairs, { bodyless: !this._hasBody, length, stated: seen.length });
   this._header = firstLine;
   this._headerSent = false;
 }

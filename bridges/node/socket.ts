@@ -129,9 +129,9 @@ export class RequestSocket extends EventEmitter {
     return MARK;
   }
 
-  /** The response is never held back. */
+  /** How often `cork()` was called without `uncork()`. */
   get writableCorked(): number {
-    return 0;
+    return this._writableState.corked;
   }
 
   /** For streams: whether `end()` was called, which does nothing here. */
@@ -139,11 +139,15 @@ export class RequestSocket extends EventEmitter {
     return false;
   }
 
-  /** Does nothing: the wire decides when bytes leave. */
-  cork(): void {}
+  /** Only counts: the wire decides when bytes leave. */
+  cork(): void {
+    this._writableState.corked++;
+  }
 
-  /** Does nothing: the wire decides when bytes leave. */
-  uncork(): void {}
+  /** Only counts: the wire decides when bytes leave. */
+  uncork(): void {
+    if (this._writableState.corked > 0) this._writableState.corked--;
+  }
 
   /** Does nothing: `req` is what can be paused. */
   pause(): this {
