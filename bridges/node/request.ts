@@ -27,6 +27,7 @@ interface Internals {
   _consuming: boolean;
   _addHeaderLines(lines: string[], count: number): void;
   _dump(): void;
+  _dumped: boolean;
   upgrade: boolean;
   baseUrl?: string;
   originalUrl?: string;
@@ -64,9 +65,16 @@ export function requestOf(environ: Environ, socket: RequestSocket, failed: (erro
 export function dumpRequest(request: IncomingMessage): void {
   const incoming = request as Incoming;
   if (incoming._consuming || incoming.destroyed) return;
-  if (incoming[BODY].left) incoming[BODY].stop();
-  else incoming.push(null);
-  incoming._dump();
+  if (incoming[BODY].left) {
+    incoming[BODY].stop();
+    incoming._dump();
+  } else {
+    // _dump() would read on, and end a turn later than node:http on runtimes where it does not look at `complete`.
+    incoming._dumped = true;
+    incoming.removeAllListeners("data");
+    incoming.push(null);
+    incoming.read(0);
+  }
 }
 
 /** Whether the listener is taking the request's body, and more of it is to come. */

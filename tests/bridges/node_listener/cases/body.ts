@@ -41,6 +41,7 @@ export const bodyCases: readonly Case[] = [
       res.write("", () => note("wrote nothing"));
       res.end("c", () => note("ended"));
     },
+    unordered: "runtimes call the callback of an end before finish, or behind it",
   },
   {
     name: "end called twice, and write after it",
