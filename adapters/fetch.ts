@@ -213,7 +213,7 @@ class FetchExchange implements Exchange, BodySource {
     const nullBody = head.code === 204 || head.code === 205 || head.code === 304;
     this.#resolve(
       new Response(nullBody ? null : body as BodyInit, {
-        status: head.code,
+        status: head.code > 599 ? 500 : head.code, // a Response has no others
         statusText: head.status.slice(4),
         headers,
       }),

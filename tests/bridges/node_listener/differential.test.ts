@@ -1,0 +1,31 @@
+/**
+ * The same listeners over node:http on Node and over tsgi on each runtime: what the client gets and what the listener sees.
+ */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Runtime, ServerProcess } from "../../server_process.ts";
+import { cases } from "./cases/mod.ts";
+import { ask } from "./client.ts";
+
+const PROGRAM = "tests/bridges/node_listener/main.ts";
+
+async function start(runtime: Runtime, over: "http" | "tsgi"): Promise<ServerProcess> {
+  return await ServerProcess.start(runtime, PROGRAM, /^port (\d+)$/m, { flags: ["--allow-all"], args: [over] });
+}
+
+let reference: ServerProcess;
+beforeAll(async () => void (reference = await start("node", "http")));
+afterAll(() => reference.stop());
+
+describe.each<Runtime>(["node", "deno", "bun"])("%s", (runtime) => {
+  let subject: ServerProcess;
+  beforeAll(async () => void (subject = await start(runtime, "tsgi")));
+  afterAll(() => subject.stop());
+
+  it.each(cases)("16.2 $name", async (one) => {
+    const [expected, actual] = await Promise.all([reference, subject].map((server) => ask(Number(server.ready[1]), one)));
+    if (one.cut === true) expect([actual?.complete, expected?.complete]).toEqual([false, false]);
+    else if (one.unordered === undefined) expect(actual).toEqual(expected);
+    else expect({ ...actual, record: [] }).toEqual({ ...expected, record: [] });
+  });
+});
