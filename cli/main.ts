@@ -18,9 +18,11 @@ import { type Role, runtimeName, takeRole } from "./child.ts";
 import { type CommandLine, readCommandLine } from "./command_line.ts";
 import { type Resolved, resolveSettings } from "./config.ts";
 import { configText, helpText } from "./help.ts";
+import type { Bind } from "./bind.ts";
 import { launch } from "./launcher.ts";
 import { Pidfile } from "./pidfile.ts";
 import { LOAD_FAILED } from "./pool.ts";
+import type { Settings } from "./settings/mod.ts";
 import { SettingError } from "./settings/setting.ts";
 import { AppLoadError, loadApp, loadFailure, parseSpec } from "./spec.ts";
 import { activatedSockets } from "./systemd.ts";
@@ -80,7 +82,7 @@ async function runCommand(args: readonly string[]): Promise<number> {
   if (settings.printConfig) return await print(configText(settings));
   prepare(resolved);
   if (settings.checkConfig) {
-    await loadApp(settings.wsgiApp as string);
+    await checkApp(settings);
     return 0;
   }
   const activated = activatedSockets();
@@ -91,6 +93,12 @@ async function runCommand(args: readonly string[]): Promise<number> {
   const status = await runArbiter(options);
   pidfile?.remove();
   return status;
+}
+
+/** Loads the application as a worker would, and lets it go. */
+async function checkApp({ wsgiApp, appType, extraListen, bind }: Settings): Promise<void> {
+  const capture = { bind: bind[0] as Bind, extraListen, connections: () => 0, closed: () => {} };
+  await loadApp(wsgiApp as string, { type: appType, capture });
 }
 
 async function tell({ wants }: CommandLine): Promise<number> {

@@ -25,6 +25,8 @@ import { readConfigFile } from "./config.ts";
 import { BatchedLog } from "./log_file.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED } from "./pool.ts";
+import type { ListenCapture } from "./programs/capture.ts";
+import { holdExit } from "./programs/exit.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
 import { loadApp, loadFailure } from "./spec.ts";
@@ -60,6 +62,8 @@ class Worker {
   #access: BatchedLog | undefined;
   #servers: readonly Server[] = [];
   #stopping = false;
+  #capture: ListenCapture | undefined; // of a program
+  #exitProcess: (code: number) => void = (code) => process.exit(code);
   #requests = 0;
   #most = Infinity;
 
@@ -74,7 +78,7 @@ class Worker {
     this.#listenToSignals(await this.#hooks());
     let app: ApplicationFunction;
     try {
-      app = await loadApp(this.#settings.wsgiApp ?? "");
+      app = await this.#load();
     } catch (error) {
       this.#log.error(loadFailure(error));
       return this.exit(LOAD_FAILED);
@@ -98,6 +102,23 @@ class Worker {
     this.#tell({ type: "ready" });
     const every = Math.min(MOST_BEAT, (this.#settings.timeout || Infinity) * 250);
     setInterval(() => this.#tell({ type: "beat", connections: this.#balance.connections }), every);
+  }
+
+  /** Loads the application. A program that listens by itself is told that it listens at the first address. */
+  async #load(): Promise<ApplicationFunction> {
+    const { wsgiApp, appType, extraListen } = this.#settings;
+    const loaded = await loadApp(wsgiApp ?? "", {
+      type: appType,
+      capture: {
+        bind: this.#role.binds[0] as Bind,
+        extraListen,
+        connections: () => this.#balance.connections,
+        closed: () => this.#stopping || this.#stop(this.#settings.gracefulTimeout),
+      },
+    });
+    this.#capture = loaded.capture;
+    if (loaded.capture !== undefined) this.#exitProcess = holdExit(() => this.#stopping);
+    return loaded.app;
   }
 
   /** The hooks of the configuration file that are called here. */
@@ -183,13 +204,20 @@ class Worker {
     this.#stopping = true;
     if (this.#servers.length === 0) return seconds === 0 ? this.exit(0) : undefined; // it is still loading
     const done = Promise.all(this.#servers.map((server) => server.shutdown({ timeout: seconds })));
-    done.then(() => this.exit(0));
+    done.then(() => this.#programEnds()).then(() => this.exit(0));
     setTimeout(() => this.exit(0), seconds * 1000 + EXIT_GRACE);
+  }
+
+  /** Tells a program that its server is closed, and gives what it does then a turn. */
+  #programEnds(): Promise<void> {
+    if (this.#capture === undefined) return Promise.resolve();
+    this.#capture.finish();
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Ends the process. */
   exit(code: number): void {
-    const end = (): void => process.exit(code);
+    const end = (): void => this.#exitProcess(code);
     if (this.#access === undefined) return end();
     setTimeout(end, LAST_LINES); // of a log whose reader takes nothing
     this.#access.close().then(end);

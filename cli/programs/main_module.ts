@@ -28,20 +28,30 @@ export async function importMain(url: string): Promise<Record<string, unknown>> 
   const { Bun } = globalThis as unknown as { readonly Bun?: { main: string } };
   if (Bun !== undefined) Bun.main = file;
   else if (isCommonJs(file)) {
-    const exports = (Module as unknown as Loader)._load(file, null, true);
-    return { ...(typeof exports === "object" ? exports : {}), default: exports };
+    try {
+      const exports = (Module as unknown as Loader)._load(file, null, true);
+      return { ...(typeof exports === "object" ? exports : {}), default: exports };
+    } catch (error) {
+      // A module without a package that says so may be none of CommonJS after all.
+      if ((error as { code?: string }).code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
+    }
   }
   return await import(url) as Record<string, unknown>;
 }
 
-/** Whether a file is CommonJS: by its extension, else by `type` of the nearest package.json. */
+/**
+ * Whether a file is CommonJS: by its extension, else by `type` of the nearest package.json. Where that says nothing, Node
+ * looks at the syntax, and begins with CommonJS; Deno takes it for a module.
+ */
 export function isCommonJs(file: string): boolean {
   const extension = extname(file);
   if (/^\.c[jt]s$/.test(extension)) return true;
   if (!/^\.[jt]s$/.test(extension)) return false;
   for (let folder = dirname(file);; folder = dirname(folder)) {
     const path = join(folder, "package.json");
-    if (existsSync(path)) return (JSON.parse(readFileSync(path, "utf8")) as { type?: string }).type !== "module";
-    if (folder === dirname(folder)) return true;
+    const isLast = folder === dirname(folder);
+    if (!existsSync(path) && !isLast) continue;
+    const { type } = isLast ? {} : JSON.parse(readFileSync(path, "utf8")) as { type?: string };
+    return type === undefined ? process.versions.deno === undefined : type === "commonjs";
   }
 }
