@@ -135,15 +135,12 @@ async function listening(spec: string, capture: ListenCapture): Promise<Served> 
 const NOT_LISTENING = "the module exports no application and has not listened yet. A program that listens only where " +
   "import.meta.main is true never does in a worker, which imports it: remove that condition, or export the application";
 
-/** The application that a module exports under a usual name. */
+/** What a module exports under a usual name. */
 function usualExport(exports: Record<string, unknown>): unknown {
-  return USUAL_NAMES.map((usual) => exports[usual]).find((value) => value !== undefined && isApplication(value));
-}
-
-/** Whether a value can be an application: CommonJS modules have a default export even where it is an empty object. */
-function isApplication(value: unknown): boolean {
-  return typeof value === "function" || typeOf(value) !== "wsgi" ||
-    typeof (Object(value) as { wsgiApp?: unknown }).wsgiApp === "function";
+  const value = USUAL_NAMES.map((usual) => exports[usual]).find((one) => one !== undefined);
+  // A CommonJS module that exports nothing has an empty object as its default export.
+  const isPlain = typeof value === "object" && value !== null && typeOf(value) === "wsgi" && !("wsgiApp" in value);
+  return isPlain ? undefined : value;
 }
 
 async function importModule(spec: string, module: string, asMain: boolean): Promise<Record<string, unknown>> {

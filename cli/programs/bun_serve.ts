@@ -38,6 +38,9 @@ interface BunGlobal {
   serve: (options: Options) => object;
 }
 
+/** An option that only Bun's own node:http gives: its `listen()` is captured elsewhere. */
+const INTERNAL = "onNodeHTTPRequest";
+
 /** What a worker cannot serve, and what to do instead. */
 const REFUSED: readonly (readonly [keyof Options, string])[] = [
   ["tls", "a worker gets plain requests from the command: leave `tls` out"],
@@ -51,6 +54,7 @@ export function captureBunServe(capture: Capture): Restore {
   const { Bun } = globalThis as unknown as { readonly Bun: BunGlobal };
   const original = Bun.serve;
   Bun.serve = (options) => {
+    if (INTERNAL in options) return original.call(Bun, options);
     let current = checked(options);
     const contexts = new WeakMap<Request, Context>();
     const handler = (request: Request, context: Context): Response | Promise<Response> => {

@@ -23,7 +23,9 @@ describe.each<Runtime>(["node", "deno", "bun"])("%s", (runtime) => {
   afterAll(() => subject.stop());
 
   it.each(cases)("16.2 $name", async (one) => {
-    const [expected, actual] = await Promise.all([reference, subject].map((server) => ask(Number(server.ready[1]), one)));
+    const [expected, actual] = await Promise.all(
+      [reference, subject].map((server) => ask(Number(server.ready[1]), one)),
+    );
     if (one.cut === true) expect([actual?.complete, expected?.complete]).toEqual([false, false]);
     else if (one.unordered === undefined) expect(actual).toEqual(expected);
     else expect({ ...actual, record: [] }).toEqual({ ...expected, record: [] });
