@@ -73,6 +73,7 @@ function complain(text: string): void {
 }
 
 async function runCommand(args: readonly string[]): Promise<number> {
+  if (args[0] === "cgi") return await (await import("./cgi.ts")).runScript(args.slice(1));
   if (args[0] === "init") return await print((await import("./init/mod.ts")).init(args.slice(1)));
   const commandLine = readCommandLine(args);
   if (commandLine.wants !== undefined) return await tell(commandLine);
