@@ -28,13 +28,12 @@ export type AppType = typeof APP_TYPES[number];
 
 type Listener = (request: never, response: never) => unknown;
 
-/** Methods of a value, as far as they are looked for. */
-type Marks = Readonly<Record<string, unknown>>;
-
 /** The kind of a value, by its marks. */
 export function typeOf(value: unknown): "wsgi" | "fetch" | "node" {
+  // itty-router has a method of any name, but says of those alone that they are `in` it that are its own.
+  const object = Object(value) as Readonly<Record<string, unknown>>;
   const has = (...names: string[]): boolean =>
-    names.every((name) => typeof (Object(value) as Marks)[name] === "function");
+    names.every((name) => name in object && typeof object[name] === "function");
   if (has("wsgiApp")) return "wsgi";
   if (has("fetch")) return "fetch";
   const node = has("handle", "set") || has("callback", "use") || has("handle", "use") || has("handler", "listen") ||

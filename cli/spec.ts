@@ -107,7 +107,7 @@ export async function loadApp(spec: string, { type = "auto", capture: captured }
     if (app === undefined) return { app: await served(await listening(spec, capture)), capture };
     capture.stop();
   }
-  const value = await choose(spec, exports, name, factory);
+  const { value } = await choose(spec, exports, name, factory);
   try {
     return { app: await applicationOf(value, type === "program" ? "auto" : type), capture: undefined };
   } catch (error) {
@@ -174,12 +174,13 @@ function specifierOf(spec: string, module: string): string {
   }
 }
 
+/** What a specification names, in an object: an application may have a method `then` without being a promise. */
 async function choose(
   spec: string,
   exports: Record<string, unknown>,
   name: string | undefined,
   factory: boolean,
-): Promise<unknown> {
+): Promise<{ value: unknown }> {
   const there = Object.keys(exports).join(", ") || "nothing";
   const path = name?.split(".") ?? [USUAL_NAMES.find((usual) => exports[usual] !== undefined)];
   let value: unknown = exports;
@@ -191,12 +192,12 @@ async function choose(
   if (value === undefined) {
     throw new AppLoadError(spec, `expected an export ${name ?? USUAL_NAMES.join(" or ")}; it exports ${there}`);
   }
-  if (!factory) return value;
+  if (!factory) return { value };
   if (typeof value !== "function") {
     throw new AppLoadError(spec, `${name} is no function to call, it is ${describe(value)}`);
   }
   try {
-    return await (owner === exports ? value() : value.call(owner));
+    return { value: await (owner === exports ? value() : value.call(owner)) };
   } catch (error) {
     throw new AppLoadError(spec, `${name}() failed: ${messageOf(error)}`, { cause: error });
   }
