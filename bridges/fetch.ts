@@ -15,7 +15,7 @@
 import { describe, OptionError } from "../core/errors.ts";
 import { ApplicationError } from "../core/gateway/application.ts";
 import { isThenable } from "../core/gateway/body.ts";
-import type { ApplicationFunction } from "../core/gateway/types.ts";
+import type { ApplicationFunction, Body } from "../core/gateway/types.ts";
 import { FetchContext } from "./fetch/context.ts";
 import { respond } from "./fetch/response.ts";
 import { ServedRequest } from "./fetch/stand_in.ts";
@@ -83,11 +83,24 @@ export function fromFetch(handler: FetchApplication, options: FromFetchOptions =
       startResponse("400 Bad Request", [["Content-Type", "text/plain; charset=utf-8"]]);
       return ["Host is not a host with an optional port\n"];
     }
+    const request = new ServedRequest(environ, url);
     const context = new Context(environ);
-    const head = environ.REQUEST_METHOD === "HEAD";
-    const result: unknown = call(new ServedRequest(environ, url) as Request, context, context);
-    if (!isThenable(result)) return respond(result, head, startResponse);
-    return (result as Promise<unknown>).then((response) => respond(response, head, startResponse));
+    const answer = (response: unknown): Body | Promise<Body> => {
+      request.release();
+      return respond(response, environ.REQUEST_METHOD === "HEAD", startResponse, request);
+    };
+    let result: unknown;
+    try {
+      result = call(request as Request, context, context);
+    } catch (error) {
+      request.release();
+      throw error;
+    }
+    if (!isThenable(result)) return answer(result);
+    return (result as Promise<unknown>).then(answer, (error) => {
+      request.release();
+      throw error;
+    });
   };
 }
 

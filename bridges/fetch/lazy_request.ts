@@ -65,6 +65,12 @@ export class LazyRequest {
     return this.#used || this.#real?.bodyUsed === true;
   }
 
+  /** The handler has answered. */
+  release(): void {}
+
+  /** What is copied of a lazy request is made when it is copied. */
+  fill(): void {}
+
   // What the servers of srvx add to a Request, and h3 looks for.
 
   get ip(): string | undefined {

@@ -79,9 +79,15 @@ const EMPTY: readonly Uint8Array[] = [];
  * Starts the response that a handler gave, and gives its body.
  *
  * @param head Whether the request was a HEAD: the body is cancelled then.
+ * @param request The request, for who makes the body while it is sent.
  * @throws {TypeError} for what is no Response, for `Response.error()`, and for a body that was used.
  */
-export function respond(given: unknown, head: boolean, startResponse: StartResponse): Body | Promise<Body> {
+export function respond(
+  given: unknown,
+  head: boolean,
+  startResponse: StartResponse,
+  request: { fill(): void },
+): Body | Promise<Body> {
   const response = checkResponse(given);
   const { status } = response;
   const write = startResponse(statusLine(status, response.statusText), fieldsOf(response));
@@ -91,7 +97,7 @@ export function respond(given: unknown, head: boolean, startResponse: StartRespo
     stream.cancel().catch(() => {}); // a source that fails while it is cancelled changes nothing any more
     return head ? UNSTATED : EMPTY as Uint8Array[];
   }
-  return new ResponseBody(stream, write).open();
+  return new ResponseBody(stream, write, request).open();
 }
 
 function checkResponse(value: unknown): Response {

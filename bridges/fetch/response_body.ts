@@ -22,6 +22,7 @@ type Step = ReadableStreamReadResult<Uint8Array>;
 export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #write: Write;
+  readonly #request: { fill(): void };
   #blocks: Uint8Array[] = []; // that have been read and not been taken
   #size = 0;
   #pending: Promise<Step> | undefined; // a read that has been begun and not been taken
@@ -31,10 +32,11 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
   #open: ((body: Body) => void) | undefined;
   #fail: (error: unknown) => void = () => {};
 
-  /** The body in `stream`; `write` is that of the response. */
-  constructor(stream: ReadableStream<Uint8Array>, write: Write) {
+  /** The body in `stream`, of the response to `request`; `write` is that of the response. */
+  constructor(stream: ReadableStream<Uint8Array>, write: Write, request: { fill(): void }) {
     this.#reader = stream.getReader();
     this.#write = write;
+    this.#request = request;
   }
 
   /** The whole body if it is complete, else this one, with the head on its way. Rejects when it fails before. */
@@ -89,6 +91,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
   #stream(): void {
     const open = this.#open as (body: Body) => void;
     this.#open = undefined;
+    this.#request.fill(); // who makes the body may make copies of the request
     try {
       if (this.#blocks.length === 0) this.#write(""); // sends the head
       open(this);
