@@ -84,7 +84,7 @@ export function fromFetch(handler: FetchApplication, options: FromFetchOptions =
       return ["Host is not a host with an optional port\n"];
     }
     const request = new ServedRequest(environ, url);
-    const context = new Context(environ);
+    const context = new Context(environ, request);
     const answer = (response: unknown): Body | Promise<Body> => {
       request.release();
       return respond(response, environ.REQUEST_METHOD === "HEAD", startResponse, request);

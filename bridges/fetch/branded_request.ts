@@ -88,7 +88,7 @@ export class BrandedRequest extends Request {
   }
 
   override get headers(): Headers {
-    return this.#view as unknown as Headers;
+    return BrandedRequest.waits ? this.#view as unknown as Headers : super.headers;
   }
 
   override get signal(): AbortSignal {

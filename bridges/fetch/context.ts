@@ -49,9 +49,12 @@ export class FetchContext {
   /** The environ of the request. */
   readonly environ: Environ;
 
+  readonly #request: { fill(): void };
+
   /** Made by the bridge. */
-  constructor(environ: Environ) {
+  constructor(environ: Environ, request: { fill(): void }) {
     this.environ = environ;
+    this.#request = request;
   }
 
   /** The client's address, as Deno gives it. */
@@ -80,7 +83,8 @@ export class FetchContext {
 
   /** Lets a promise finish after the response: a server that shuts down waits for it. */
   get waitUntil(): (promise: Promise<unknown>) => void {
-    return (promise) => waitUntil(this.environ, promise); // Workers' programs take it apart from its object
+    this.#request.fill(); // the promise may outlive the handler
+    return (promise) => waitUntil(this.environ, promise); // bound: programs take it apart from its object
   }
 
   /** Does nothing: there is no other server to pass a request on to. Programs for Workers may call it. */

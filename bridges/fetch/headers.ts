@@ -8,6 +8,7 @@
  */
 
 import type { Environ } from "../../core/gateway/types.ts";
+import { leadOn } from "./lead_on.ts";
 
 const KEYS_KEPT = 512;
 const keys = new Map<string, string>(); // by name as applications write it
@@ -134,4 +135,5 @@ export class RequestHeaders {
   }
 }
 
-Object.setPrototypeOf(RequestHeaders.prototype, Headers.prototype);
+// What a runtime adds to Headers, as Bun does with toJSON(), is that of the real one.
+leadOn(RequestHeaders.prototype, Headers.prototype, (headers: RequestHeaders) => headers.real());
