@@ -24,11 +24,8 @@ import { requestUrl } from "./fetch/url.ts";
 export type { FetchContext, IncomingAddress, RemoteAddress, SocketAddress } from "./fetch/context.ts";
 
 /**
- * A fetch handler. The context is also the third argument, where programs for Workers look for `waitUntil`.
- *
- * @param request The request.
- * @param context What hosts tell beside it.
- * @param executionContext The same object.
+ * A fetch handler: a function of a request, a context, and once more the context, where programs for Workers look for
+ * `waitUntil`. One that wants another type there comes in an object, as {@linkcode FetchObject} `{ fetch: handler }`.
  */
 export type FetchFunction = (
   request: Request,
@@ -43,7 +40,7 @@ export interface FetchObject {
 }
 
 /** A fetch application: a handler, or an object that has one. */
-export type FetchApplication = FetchFunction | FetchObject | ((...args: never[]) => Response | Promise<Response>);
+export type FetchApplication = FetchFunction | FetchObject;
 
 /** What `fromFetch` may be told. */
 export interface FromFetchOptions {

@@ -44,7 +44,20 @@ export interface IncomingAddress {
   };
 }
 
-/** What a fetch handler gets beside the request. */
+/**
+ * What a fetch handler gets beside the request.
+ *
+ * @example
+ * ```ts
+ * import { fromFetch } from "tsgi/bridges/fetch";
+ * import { client } from "tsgi/testing";
+ *
+ * const app = fromFetch((request, context) =>
+ *   Response.json([context.remoteAddr.hostname, context.requestIP(request)?.family, context.environ.PATH_INFO])
+ * );
+ * console.assert((await (await client(app).get("/a")).json() as string[]).join() === "127.0.0.1,IPv4,/a");
+ * ```
+ */
 export class FetchContext {
   /** The environ of the request. */
   readonly environ: Environ;
