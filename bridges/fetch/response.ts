@@ -8,6 +8,7 @@ import { describe } from "../../core/errors.ts";
 import type { Body, StartResponse } from "../../core/gateway/types.ts";
 import { isHopByHop } from "../../core/grammar.ts";
 import { ResponseBody } from "./response_body.ts";
+import { wholeBody } from "./whole_body.ts";
 
 /** Where a Response says no reason, as most do (RFC 9110 15, RFC 6585, RFC 8297 and others). */
 const REASONS: Readonly<Record<number, string>> = {
@@ -87,6 +88,11 @@ export function respond(
 ): Body | Promise<Body> {
   const response = checkResponse(given);
   const { status } = response;
+  const whole = wholeBody(response);
+  if (whole !== undefined && !head && !isNullBody(status)) {
+    startResponse(statusLine(status, response.statusText), fieldsOf(response.headers));
+    return [whole];
+  }
   void response.headers; // before the body: Bun forgets the type of one that has become a stream
   const stream = response.body;
   const headers = fieldsOf(response.headers); // after it: the Response that h3 has on Node.js knows the type only then

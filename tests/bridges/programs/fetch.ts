@@ -5,6 +5,7 @@
 import process from "node:process";
 import { fromFetch } from "../../../bridges/fetch.ts";
 import { ServedRequest } from "../../../bridges/fetch/stand_in.ts";
+import { wholeBody } from "../../../bridges/fetch/whole_body.ts";
 import type { FetchContext } from "../../../bridges/fetch.ts";
 import { serve } from "../../../mod.ts";
 
@@ -58,6 +59,12 @@ const handlers: Readonly<Record<string, Handler>> = {
     console.log(request, request.headers);
     return new Response(String(request.headers));
   },
+  "/whole": () =>
+    Response.json([
+      wholeBody(new Response("text")),
+      wholeBody(new Response(bytes("b"), { headers: { "x-a": "1" } }))?.length,
+      wholeBody(new Response(new ReadableStream())),
+    ]),
   "/globals": () =>
     Response.json(
       before.Request === Request && before.Response === Response && before.Headers === Headers &&
