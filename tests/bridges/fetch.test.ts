@@ -219,6 +219,24 @@ describe.each(runtimes)("%s", (runtime) => {
     await isNoted("silent cancelled");
   });
 
+  it.each(["/text", "/count", "/copy"])("16.1 an upload that is cut off is a 400: %s", async (path) => {
+    const client = await Client.connect(port);
+    client.reader.expect("POST");
+    await client.send(`POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf`);
+    client.finish();
+    expect((await client.response()).status).toBe(400);
+    client.dispose();
+  });
+
+  if (runtime === "bun") {
+    it("16.1 response: a file of Bun, with its type; one that is not there is a 500", async () => {
+      const response = await ask("GET", "/response-file");
+      expect(field(response, "content-type")).toMatch(/^text\/javascript/);
+      expect(textOf(response)).toContain("Fetch handlers, one for each path");
+      expect((await ask("GET", "/response-no-file")).status).toBe(500);
+    });
+  }
+
   it("16.1 HEAD cancels the stream and states no length", async () => {
     const response = await ask("HEAD", "/head");
     expect([response.status, field(response, "x-b"), field(response, "content-length")]).toEqual([200, "1", undefined]);

@@ -41,6 +41,11 @@ function endless(name: string, block: Uint8Array = bytes("block\n")): ReadableSt
   });
 }
 
+/** A file of Bun. */
+function fileOf(path: string): Blob {
+  return (globalThis as unknown as { Bun: { file(path: string): Blob } }).Bun.file(path);
+}
+
 const handlers: Readonly<Record<string, Handler>> = {
   // Requests.
   "/url": (request) => new Response(request.url),
@@ -153,6 +158,8 @@ const handlers: Readonly<Record<string, Handler>> = {
   "/response-form": () => new Response(form()),
   "/response-query": () => new Response(new URLSearchParams({ a: "b c" })),
   "/response-json": () => Response.json({ a: 1 }, { status: 201, headers: { "x-b": "1" } }),
+  "/response-file": () => new Response(fileOf(new URL(import.meta.url).pathname)),
+  "/response-no-file": () => new Response(fileOf("/there/is/no/such/file")),
   "/response-null": () => new Response(null),
   "/response-empty": () => new Response(""),
   "/status": () => new Response("made", { status: 299, statusText: "All Good" }),
