@@ -3,7 +3,7 @@
  *
  *     npm run bench:bridges -- --runtime node,bun --workload hello,json --rounds 5 --duration 2
  *
- * The two take turns (A B A B), each with one core to itself while wrk has the other. What counts is the CPU time of a
+ * They take turns (A B A B), each with one core to itself while wrk has the other. What counts is the CPU time of a
  * request; the ratio is that of the other server over ours, so above 1 tsgi takes less.
  *
  * @module
@@ -59,29 +59,43 @@ const rounds = count("rounds", given.rounds);
 const seconds = count("duration", given.duration);
 const directory = mkdtempSync(join(tmpdir(), "tsgi-bench-bridges-"));
 
-function contestant(runtime: Runtime, how: "tsgi" | "native"): Contestant {
+type How = "tsgi" | "lazy" | "native";
+
+/** Where requests are real ones unless `lazy` is asked for, that is measured too. */
+const CONTESTANTS: Readonly<Record<Runtime, readonly How[]>> = {
+  node: ["native", "tsgi", "lazy"],
+  deno: ["native", "tsgi"],
+  bun: ["native", "tsgi", "lazy"],
+};
+
+function contestant(runtime: Runtime, how: How): Contestant {
   const { binary, args } = runCommand(runtime, "bench/servers/hono.ts", ["-A"]);
-  const name = how === "tsgi" ? "tsgi" : NATIVE[runtime];
+  const name = how === "native" ? NATIVE[runtime] : how === "lazy" ? "tsgi, lazy" : "tsgi";
   return { name, absent: () => null, command: () => [binary, ...args, how] };
 }
 
 async function compare(runtime: Runtime, workload: Workload): Promise<void> {
   const running: Contender[] = [];
   try {
-    for (const how of ["tsgi", "native"] as const) {
+    for (const how of CONTESTANTS[runtime]) {
       running.push(await Contender.start(contestant(runtime, how), workload.job));
     }
     for (const contender of running) await round(contender, workload, WARM_UP, directory);
-    const measured: Round[][] = [[], []];
+    const measured = running.map((): Round[] => []);
     for (let i = 0; i < rounds; i++) {
       for (const [at, contender] of running.entries()) {
         measured[at]?.push(await round(contender, workload, seconds, directory));
       }
     }
-    const [ours, theirs] = measured.map((all) => all.map(({ cpu }) => cpu)) as [number[], number[]];
     const failed = failures(measured.flat());
-    const figures = [runtime, workload.name, short(median(ours)), short(median(theirs)), ranged(ratios(theirs, ours))];
-    console.log(`| ${figures.join(" | ")} |${failed === 0 ? "" : ` ${failed} failed`}`);
+    const [theirs = [], ...ours] = measured.map((all) => all.map(({ cpu }) => cpu));
+    for (const [at, own] of ours.entries()) {
+      const name = running[at + 1]?.name as string;
+      const figures = [runtime, workload.name, name, short(median(own)), short(median(theirs))];
+      console.log(
+        `| ${figures.join(" | ")} | ${ranged(ratios(theirs, own))} |${failed === 0 ? "" : ` ${failed} failed`}`,
+      );
+    }
     if (failed > 0) process.exitCode = 1;
   } finally {
     await Promise.all(running.map((contender) => contender.stop()));
@@ -90,8 +104,8 @@ async function compare(runtime: Runtime, workload: Workload): Promise<void> {
 
 needed("wrk");
 try {
-  console.log("| runtime | workload | tsgi, CPU us | other server, CPU us | ratio |");
-  console.log("| ------- | -------- | -----------: | -------------------: | ----: |");
+  console.log("| runtime | workload | server | CPU us | of the other server | ratio |");
+  console.log("| ------- | -------- | ------ | -----: | ------------------: | ----: |");
   for (const runtime of members("runtime", given.runtime, runtimes)) {
     for (const name of members("workload", given.workload, names)) {
       await compare(runtime, asked.find((one) => one.name === name) as Workload);

@@ -17,6 +17,7 @@ import { ApplicationError } from "../core/gateway/application.ts";
 import { isThenable } from "../core/gateway/body.ts";
 import type { ApplicationFunction, Body } from "../core/gateway/types.ts";
 import { FetchContext } from "./fetch/context.ts";
+import { LazyRequest } from "./fetch/lazy_request.ts";
 import { respond } from "./fetch/response.ts";
 import { ServedRequest } from "./fetch/stand_in.ts";
 import { requestUrl } from "./fetch/url.ts";
@@ -46,6 +47,12 @@ export type FetchApplication = FetchFunction | FetchObject;
 export interface FromFetchOptions {
   /** More members for the second argument: the bindings of a program for Workers. */
   readonly env?: Readonly<Record<string, unknown>>;
+  /**
+   * Whether a request is a view of the environ everywhere. Node.js from 24 on and Bun do not take such a one in
+   * `new Request(request)` and `fetch(request)`; all else works, `request.clone()` and `new Request(url, request)` too. It
+   * spares Node.js 1 to 3 us a request. Default false: a real one where the runtime wants it.
+   */
+  readonly lazy?: boolean;
 }
 
 /**
@@ -73,14 +80,16 @@ export interface FromFetchOptions {
  */
 export function fromFetch(handler: FetchApplication, options: FromFetchOptions = {}): ApplicationFunction {
   const call = handlerOf(handler);
-  const Context = contextClass(options);
+  const { env, lazy } = checked(options);
+  const Context = contextClass(env);
+  const Served = lazy ? LazyRequest : ServedRequest;
   return (environ, startResponse) => {
     const url = requestUrl(environ);
     if (url === null) {
       startResponse("400 Bad Request", [["Content-Type", "text/plain; charset=utf-8"]]);
       return ["Host is not a host with an optional port\n"];
     }
-    const request = new ServedRequest(environ, url);
+    const request = new Served(environ, url);
     const context = new Context(environ, request);
     const answer = (response: unknown): Body | Promise<Body> => {
       request.release();
@@ -116,11 +125,17 @@ function handlerOf(handler: unknown): FetchFunction {
   );
 }
 
-function contextClass({ env, ...rest }: FromFetchOptions): typeof FetchContext {
+function checked({ env, lazy = false, ...rest }: FromFetchOptions): Pick<FromFetchOptions, "env"> & { lazy: boolean } {
   const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw new OptionError(unknown, "one of env", unknown);
+  if (unknown !== undefined) throw new OptionError(unknown, "one of env, lazy", unknown);
+  if (env !== undefined && (typeof env !== "object" || env === null)) throw new OptionError("env", "an object", env);
+  if (typeof lazy !== "boolean") throw new OptionError("lazy", "true or false", lazy);
+  return { ...(env === undefined ? {} : { env }), lazy };
+}
+
+/** The class of contexts that have the bindings of `env`. */
+function contextClass(env: FromFetchOptions["env"]): typeof FetchContext {
   if (env === undefined) return FetchContext;
-  if (typeof env !== "object" || env === null) throw new OptionError("env", "an object", env);
   class Context extends FetchContext {}
   Object.defineProperties(Context.prototype, Object.getOwnPropertyDescriptors(env));
   return Context;

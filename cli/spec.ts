@@ -81,7 +81,9 @@ export async function loadApp(spec: string): Promise<ApplicationFunction> {
     return asFunction(value as ApplicationFunction);
   } catch (error) {
     const fetch = (value as { fetch?: unknown } | null)?.fetch;
-    const hint = typeof fetch === "function" ? "it is a fetch handler, which tsgi does not serve" : messageOf(error);
+    const hint = typeof fetch === "function"
+      ? 'it is a fetch application: export fromFetch(app), of "tsgi/bridges/fetch"'
+      : messageOf(error);
     throw new AppLoadError(spec, error instanceof ApplicationError ? hint : messageOf(error));
   }
 }

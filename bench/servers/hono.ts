@@ -1,7 +1,7 @@
 /**
  * A Hono application: with `tsgi` over tsgi, else on what people take for it: @hono/node-server, Deno.serve, Bun.serve.
  *
- * Usage: RUNTIME hono.ts tsgi|native
+ * Usage: RUNTIME hono.ts tsgi|lazy|native
  *
  * @module
  */
@@ -29,10 +29,17 @@ app.post("/", async (c) => c.body(await c.req.arrayBuffer()));
 const { Deno, Bun } = globalThis as unknown as Runtimes;
 const hostname = "127.0.0.1";
 
-if (process.argv[2] === "tsgi") {
+const how = process.argv[2];
+
+if (how === "tsgi" || how === "lazy") {
   const { serve } = await import("../../mod.ts");
   const { fromFetch } = await import("../../bridges/fetch.ts");
-  await serve(fromFetch(app), { hostname, port: 0, keepAliveTimeout: 60, onListen: ({ port }) => ready(port) });
+  await serve(fromFetch(app, { lazy: how === "lazy" }), {
+    hostname,
+    port: 0,
+    keepAliveTimeout: 60,
+    onListen: ({ port }) => ready(port),
+  });
 } else if (Deno !== undefined) {
   const onListen = ({ port }: { port: number }): void => ready(port);
   Deno.serve({ hostname, port: 0, onListen }, app.fetch);

@@ -3,6 +3,7 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type FetchFunction, fromFetch, type FromFetchOptions } from "../../bridges/fetch.ts";
 import { Client, type RequestInit } from "../behaviour/client.ts";
 import { field, fields, textOf, type WireResponse } from "../behaviour/response.ts";
 import { until } from "../lifecycle/cell.ts";
@@ -95,6 +96,39 @@ const urls: readonly [target: string, url: string][] = [
   ["http://other.test:81/absolute?q", "/absolute?q"],
   ["/?", "/"],
 ];
+
+it("16.1 what is no fetch application, and options that are none, are refused", () => {
+  for (const wrong of [7, null, {}, { fetch: 7 }]) {
+    expect(() => fromFetch(wrong as unknown as FetchFunction)).toThrow(
+      /^fromFetch: expected a function from a Request/,
+    );
+  }
+  const handler = (): Response => new Response("");
+  for (const wrong of [{ env: 7 }, { lazy: 1 }, { other: 1 }]) {
+    expect(() => fromFetch(handler, wrong as unknown as FromFetchOptions)).toThrow(/^Option (?:env|lazy|other): /);
+  }
+});
+
+describe.each(runtimes)("16.1 %s, with lazy requests", (runtime) => {
+  const cases = requests.filter(([path]) => !/^\/copy(?!-init|-url)|^\/forward/.test(path));
+
+  it("all but new Request(request) and fetch(request) works", async () => {
+    const options = { flags: FLAGS, args: ["lazy"] };
+    const server = await ServerProcess.start(runtime, "tests/bridges/programs/fetch.ts", /^port (\d+)$/m, options);
+    try {
+      for (const [path, { method = "POST", body, ...init }, expected] of cases) {
+        const client = await Client.connect(Number(server.ready[1]));
+        const sent = typeof body === "string" ? { ...init, body: new TextEncoder().encode(body) } : init;
+        await client.request(method, path, sent);
+        const text = textOf(await client.response());
+        expect([path, typeof expected === "string" ? text : JSON.parse(text)]).toEqual([path, expected]);
+        client.dispose();
+      }
+    } finally {
+      await server.stop();
+    }
+  });
+});
 
 describe.each(runtimes)("%s", (runtime) => {
   let server: ServerProcess;

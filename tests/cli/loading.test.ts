@@ -72,7 +72,7 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     ["factory:bad()", /bad\(\) failed: not today/],
     ["factory:site()", /site is no function to call/],
     ["number", /Expected an application: .*, got number 7/],
-    ["fetch.ts", /it is a fetch handler, which tsgi does not serve/],
+    ["fetch.ts", /it is a fetch application: export fromFetch\(app\), of "tsgi\/bridges\/fetch"/],
     ["default.mjs", /Class .* has a wsgiApp method: pass an instance/],
   ])("%s does not load: exit status 3", async (spec, cause) => {
     const { code, err } = await ended(runtime, { args: ["--check-config", spec], files: FILES });

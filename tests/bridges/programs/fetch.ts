@@ -234,7 +234,7 @@ const handlers: Readonly<Record<string, Handler>> = {
 const app = fromFetch((request: Request, context: FetchContext) => {
   const handler = handlers[new URL(request.url).pathname] ?? handlers["/url"] as Handler;
   return handler(request, context) as Response;
-}, { env: { BINDING: "bound" } });
+}, { env: { BINDING: "bound" }, lazy: process.argv[2] === "lazy" });
 const server = await serve(app, { port: 0, onListen: ({ port }) => console.log(`port ${port}`) });
 await server.finished;
 console.log(`finished ${JSON.stringify(noted.filter((line) => line === "in the background"))}`);
