@@ -44,14 +44,30 @@ export interface IncomingAddress {
   };
 }
 
-/** What a fetch handler gets beside the request. */
+/**
+ * What a fetch handler gets beside the request.
+ *
+ * @example
+ * ```ts
+ * import { fromFetch } from "tsgi/bridges/fetch";
+ * import { client } from "tsgi/testing";
+ *
+ * const app = fromFetch((request, context) =>
+ *   Response.json([context.remoteAddr.hostname, context.requestIP(request)?.family, context.environ.PATH_INFO])
+ * );
+ * console.assert((await (await client(app).get("/a")).json() as string[]).join() === "127.0.0.1,IPv4,/a");
+ * ```
+ */
 export class FetchContext {
   /** The environ of the request. */
   readonly environ: Environ;
 
+  readonly #request: { fill(): void };
+
   /** Made by the bridge. */
-  constructor(environ: Environ) {
+  constructor(environ: Environ, request: { fill(): void }) {
     this.environ = environ;
+    this.#request = request;
   }
 
   /** The client's address, as Deno gives it. */
@@ -80,7 +96,8 @@ export class FetchContext {
 
   /** Lets a promise finish after the response: a server that shuts down waits for it. */
   get waitUntil(): (promise: Promise<unknown>) => void {
-    return (promise) => waitUntil(this.environ, promise); // Workers' programs take it apart from its object
+    this.#request.fill(); // the promise may outlive the handler
+    return (promise) => waitUntil(this.environ, promise); // bound: programs take it apart from its object
   }
 
   /** Does nothing: there is no other server to pass a request on to. Programs for Workers may call it. */

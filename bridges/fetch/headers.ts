@@ -8,6 +8,7 @@
  */
 
 import type { Environ } from "../../core/gateway/types.ts";
+import { leadOn } from "./lead_on.ts";
 
 const KEYS_KEPT = 512;
 const keys = new Map<string, string>(); // by name as applications write it
@@ -57,21 +58,27 @@ export function fieldsOf(environ: Environ): [name: string, value: string][] {
 /** A `Headers` that reads from an environ. */
 export class RequestHeaders {
   readonly #environ: Environ;
+  readonly #make: () => Headers;
   #real: Headers | undefined;
 
-  /** A view of the fields of `environ`. */
-  constructor(environ: Environ) {
+  /** A view of the fields of `environ`; `make` gives the real one, without fields, when it is needed. */
+  constructor(environ: Environ, make: () => Headers = () => new Headers()) {
     this.#environ = environ;
+    this.#make = make;
   }
 
-  /** The `Headers` that has the last word, made when it is first asked for. */
-  get #all(): Headers {
-    return this.#real ??= new Headers(fieldsOf(this.#environ));
-  }
-
-  /** Leaves the last word to `real`. */
+  /** Lets `real`, which has all fields, have the last word. */
   follow(real: Headers): void {
     this.#real = real;
+  }
+
+  /** The real `Headers` with all fields, which has the last word from now on. */
+  real(): Headers {
+    if (this.#real === undefined) {
+      this.#real = this.#make();
+      for (const [name, value] of fieldsOf(this.#environ)) this.#real.append(name, value);
+    }
+    return this.#real;
   }
 
   get(name: string): string | null {
@@ -79,7 +86,7 @@ export class RequestHeaders {
       const key = keyOf(name);
       if (key !== "") return this.#field(key);
     }
-    return this.#all.get(name);
+    return this.real().get(name);
   }
 
   #field(key: string): string | null {
@@ -92,40 +99,41 @@ export class RequestHeaders {
   }
 
   append(name: string, value: string): void {
-    this.#all.append(name, value);
+    this.real().append(name, value);
   }
 
   set(name: string, value: string): void {
-    this.#all.set(name, value);
+    this.real().set(name, value);
   }
 
   delete(name: string): void {
-    this.#all.delete(name);
+    this.real().delete(name);
   }
 
   getSetCookie(): string[] {
-    return this.#all.getSetCookie();
+    return this.real().getSetCookie();
   }
 
   forEach(callback: (value: string, name: string, parent: Headers) => void, thisArg?: unknown): void {
-    this.#all.forEach((value, name) => callback.call(thisArg, value, name, this as unknown as Headers));
+    this.real().forEach((value, name) => callback.call(thisArg, value, name, this as unknown as Headers));
   }
 
   keys(): IterableIterator<string> {
-    return this.#all.keys();
+    return this.real().keys();
   }
 
   values(): IterableIterator<string> {
-    return this.#all.values();
+    return this.real().values();
   }
 
   entries(): IterableIterator<[string, string]> {
-    return this.#all.entries();
+    return this.real().entries();
   }
 
   [Symbol.iterator](): IterableIterator<[string, string]> {
-    return this.#all[Symbol.iterator]();
+    return this.real()[Symbol.iterator]();
   }
 }
 
-Object.setPrototypeOf(RequestHeaders.prototype, Headers.prototype);
+// What a runtime adds to Headers, as Bun does with toJSON(), is that of the real one.
+leadOn(RequestHeaders.prototype, Headers.prototype, (headers: RequestHeaders) => headers.real());

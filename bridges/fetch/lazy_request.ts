@@ -15,6 +15,7 @@
 import type { Environ } from "../../core/gateway/types.ts";
 import { clientAddress, waitUntil } from "./context.ts";
 import { RequestHeaders } from "./headers.ts";
+import { leadOn, leadProperty } from "./lead_on.ts";
 import { isForbidden, methodOf } from "./method.ts";
 import { BODY_METHODS, type BodyMethod, bodyStream, bodyUsedError, hasBody, readBody } from "./request_body.ts";
 
@@ -65,6 +66,12 @@ export class LazyRequest {
     return this.#used || this.#real?.bodyUsed === true;
   }
 
+  /** The handler has answered. */
+  release(): void {}
+
+  /** What is copied of a lazy request is made when it is copied. */
+  fill(): void {}
+
   // What the servers of srvx add to a Request, and h3 looks for.
 
   get ip(): string | undefined {
@@ -95,43 +102,16 @@ export class LazyRequest {
   }
 }
 
-const lazy = LazyRequest.prototype as unknown as Record<PropertyKey, unknown>;
-
 for (const method of BODY_METHODS) {
-  define(method, {
+  Object.defineProperty(LazyRequest.prototype, method, {
+    configurable: true,
+    writable: true,
     value(this: LazyRequest): Promise<unknown> {
       return LazyRequest.read(this, method);
     },
   });
 }
-const described = Object.getOwnPropertyDescriptors(Request.prototype) as Record<string, PropertyDescriptor>;
-for (const [name, { value }] of Object.entries(described)) {
-  if (Object.hasOwn(lazy, name)) continue;
-  if (typeof value === "function") {
-    define(name, {
-      value(this: LazyRequest, ...args: unknown[]): unknown {
-        return (LazyRequest.real(this) as unknown as Record<string, (...args: unknown[]) => unknown>)[name]?.(...args);
-      },
-    });
-  } else {
-    lead(name);
-  }
-}
-for (const symbol of Object.getOwnPropertySymbols(new Request("http://localhost/"))) lead(symbol);
-Object.setPrototypeOf(lazy, Request.prototype);
-
-/** Lets a property lead to that of the real one. */
-function lead(key: PropertyKey): void {
-  define(key, {
-    get(this: LazyRequest): unknown {
-      return (LazyRequest.real(this) as unknown as Record<PropertyKey, unknown>)[key];
-    },
-    set(this: LazyRequest, value: unknown): void {
-      (LazyRequest.real(this) as unknown as Record<PropertyKey, unknown>)[key] = value;
-    },
-  });
-}
-
-function define(key: PropertyKey, descriptor: PropertyDescriptor): void {
-  Object.defineProperty(lazy, key, { configurable: true, ...descriptor });
+leadOn(LazyRequest.prototype, Request.prototype, LazyRequest.real);
+for (const symbol of Object.getOwnPropertySymbols(new Request("http://localhost/"))) {
+  leadProperty(LazyRequest.prototype, symbol, LazyRequest.real);
 }

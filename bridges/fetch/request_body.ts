@@ -41,10 +41,11 @@ export async function readBody(environ: Environ, method: BodyMethod): Promise<un
 
 /** The body as a stream, which reads no further ahead than it is read. */
 export function bodyStream(environ: Environ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const blocks = environ["wsgi.input"][Symbol.asyncIterator]();
+  let blocks: AsyncIterator<Uint8Array> | undefined;
   return new ReadableStream({
     type: "bytes",
     async pull(controller): Promise<void> {
+      blocks ??= environ["wsgi.input"][Symbol.asyncIterator]();
       const { done, value } = await blocks.next();
       if (done !== true) return controller.enqueue(value as Uint8Array<ArrayBuffer>);
       controller.close();

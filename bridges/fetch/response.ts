@@ -7,8 +7,8 @@
 import { describe } from "../../core/errors.ts";
 import type { Body, StartResponse } from "../../core/gateway/types.ts";
 import { isHopByHop } from "../../core/grammar.ts";
-import type { HeaderList } from "../../core/seams.ts";
 import { ResponseBody } from "./response_body.ts";
+import { wholeBody } from "./whole_body.ts";
 
 /** Where a Response says no reason, as most do (RFC 9110 15, RFC 6585, RFC 8297 and others). */
 const REASONS: Readonly<Record<number, string>> = {
@@ -71,27 +71,44 @@ const REASONS: Readonly<Record<number, string>> = {
   511: "Network Authentication Required",
 };
 
-/** A body without blocks whose length is not stated: that of HEAD is the length GET would have. */
-const UNSTATED: Iterable<Uint8Array> = { [Symbol.iterator]: () => [][Symbol.iterator]() };
-const EMPTY: readonly Uint8Array[] = [];
+const EMPTY: Uint8Array[] = [];
 
 /**
  * Starts the response that a handler gave, and gives its body.
  *
  * @param head Whether the request was a HEAD: the body is cancelled then.
+ * @param request The request, for who makes the body while it is sent.
  * @throws {TypeError} for what is no Response, for `Response.error()`, and for a body that was used.
  */
-export function respond(given: unknown, head: boolean, startResponse: StartResponse): Body | Promise<Body> {
+export function respond(
+  given: unknown,
+  head: boolean,
+  startResponse: StartResponse,
+  request: { fill(): void },
+): Body | Promise<Body> {
   const response = checkResponse(given);
   const { status } = response;
-  const write = startResponse(statusLine(status, response.statusText), fieldsOf(response));
-  const stream = response.body;
-  if (stream === null) return head ? UNSTATED : EMPTY as Uint8Array[];
-  if (head || isNullBody(status)) {
-    stream.cancel().catch(() => {}); // a source that fails while it is cancelled changes nothing any more
-    return head ? UNSTATED : EMPTY as Uint8Array[];
+  const whole = wholeBody(response);
+  if (whole !== undefined && !head && !isNullBody(status)) {
+    startResponse(statusLine(status, response.statusText), fieldsOf(response.headers));
+    return [whole];
   }
-  return new ResponseBody(stream, write).open();
+  void response.headers; // before the body: Bun forgets the type of one that has become a stream
+  const stream = response.body;
+  const headers = fieldsOf(response.headers); // after it: the Response that h3 has on Node.js knows the type only then
+  if (stream?.locked === true || response.bodyUsed) {
+    throw new TypeError(
+      "The body of the Response is used or locked: a Response is sent once, its clone() another time",
+    );
+  }
+  const line = statusLine(status, response.statusText);
+  if (stream !== null && !head && !isNullBody(status)) {
+    return new ResponseBody(stream, { status: line, headers }, startResponse, request).open();
+  }
+  stream?.cancel().catch(() => {}); // a source that fails while it is cancelled changes nothing any more
+  const write = startResponse(line, headers);
+  if (head) write(""); // sends the head before the end, which would say that the length is 0
+  return EMPTY;
 }
 
 function checkResponse(value: unknown): Response {
@@ -102,11 +119,6 @@ function checkResponse(value: unknown): Response {
   }
   if (response.status === 0) {
     throw new TypeError("The fetch handler gave Response.error(), which no client can be sent");
-  }
-  if (response.bodyUsed || response.body?.locked === true) {
-    throw new TypeError(
-      "The body of the Response is used or locked: a Response is sent once, its clone() another time",
-    );
   }
   return response;
 }
@@ -121,7 +133,7 @@ function statusLine(status: number, text: string): string {
 }
 
 /** The header list: without what is not the application's to say, since a connection has one owner. */
-function fieldsOf({ headers }: Response): HeaderList {
+function fieldsOf(headers: Headers): [name: string, value: string][] {
   const fields: [string, string][] = [];
   headers.forEach((value, name) => {
     if (!isHopByHop(name) && name !== "status") fields.push([name, value]);

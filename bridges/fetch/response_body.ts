@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Body, Write } from "../../core/gateway/types.ts";
+import type { Body, StartResponse } from "../../core/gateway/types.ts";
 
 const LOOKS = 16; // microtasks in which a body that is complete shows to be
 const CLOSING = 3; // of them, behind a block: how long a stream takes to close
@@ -16,12 +16,25 @@ const MOST_AT_ONCE = 65536; // bytes
 
 const settled = Promise.resolve();
 
+/** Whether the runtime keeps to itself that a body is text, as Bun does, whose own server then says so. */
+const TYPELESS_TEXT = !new Response("text").headers.has("content-type");
+
 type Step = ReadableStreamReadResult<Uint8Array>;
+
+/** A Response without its body. */
+export interface ResponseHead {
+  /** Status code and reason phrase. */
+  readonly status: string;
+  /** The header list. */
+  readonly headers: (readonly [name: string, value: string])[];
+}
 
 /** The blocks of a stream. Its `close()` cancels what has not been read. */
 export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #write: Write;
+  readonly #head: ResponseHead;
+  readonly #startResponse: StartResponse;
+  readonly #request: { fill(): void };
   #blocks: Uint8Array[] = []; // that have been read and not been taken
   #size = 0;
   #pending: Promise<Step> | undefined; // a read that has been begun and not been taken
@@ -31,10 +44,17 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
   #open: ((body: Body) => void) | undefined;
   #fail: (error: unknown) => void = () => {};
 
-  /** The body in `stream`; `write` is that of the response. */
-  constructor(stream: ReadableStream<Uint8Array>, write: Write) {
+  /** The body in `stream`, of the response that `head` begins, to `request`. */
+  constructor(
+    stream: ReadableStream<Uint8Array>,
+    head: ResponseHead,
+    startResponse: StartResponse,
+    request: { fill(): void },
+  ) {
     this.#reader = stream.getReader();
-    this.#write = write;
+    this.#head = head;
+    this.#startResponse = startResponse;
+    this.#request = request;
   }
 
   /** The whole body if it is complete, else this one, with the head on its way. Rejects when it fails before. */
@@ -80,21 +100,41 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
     settled.then(this.#look);
   };
 
+  /** All of the body is here. */
   #complete(): void {
-    this.#open?.(this.#blocks);
-    this.#open = undefined;
-  }
-
-  /** The body is not complete: gives it block by block. */
-  #stream(): void {
-    const open = this.#open as (body: Body) => void;
-    this.#open = undefined;
+    const open = this.#opened();
+    if (open === undefined) return;
+    const { status, headers } = this.#head;
+    if (TYPELESS_TEXT && isTypelessText(headers, this.#blocks)) {
+      headers.push(["content-type", "text/plain;charset=UTF-8"]);
+    }
     try {
-      if (this.#blocks.length === 0) this.#write(""); // sends the head
-      open(this);
+      this.#startResponse(status, headers);
+      open(this.#blocks);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** More of the body is to come: gives it block by block. */
+  #stream(): void {
+    const open = this.#opened();
+    if (open === undefined) return;
+    this.#request.fill(); // who makes the body may make copies of the request
+    try {
+      const write = this.#startResponse(this.#head.status, this.#head.headers);
+      if (this.#blocks.length === 0) write(""); // sends the head
+      open(this);
+    } catch (error) {
+      this.#fail(error);
+      this.#reader.cancel(error).catch(() => {}); // the first error is the one that counts
+    }
+  }
+
+  #opened(): ((body: Body) => void) | undefined {
+    const open = this.#open;
+    this.#open = undefined;
+    return open;
   }
 
   [Symbol.asyncIterator](): this {
@@ -112,5 +152,18 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
   /** Tells the source that nobody reads on, unless it has ended. */
   close(): Promise<void> | undefined {
     return this.#ended ? undefined : this.#reader.cancel();
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Whether a body of no stated type is text. One of bytes that are text passes for it, too. */
+function isTypelessText(headers: ResponseHead["headers"], blocks: readonly Uint8Array[]): boolean {
+  if (blocks.length !== 1 || headers.some(([name]) => name === "content-type")) return false;
+  try {
+    utf8.decode(blocks[0]);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -12,20 +12,25 @@ import { LazyRequest } from "./lazy_request.ts";
 export type RequestClass = new (environ: Environ, url: string) => LazyRequest | BrandedRequest;
 
 /** The class of requests on this runtime. */
-export const ServedRequest: RequestClass = takesLazy() ? LazyRequest : BrandedRequest;
+export const ServedRequest: RequestClass = isCopied(LazyRequest) ? LazyRequest : BrandedRequest;
 
-function takesLazy(): boolean {
+if (ServedRequest === BrandedRequest) BrandedRequest.waits = isCopied(BrandedRequest);
+
+/** Whether the runtime makes a right copy of a request of that class, at once and of a copy with changes. */
+function isCopied(Class: RequestClass): boolean {
   const environ = {
     REQUEST_METHOD: "OPTIONS",
     HTTP_ACCEPT: "*/*",
-    "tsgi.request": {},
+    "tsgi.request": { signal: new AbortController().signal },
     "wsgi.input": (async function* () {})(),
   };
-  const lazy = new LazyRequest(environ as unknown as Environ, "http://localhost/");
+  const request = new Class(environ as unknown as Environ, "http://localhost/") as Request & { release(): void };
   try {
-    const { method, headers } = new Request(new Request(lazy as unknown as Request, { cache: "no-store" }));
+    const { method, headers } = new Request(new Request(request, { cache: "no-store" }));
     return method === "OPTIONS" && headers.has("Accept");
   } catch {
     return false;
+  } finally {
+    request.release();
   }
 }

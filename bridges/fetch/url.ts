@@ -33,7 +33,15 @@ export function requestUrl(environ: Environ): string | null {
   return new URL(origin + encodeUnits(target, /[#\x80-\uffff]/g)).href;
 }
 
+/** Of the last request: mostly the next one's too, for no more than a look at two strings. */
+let last = { scheme: "", host: "", origin: null as string | null };
+
 function originOf(scheme: string, host: string): string | null {
+  if (host !== last.host || scheme !== last.scheme) last = { scheme, host, origin: keptOrigin(scheme, host) };
+  return last.origin;
+}
+
+function keptOrigin(scheme: string, host: string): string | null {
   const key = `${scheme}://${host}`;
   let origin = origins.get(key);
   if (origin === undefined) {

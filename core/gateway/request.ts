@@ -8,7 +8,6 @@
 
 import { describe } from "../errors.ts";
 import type { Exchange, HeaderList, Hijacked } from "../seams.ts";
-import { isThenable } from "./body.ts";
 import { checkHeaders } from "./response.ts";
 
 /** Something was asked of a request that its wire, its host or its state does not allow: `earlyHints()`, `hijack()`. */
@@ -157,7 +156,8 @@ export class GatewayRequest {
    * ```
    */
   waitUntil(promise: Promise<unknown>): void {
-    if (!isThenable(promise)) throw new TypeError(`waitUntil: expected a promise, got ${describe(promise)}`);
+    const { then } = Object(promise) as { then?: unknown };
+    if (typeof then !== "function") throw new TypeError(`waitUntil: expected a promise, got ${describe(promise)}`);
     this.#state.waitUntil(promise);
   }
 }

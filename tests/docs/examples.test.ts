@@ -88,7 +88,10 @@ async function runBatch(runtime: Runtime): Promise<void> {
     `await run([\n${lines.join("")}]);\n`;
   const main = join(folder, `main_${runtime}.mjs`);
   writeFileSync(main, program);
-  const { binary, args } = runCommand(runtime, relative(root, main), ["--allow-net", "--allow-env=PORT"]);
+  const { binary, args } = runCommand(runtime, relative(root, main), [
+    "--allow-net",
+    "--allow-env=PORT,NODE_ENV,ELYSIA_AOT",
+  ]);
   const { output, stdout, code } = await execute(binary, args, folder);
   const results = stdout.split("\n").filter((line) => line.startsWith(MARK))
     .map((line) => JSON.parse(line.slice(MARK.length)) as Result);
@@ -123,7 +126,7 @@ test("every @example has a ts block", () => {
 });
 
 test("every block proves something", () => {
-  const proof = /console\.assert\(|^export (?:async )?function\*? app\b|isMain\(|\bserve\(|^export default/m;
+  const proof = /console\.assert\(|^export (?:const|(?:async )?function\*?) app\b|isMain\(|\bserve\(|^export default/m;
   const imported = new Set(blocks.flatMap(({ code }) => [...code.matchAll(/"\.\/(\w+\.ts)"/g)].map((one) => one[1])));
   const idle = blocks.filter(({ file, code }) => !proof.test(code) && !imported.has(file.replace(/^.*\//, "")));
   expect(idle.map(({ name }) => name)).toEqual([]);
@@ -162,7 +165,7 @@ describe.each(runtimes)("on %s", (runtime) => {
       relative(root, join(folder, "README/app.ts")),
       /Listening on (http:\S+)/,
       {
-        flags: ["--allow-net", "--allow-env=PORT"],
+        flags: ["--allow-net", "--allow-env=PORT,NODE_ENV,ELYSIA_AOT"],
         env: { PORT: "0" },
       },
     );
