@@ -27,8 +27,8 @@ import {
   detachResponse,
   drainResponse,
   type Framing,
-  type ResponseOwner,
   responseOf,
+  type ResponseOwner,
 } from "./response.ts";
 import { RequestSocket, type SocketOwner } from "./socket.ts";
 

@@ -68,7 +68,9 @@ export class Queue {
     }
     const text = blocks.every((block) => typeof block === "string");
     this.takeAll();
-    return text ? blocks.join("") : Buffer.concat(blocks.map((block) => typeof block === "string" ? Buffer.from(block) : block));
+    return text
+      ? blocks.join("")
+      : Buffer.concat(blocks.map((block) => typeof block === "string" ? Buffer.from(block) : block));
   }
 
   #hand(bytes: number): void {

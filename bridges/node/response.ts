@@ -119,7 +119,11 @@ function storeHeader(this: Outgoing, firstLine: string, headers: unknown): void 
   else if (typeof headers === "object" && headers !== null) storeObject(this, headers, pairs, seen);
   const stated = seen.length || seen.coding;
   const length = stated || !this._hasBody || this._removedContLen ? null : this._contentLength;
-  this[OWNER].head(this.statusCode, this.statusMessage, pairs, { bodyless: !this._hasBody, length, stated: seen.length });
+  this[OWNER].head(this.statusCode, this.statusMessage, pairs, {
+    bodyless: !this._hasBody,
+    length,
+    stated: seen.length,
+  });
   this._header = firstLine;
   this._headerSent = false;
 }
@@ -140,7 +144,9 @@ function storeList(response: Outgoing, headers: unknown[], pairs: [string, strin
     return;
   }
   if (headers.length % 2 !== 0) {
-    const error: TypeError & { code?: string } = new TypeError("The argument 'headers' is invalid. Received an odd list");
+    const error: TypeError & { code?: string } = new TypeError(
+      "The argument 'headers' is invalid. Received an odd list",
+    );
     error.code = "ERR_INVALID_ARG_VALUE";
     throw error;
   }
@@ -176,7 +182,12 @@ function store(
 
 // The body.
 
-function send(this: Outgoing, data: string | Uint8Array, encoding?: BufferEncoding | null, callback?: unknown): boolean {
+function send(
+  this: Outgoing,
+  data: string | Uint8Array,
+  encoding?: BufferEncoding | null,
+  callback?: unknown,
+): boolean {
   this._headerSent = true;
   return this[OWNER].body(data, encoding, callback);
 }
@@ -205,4 +216,3 @@ function writeRaw(this: Outgoing, head: string, encoding?: unknown, callback?: u
   if (typeof done === "function") queueMicrotask(done as () => void);
   return true;
 }
-

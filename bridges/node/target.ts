@@ -35,7 +35,9 @@ function sameStart(uri: string, path: string): boolean {
 }
 
 function mountedTarget(environ: Environ, uri: string, mount: string, path: string): Target {
-  if (mount === "" && (uri === "*" || !uri.startsWith("/"))) return { url: uri === "" ? made(environ) : uri, baseUrl: "" };
+  if (mount === "" && (uri === "*" || !uri.startsWith("/"))) {
+    return { url: uri === "" ? made(environ) : uri, baseUrl: "" };
+  }
   const end = uri.indexOf("?");
   const raw = end < 0 ? uri : uri.slice(0, end);
   if (percentDecode(raw) !== mount + path) return { url: made(environ), baseUrl: encoded(mount) };

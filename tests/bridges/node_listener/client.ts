@@ -36,7 +36,10 @@ export async function ask(port: number, one: Case): Promise<Outcome> {
   const socket = connect(port, "127.0.0.1");
   let text = "";
   const over = new Promise<void>((resolve) => {
-    socket.setEncoding("latin1").on("data", (data) => text += data).on("error", () => {}).once("close", () => resolve());
+    socket.setEncoding("latin1").on("data", (data) => text += data).on("error", () => {}).once(
+      "close",
+      () => resolve(),
+    );
   });
   await send(socket, port, one);
   if (one.leaves === true) {

@@ -1,11 +1,13 @@
 /**
- * Serves the cases over node:http or over tsgi: `main.ts http`, `main.ts tsgi`.
+ * Serves the cases over node:http or over tsgi: `main.ts http`, `main.ts tsgi`; `main.ts checked` with the validator
+ * between server and bridge.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
 import { fromNodeListener } from "../../../bridges/node_listener.ts";
+import { validator } from "../../../core/wsgiref/validate.ts";
 import { serve } from "../../../mod.ts";
 import { cases } from "./cases/mod.ts";
 import { turn } from "./case.ts";
@@ -56,6 +58,8 @@ if (process.argv[2] === "http") {
   const server = createServer(listener);
   server.listen(0, "127.0.0.1", () => console.log(`port ${(server.address() as AddressInfo).port}`));
 } else {
-  const server = await serve(fromNodeListener(listener), { port: 0, hostname: "127.0.0.1", onListen: () => {} });
+  const bridged = fromNodeListener(listener);
+  const app = process.argv[2] === "checked" ? validator(bridged) : bridged;
+  const server = await serve(app, { port: 0, hostname: "127.0.0.1", onListen: () => {} });
   console.log(`port ${server.address.port}`);
 }

@@ -63,7 +63,10 @@ export const headCases: readonly Case[] = [
   {
     name: "setHeader, appendHeader, setHeaders, removeHeader and what they tell",
     listener: (_req, res, note) => {
-      res.setHeader("X-Case", "1").setHeader("X-List", ["a", "b"]).appendHeader("X-List", "c").appendHeader("X-New", "n");
+      res.setHeader("X-Case", "1").setHeader("X-List", ["a", "b"]).appendHeader("X-List", "c").appendHeader(
+        "X-New",
+        "n",
+      );
       res.setHeaders(new Map([["X-Map", "m"], ["X-Gone", "g"]]));
       res.setHeaders(new Headers([["set-cookie", "a=1"], ["set-cookie", "b=2"]]));
       res.removeHeader("x-gone");
@@ -183,7 +186,9 @@ export const headCases: readonly Case[] = [
   {
     name: "hop-by-hop headers of a listener",
     listener: (_req, res) =>
-      void res.writeHead(200, { Connection: "close", "Keep-Alive": "timeout=5", "Transfer-Encoding": "chunked" }).end("x"),
+      void res.writeHead(200, { Connection: "close", "Keep-Alive": "timeout=5", "Transfer-Encoding": "chunked" }).end(
+        "x",
+      ),
   },
   {
     name: "flushHeaders before the first block",

@@ -51,7 +51,7 @@ export const requestCases: readonly Case[] = [
       "Accept: text/html, */*;q=0.1",
       "Content-Type: text/plain",
       "User-Agent: test",
-      "If-None-Match: \"x\"",
+      'If-None-Match: "x"',
       "X-Latin: \u00fc",
     ],
     listener: (req, res, note) => {
