@@ -21,7 +21,7 @@ import { errorText } from "../../core/errors.ts";
 import { ForeignStatus } from "../../core/gateway/response.ts";
 import type { Body, Chunk, Environ, StartResponse, Write } from "../../core/gateway/types.ts";
 import { Queue, type Written } from "./queue.ts";
-import { abortedError, afterReading, dumpRequest, isReading, requestOf } from "./request.ts";
+import { abortedError, afterReading, dumpRequest, isReading, requestOf, type RequestOwner } from "./request.ts";
 import {
   closeResponse,
   detachResponse,
@@ -42,7 +42,7 @@ const STREAMING = 2;
 const OVER = 3;
 
 /** One request. */
-export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<Chunk, undefined> {
+export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIterableIterator<Chunk, undefined> {
   /** The request as the server gave it. */
   readonly environ: Environ;
   /** What the listener gets first. */
@@ -70,7 +70,7 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
     this.environ = environ;
     this.#startResponse = startResponse;
     this.#socket = new RequestSocket(this);
-    this.request = requestOf(environ, this.#socket, (error) => this.#inputFailed(error));
+    this.request = requestOf(environ, this.#socket, this);
     this.response = responseOf(this.request, this.#socket, this);
   }
 
@@ -279,8 +279,7 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
 
   // The end before the end.
 
-  /** The body could not be read to its end. */
-  #inputFailed(error: unknown): void {
+  inputFailed(error: unknown): void {
     if (this.#finished || this.#state === OVER) this.request.destroy(abortedError(error));
     else if (this.environ["tsgi.request"].signal.aborted) this.#depart();
     else this.#fail(error);

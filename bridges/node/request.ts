@@ -21,6 +21,22 @@ import { targetOf } from "./target.ts";
 /** Where a request object keeps its body. */
 const BODY = Symbol("tsgi.body");
 
+/** Told of what goes wrong. */
+export interface RequestOwner {
+  /** The body cannot be read to its end. */
+  inputFailed(error: unknown): void;
+}
+
+/** What gives a request object its body. */
+interface BodyReader {
+  /** Whether there may be more to read. */
+  readonly left: boolean;
+  /** Pushes the next block into `request`, or its end. */
+  read(request: IncomingMessage): void;
+  /** Nothing more is read. */
+  stop(): void;
+}
+
 /** What node:http's own request objects have besides, and Express adds. */
 interface Internals {
   _readableState: { readingMore: boolean };
@@ -31,14 +47,15 @@ interface Internals {
   upgrade: boolean;
   baseUrl?: string;
   originalUrl?: string;
-  [BODY]: InputReader;
+  _dumpAndCloseReadable(): void;
+  [BODY]: BodyReader;
 }
 
 /** A request object with its body. */
 type Incoming = IncomingMessage & Internals;
 
 /** Makes the request object of an environ. */
-export function requestOf(environ: Environ, socket: RequestSocket, failed: (error: unknown) => void): IncomingMessage {
+export function requestOf(environ: Environ, socket: RequestSocket, owner: RequestOwner): IncomingMessage {
   const request = new IncomingMessage(socket as unknown as Socket) as Incoming;
   const { url, baseUrl } = targetOf(environ);
   request.method = environ.REQUEST_METHOD;
@@ -49,7 +66,7 @@ export function requestOf(environ: Environ, socket: RequestSocket, failed: (erro
   }
   setVersion(request, environ.SERVER_PROTOCOL);
   const length = environ.CONTENT_LENGTH;
-  const body = new InputReader(environ, length === undefined ? hasBody(environ) : length !== "0", failed);
+  const body = (length === undefined ? hasBody(environ) : length !== "0") ? new InputReader(environ, owner) : NOTHING;
   const lines = headerLines(environ);
   if (length === undefined && body.left) lines.push("Transfer-Encoding", "chunked");
   request._addHeaderLines(lines, lines.length);
@@ -69,6 +86,7 @@ export function dumpRequest(request: IncomingMessage): void {
     incoming[BODY].stop();
     incoming._dump();
   } else {
+    if (incoming.listenerCount("end") + incoming.listenerCount("close") === 0) return incoming._dumpAndCloseReadable();
     // _dump() would read on, and end a turn later than node:http on runtimes where it does not look at `complete`.
     incoming._dumped = true;
     incoming.removeAllListeners("data");
@@ -140,24 +158,28 @@ const WITHOUT_BODY = new Set(["GET", "HEAD", "OPTIONS", "DELETE", "TRACE"]);
 
 // The body.
 
+/** The body of a request that has none. */
+const NOTHING: BodyReader = {
+  left: false,
+  read: (request) => void request.push(null),
+  stop: () => {},
+};
+
 /** Takes the body from `wsgi.input` as it arrives, when it is asked. */
-class InputReader {
-  /** Whether there may be more to read. */
-  left: boolean;
+class InputReader implements BodyReader {
+  left = true;
   readonly #environ: Environ;
-  readonly #failed: (error: unknown) => void;
+  readonly #owner: RequestOwner;
   #blocks: AsyncIterator<Uint8Array> | undefined;
   #missing: number; // bytes
   #reading = false;
 
-  constructor(environ: Environ, left: boolean, failed: (error: unknown) => void) {
+  constructor(environ: Environ, owner: RequestOwner) {
     this.#environ = environ;
-    this.left = left;
-    this.#failed = failed;
+    this.#owner = owner;
     this.#missing = environ.CONTENT_LENGTH === undefined ? Infinity : Number(environ.CONTENT_LENGTH);
   }
 
-  /** Pushes the next block into `request`, or its end. */
   read(request: IncomingMessage): void {
     if (!this.left) {
       request.complete = true;
@@ -169,7 +191,7 @@ class InputReader {
     this.#blocks ??= this.#environ["wsgi.input"][Symbol.asyncIterator]();
     this.#blocks.next().then((step) => this.#push(request, step), (error) => {
       this.#reading = false;
-      if (this.left) this.#failed(error);
+      if (this.left) this.#owner.inputFailed(error);
     });
   }
 
@@ -183,7 +205,6 @@ class InputReader {
     if (!this.left) request.push(null);
   }
 
-  /** Nothing more is read. */
   stop(): void {
     this.left = false;
   }
