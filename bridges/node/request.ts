@@ -54,6 +54,9 @@ interface Internals {
 /** A request object with its body. */
 type Incoming = IncomingMessage & Internals;
 
+/** What the server's own input has beside the contract, and one that a middleware puts in its place may not have. */
+type BridgedInput = AsyncIterable<Uint8Array> & { readonly ended?: boolean; readAvailable?(): Uint8Array | undefined };
+
 /** Makes the request object of an environ. */
 export function requestOf(environ: Environ, socket: RequestSocket, owner: RequestOwner): IncomingMessage {
   const request = new IncomingMessage(socket as unknown as Socket) as Incoming;
@@ -149,7 +152,7 @@ function nameOf(key: string): string {
  * input knows over HTTP; a web server in front tells only at the end, and then the method says what is likely.
  */
 function hasBody(environ: Environ): boolean {
-  const { ended } = environ["wsgi.input"] as { ended?: boolean };
+  const { ended } = environ["wsgi.input"] as BridgedInput;
   if (ended === true) return false;
   return (ended === false && environ.GATEWAY_INTERFACE === undefined) || !WITHOUT_BODY.has(environ.REQUEST_METHOD);
 }
@@ -187,21 +190,25 @@ class InputReader implements BodyReader {
       return;
     }
     if (this.#reading) return;
+    const input = this.#environ["wsgi.input"] as BridgedInput;
+    const block = input.readAvailable?.();
+    if (block !== undefined) return this.#push(request, block);
     this.#reading = true;
-    this.#blocks ??= this.#environ["wsgi.input"][Symbol.asyncIterator]();
-    this.#blocks.next().then((step) => this.#push(request, step), (error) => {
+    this.#blocks ??= input[Symbol.asyncIterator]();
+    this.#blocks.next().then((step) => {
+      this.#reading = false;
+      if (this.left && !request.destroyed) this.#push(request, step.value);
+    }, (error) => {
       this.#reading = false;
       if (this.left) this.#owner.inputFailed(error);
     });
   }
 
-  #push(request: IncomingMessage, { done, value }: IteratorResult<Uint8Array>): void {
-    this.#reading = false;
-    if (!this.left || request.destroyed) return;
-    if (done === true) this.left = false;
-    else this.left = (this.#missing -= value.length) > 0;
+  /** Pushes a block, or the end where there is none; and the end with the last block, where the length is known. */
+  #push(request: IncomingMessage, block: Uint8Array | undefined): void {
+    this.left = block !== undefined && (this.#missing -= block.length) > 0;
     if (!this.left) request.complete = true;
-    if (done !== true) request.push(Buffer.from(value.buffer, value.byteOffset, value.length));
+    if (block !== undefined) request.push(Buffer.from(block.buffer, block.byteOffset, block.length));
     if (!this.left) request.push(null);
   }
 
