@@ -170,10 +170,10 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
   #sendHead(): void {
     try {
       this.#write ??= this.#startResponse("500 Internal Server Error", [["Content-Length", "1"]], this.#refused);
-      void this.#write("");
     } catch {
-      // The client has gone, or the server has failed: then there is nothing to cut.
+      return; // a head was sent before: that can be cut
     }
+    this.#flush();
   }
 
   timedOut(): boolean {
@@ -224,14 +224,23 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     const framing = this.#framing as Framing;
     if (framing.bodyless) return this.request.method === "HEAD" && !framing.stated ? LENGTH_UNKNOWN : [];
     if (framing.length !== null || framing.stated) return blocks;
-    if (blocks.length === 0) void this.#write?.(""); // else the server would state a length, which the listener has not
+    if (blocks.length === 0) this.#flush(); // else the server would state a length, which the listener has not
     return blocks.values();
   }
 
   #stream(): this {
-    if (this.#flushed && !this.#ended && this.#queue.empty) void this.#write?.("");
+    if (this.#flushed && !this.#ended && this.#queue.empty) this.#flush();
     this.#state = STREAMING;
     return this;
+  }
+
+  /** Sends the head ahead of the first block. */
+  #flush(): void {
+    try {
+      void this.#write?.("");
+    } catch {
+      // The response is over already: whoever ended it tells why.
+    }
   }
 
   /** Whether there is something to send. */
