@@ -112,6 +112,28 @@ describe("adapters", () => {
   });
 });
 
+describe("the bridge of Node's listeners", () => {
+  const bridge = sources("bridges").filter(({ file }) => /^bridges\/node(?:_listener\.ts|\/)/.test(file));
+
+  it("16.2 stands on the contract: of core it imports types, errors, grammar and heads, of Node what listeners need", () => {
+    const allowed =
+      /^bridges\/|^core\/(?:errors|grammar)\.ts$|^core\/gateway\/(?:body|response|types)\.ts$|^node:(?:buffer|events|http|net|process|stream)$/;
+    expect(bridge.length).toBeGreaterThan(4);
+    const strays = bridge.flatMap(({ file, imports }) =>
+      imports.filter((path) => !allowed.test(path)).map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it("16.2 is loaded by no face, adapter or part of core", () => {
+    const faces = ["mod.ts", "mod_shared.ts", "mod_fetch.ts"].map((file) => source(projectPath(file)));
+    const strays = [...faces, ...core, ...adapters].flatMap(({ file, imports }) =>
+      imports.filter((path) => path.startsWith("bridges/")).map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([]);
+  });
+});
+
 describe("the face without sockets", () => {
   it("leads to no module of a runtime, not even when it is needed", () => {
     const seen = new Set<string>();
