@@ -115,9 +115,10 @@ describe("adapters", () => {
 });
 
 describe("bridges", () => {
-  it("16.1 stand on the contract: of core they import types, errors and grammar, and nothing else", () => {
+  it("stand on the contract: of core they import types, errors, grammar and heads, and nothing else", () => {
     const allowed =
-      /^bridges\/|^core\/(?:errors|grammar|seams)\.ts$|^core\/gateway\/(?:application|body|types)\.ts$|^node:/;
+      /^bridges\/|^core\/(?:errors|grammar|seams)\.ts$|^core\/gateway\/(?:application|body|response|types)\.ts$|^node:/;
+    expect(bridges.length).toBeGreaterThan(10);
     const strays = bridges.flatMap(({ file, imports }) =>
       imports.filter((path) => !allowed.test(path)).map((path) => `${file}: ${path}`)
     );
@@ -129,7 +130,18 @@ describe("bridges", () => {
     expect(offences(own, /\b(?:Deno|Bun|process|Buffer|require|globalThis)\b|["'](?:node|npm|jsr|bun):/g)).toEqual([]);
   });
 
-  it("16.1 are loaded by no face, adapter or part of core", () => {
+  it("16.2 that of Node's listeners imports what listeners need of Node", () => {
+    const own = bridges.filter(({ file }) => /^bridges\/node(?:_listener\.ts|\/)/.test(file));
+    const strays = own.flatMap(({ file, imports }) =>
+      imports.filter((path) =>
+        path.startsWith("node:") && !/^node:(?:buffer|events|http|net|process|stream)$/.test(path)
+      )
+        .map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it("are loaded by no face, adapter or part of core", () => {
     const faces = ["mod.ts", "mod_shared.ts", "mod_fetch.ts"].map((file) => source(projectPath(file)));
     const strays = [...faces, ...core, ...adapters].flatMap(({ file, imports }) =>
       imports.filter((path) => path.startsWith("bridges/")).map((path) => `${file}: ${path}`)

@@ -21,7 +21,7 @@ import { errorText } from "../../core/errors.ts";
 import { ForeignStatus } from "../../core/gateway/response.ts";
 import type { Body, Chunk, Environ, StartResponse, Write } from "../../core/gateway/types.ts";
 import { Queue, type Written } from "./queue.ts";
-import { abortedError, afterReading, dumpRequest, isReading, requestOf } from "./request.ts";
+import { abortedError, afterReading, dumpRequest, isReading, requestOf, type RequestOwner } from "./request.ts";
 import {
   closeResponse,
   detachResponse,
@@ -42,7 +42,7 @@ const STREAMING = 2;
 const OVER = 3;
 
 /** One request. */
-export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<Chunk, undefined> {
+export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIterableIterator<Chunk, undefined> {
   /** The request as the server gave it. */
   readonly environ: Environ;
   /** What the listener gets first. */
@@ -70,7 +70,7 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
     this.environ = environ;
     this.#startResponse = startResponse;
     this.#socket = new RequestSocket(this);
-    this.request = requestOf(environ, this.#socket, (error) => this.#inputFailed(error));
+    this.request = requestOf(environ, this.#socket, this);
     this.response = responseOf(this.request, this.#socket, this);
   }
 
@@ -103,7 +103,7 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
   #watch(): void {
     const { signal } = this.environ["tsgi.request"];
     if (signal.aborted) process.nextTick(() => this.#depart());
-    else signal.addEventListener("abort", () => this.#depart(), { once: true });
+    else signal.addEventListener("abort", () => this.#depart());
   }
 
   // What the response tells.
@@ -170,10 +170,10 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
   #sendHead(): void {
     try {
       this.#write ??= this.#startResponse("500 Internal Server Error", [["Content-Length", "1"]], this.#refused);
-      void this.#write("");
     } catch {
-      // The client has gone, or the server has failed: then there is nothing to cut.
+      return; // a head was sent before: that can be cut
     }
+    this.#flush();
   }
 
   timedOut(): boolean {
@@ -224,14 +224,23 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
     const framing = this.#framing as Framing;
     if (framing.bodyless) return this.request.method === "HEAD" && !framing.stated ? LENGTH_UNKNOWN : [];
     if (framing.length !== null || framing.stated) return blocks;
-    if (blocks.length === 0) void this.#write?.(""); // else the server would state a length, which the listener has not
+    if (blocks.length === 0) this.#flush(); // else the server would state a length, which the listener has not
     return blocks.values();
   }
 
   #stream(): this {
-    if (this.#flushed && !this.#ended && this.#queue.empty) void this.#write?.("");
+    if (this.#flushed && !this.#ended && this.#queue.empty) this.#flush();
     this.#state = STREAMING;
     return this;
+  }
+
+  /** Sends the head ahead of the first block. */
+  #flush(): void {
+    try {
+      void this.#write?.("");
+    } catch {
+      // The response is over already: whoever ended it tells why.
+    }
   }
 
   /** Whether there is something to send. */
@@ -243,7 +252,7 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
   #schedule(): void {
     if (this.#scheduled || this.#state === CALLED) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    SETTLED.then(() => {
       this.#scheduled = false;
       this.#go();
     });
@@ -279,8 +288,7 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
 
   // The end before the end.
 
-  /** The body could not be read to its end. */
-  #inputFailed(error: unknown): void {
+  inputFailed(error: unknown): void {
     if (this.#finished || this.#state === OVER) this.request.destroy(abortedError(error));
     else if (this.environ["tsgi.request"].signal.aborted) this.#depart();
     else this.#fail(error);
@@ -299,6 +307,9 @@ export class Call implements SocketOwner, ResponseOwner, AsyncIterableIterator<C
     this.#wake?.();
   }
 }
+
+/** For a later microtask; queueMicrotask() costs several times as much on Node. */
+const SETTLED = Promise.resolve();
 
 function sent(call: Call): void {
   call.sent();

@@ -14,11 +14,12 @@ import type { Chunk } from "../../core/gateway/types.ts";
 /** Called when a write is over, with what kept it from being sent. */
 export type Written = (error?: Error | null) => void;
 
+const NO_BLOCKS: Chunk[] = []; // of all queues that have none; nothing is ever added to it
 const MOST_JOINED = 65536; // bytes: small blocks that wait leave as one
 
 /** The blocks that wait. */
 export class Queue {
-  #blocks: Chunk[] = [];
+  #blocks: Chunk[] = NO_BLOCKS;
   #callbacks: Written[] | undefined; // of the blocks that wait
   #given: Written[] | undefined; // of the block that was taken last
   #waiting = 0; // bytes
@@ -39,16 +40,19 @@ export class Queue {
     if (data.length > 0) {
       const isText = typeof data === "string" && (encoding === undefined || encoding === null || UTF8.test(encoding));
       const block = typeof data !== "string" || isText ? data : Buffer.from(data, encoding as BufferEncoding);
-      this.#blocks.push(block);
+      if (this.#blocks === NO_BLOCKS) this.#blocks = [block];
+      else this.#blocks.push(block);
       this.#waiting += block.length;
     }
-    if (typeof callback === "function") (this.#callbacks ??= []).push(callback as Written);
+    if (typeof callback !== "function") return;
+    if (this.#callbacks === undefined) this.#callbacks = [callback as Written];
+    else this.#callbacks.push(callback as Written);
   }
 
-  /** Takes all that waits, for a server that will not ask again. */
+  /** Takes all that waits, for a server that will not ask again; what it gives is not to be changed. */
   takeAll(): Chunk[] {
     const blocks = this.#blocks;
-    this.#blocks = [];
+    this.#blocks = NO_BLOCKS;
     this.#hand(this.#waiting);
     return blocks;
   }

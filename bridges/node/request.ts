@@ -21,6 +21,22 @@ import { targetOf } from "./target.ts";
 /** Where a request object keeps its body. */
 const BODY = Symbol("tsgi.body");
 
+/** Told of what goes wrong. */
+export interface RequestOwner {
+  /** The body cannot be read to its end. */
+  inputFailed(error: unknown): void;
+}
+
+/** What gives a request object its body. */
+interface BodyReader {
+  /** Whether there may be more to read. */
+  readonly left: boolean;
+  /** Pushes the next block into `request`, or its end. */
+  read(request: IncomingMessage): void;
+  /** Nothing more is read. */
+  stop(): void;
+}
+
 /** What node:http's own request objects have besides, and Express adds. */
 interface Internals {
   _readableState: { readingMore: boolean };
@@ -31,14 +47,18 @@ interface Internals {
   upgrade: boolean;
   baseUrl?: string;
   originalUrl?: string;
-  [BODY]: InputReader;
+  _dumpAndCloseReadable(): void;
+  [BODY]: BodyReader;
 }
 
 /** A request object with its body. */
 type Incoming = IncomingMessage & Internals;
 
+/** What the server's own input has beside the contract, and one that a middleware puts in its place may not have. */
+type BridgedInput = AsyncIterable<Uint8Array> & { readonly ended?: boolean; readAvailable?(): Uint8Array | undefined };
+
 /** Makes the request object of an environ. */
-export function requestOf(environ: Environ, socket: RequestSocket, failed: (error: unknown) => void): IncomingMessage {
+export function requestOf(environ: Environ, socket: RequestSocket, owner: RequestOwner): IncomingMessage {
   const request = new IncomingMessage(socket as unknown as Socket) as Incoming;
   const { url, baseUrl } = targetOf(environ);
   request.method = environ.REQUEST_METHOD;
@@ -49,7 +69,7 @@ export function requestOf(environ: Environ, socket: RequestSocket, failed: (erro
   }
   setVersion(request, environ.SERVER_PROTOCOL);
   const length = environ.CONTENT_LENGTH;
-  const body = new InputReader(environ, length === undefined ? hasBody(environ) : length !== "0", failed);
+  const body = (length === undefined ? hasBody(environ) : length !== "0") ? new InputReader(environ, owner) : NOTHING;
   const lines = headerLines(environ);
   if (length === undefined && body.left) lines.push("Transfer-Encoding", "chunked");
   request._addHeaderLines(lines, lines.length);
@@ -69,6 +89,7 @@ export function dumpRequest(request: IncomingMessage): void {
     incoming[BODY].stop();
     incoming._dump();
   } else {
+    if (incoming.listenerCount("end") + incoming.listenerCount("close") === 0) return incoming._dumpAndCloseReadable();
     // _dump() would read on, and end a turn later than node:http on runtimes where it does not look at `complete`.
     incoming._dumped = true;
     incoming.removeAllListeners("data");
@@ -131,7 +152,7 @@ function nameOf(key: string): string {
  * input knows over HTTP; a web server in front tells only at the end, and then the method says what is likely.
  */
 function hasBody(environ: Environ): boolean {
-  const { ended } = environ["wsgi.input"] as { ended?: boolean };
+  const { ended } = environ["wsgi.input"] as BridgedInput;
   if (ended === true) return false;
   return (ended === false && environ.GATEWAY_INTERFACE === undefined) || !WITHOUT_BODY.has(environ.REQUEST_METHOD);
 }
@@ -140,24 +161,28 @@ const WITHOUT_BODY = new Set(["GET", "HEAD", "OPTIONS", "DELETE", "TRACE"]);
 
 // The body.
 
+/** The body of a request that has none. */
+const NOTHING: BodyReader = {
+  left: false,
+  read: (request) => void request.push(null),
+  stop: () => {},
+};
+
 /** Takes the body from `wsgi.input` as it arrives, when it is asked. */
-class InputReader {
-  /** Whether there may be more to read. */
-  left: boolean;
+class InputReader implements BodyReader {
+  left = true;
   readonly #environ: Environ;
-  readonly #failed: (error: unknown) => void;
+  readonly #owner: RequestOwner;
   #blocks: AsyncIterator<Uint8Array> | undefined;
   #missing: number; // bytes
   #reading = false;
 
-  constructor(environ: Environ, left: boolean, failed: (error: unknown) => void) {
+  constructor(environ: Environ, owner: RequestOwner) {
     this.#environ = environ;
-    this.left = left;
-    this.#failed = failed;
+    this.#owner = owner;
     this.#missing = environ.CONTENT_LENGTH === undefined ? Infinity : Number(environ.CONTENT_LENGTH);
   }
 
-  /** Pushes the next block into `request`, or its end. */
   read(request: IncomingMessage): void {
     if (!this.left) {
       request.complete = true;
@@ -165,25 +190,28 @@ class InputReader {
       return;
     }
     if (this.#reading) return;
+    const input = this.#environ["wsgi.input"] as BridgedInput;
+    const block = input.readAvailable?.();
+    if (block !== undefined) return this.#push(request, block);
     this.#reading = true;
-    this.#blocks ??= this.#environ["wsgi.input"][Symbol.asyncIterator]();
-    this.#blocks.next().then((step) => this.#push(request, step), (error) => {
+    this.#blocks ??= input[Symbol.asyncIterator]();
+    this.#blocks.next().then((step) => {
       this.#reading = false;
-      if (this.left) this.#failed(error);
+      if (this.left && !request.destroyed) this.#push(request, step.value);
+    }, (error) => {
+      this.#reading = false;
+      if (this.left) this.#owner.inputFailed(error);
     });
   }
 
-  #push(request: IncomingMessage, { done, value }: IteratorResult<Uint8Array>): void {
-    this.#reading = false;
-    if (!this.left || request.destroyed) return;
-    if (done === true) this.left = false;
-    else this.left = (this.#missing -= value.length) > 0;
+  /** Pushes a block, or the end where there is none; and the end with the last block, where the length is known. */
+  #push(request: IncomingMessage, block: Uint8Array | undefined): void {
+    this.left = block !== undefined && (this.#missing -= block.length) > 0;
     if (!this.left) request.complete = true;
-    if (done !== true) request.push(Buffer.from(value.buffer, value.byteOffset, value.length));
+    if (block !== undefined) request.push(Buffer.from(block.buffer, block.byteOffset, block.length));
     if (!this.left) request.push(null);
   }
 
-  /** Nothing more is read. */
   stop(): void {
     this.left = false;
   }

@@ -98,11 +98,17 @@ export function detachResponse(response: ServerResponse, socket: RequestSocket):
 
 // The head.
 
-/** Headers that are the connection's, or that a server does not let through. */
-const DROPPED = new Set(["trailer", "status"]);
+const verdicts = new Map<string, boolean>(); // by name in small letters
+const MOST_VERDICTS = 500; // a listener may make names up
 
+/** Whether a header is the connection's, or one that a server does not let through. */
 function isDropped(name: string): boolean {
-  return isHopByHop(name) || DROPPED.has(name) || name.endsWith("-") || name.endsWith("_");
+  let verdict = verdicts.get(name);
+  if (verdict === undefined) {
+    verdict = isHopByHop(name) || name === "trailer" || name === "status" || /[-_]$/.test(name);
+    if (verdicts.size < MOST_VERDICTS) verdicts.set(name, verdict);
+  }
+  return verdict;
 }
 
 /** What has been seen among the headers. */
@@ -130,11 +136,12 @@ function storeHeader(this: Outgoing, firstLine: string, headers: unknown): void 
 
 function storeObject(response: Outgoing, headers: object, pairs: [string, string][], seen: Seen): void {
   let stored: boolean | undefined;
-  for (const [key, value] of Object.entries(headers)) {
+  for (const key in headers) {
     // Where setHeader has stored anything, writeHead has put its own headers to it: a field by its lower-case name.
     stored ??= response.hasHeader(key);
-    if (stored) store(response, key, value[0], value[1], pairs, seen);
-    else storeChecked(response, key, value, pairs, seen);
+    const value = (headers as Record<string, unknown>)[key];
+    if (stored) store(response, key, (value as [string, unknown])[0], (value as [string, unknown])[1], pairs, seen);
+    else if (Object.hasOwn(headers, key)) storeChecked(response, key, value, pairs, seen);
   }
 }
 

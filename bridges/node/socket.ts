@@ -25,6 +25,7 @@ export interface SocketOwner {
   timedOut(): boolean;
 }
 
+const WRITABLE_STATE = { corked: 0 }; // that of all sockets, since nobody reads it
 const MARK = getDefaultHighWaterMark(false);
 
 /** The socket of one request. */
@@ -38,10 +39,11 @@ export class RequestSocket extends EventEmitter {
   /** For node:http: the response that is being sent. */
   _httpMessage: unknown = null;
   /** For node:http: it sets `corked`. */
-  readonly _writableState: { corked: number } = { corked: 0 };
+  readonly _writableState: { corked: number } = WRITABLE_STATE;
   readonly #owner: SocketOwner;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timeout = 0; // ms
+  #corked = 0;
 
   /** The socket of a request. */
   constructor(owner: SocketOwner) {
@@ -131,7 +133,7 @@ export class RequestSocket extends EventEmitter {
 
   /** How often `cork()` was called without `uncork()`. */
   get writableCorked(): number {
-    return this._writableState.corked;
+    return this.#corked;
   }
 
   /** For streams: whether `end()` was called, which does nothing here. */
@@ -141,12 +143,12 @@ export class RequestSocket extends EventEmitter {
 
   /** Only counts: the wire decides when bytes leave. */
   cork(): void {
-    this._writableState.corked++;
+    this.#corked++;
   }
 
   /** Only counts: the wire decides when bytes leave. */
   uncork(): void {
-    if (this._writableState.corked > 0) this._writableState.corked--;
+    if (this.#corked > 0) this.#corked--;
   }
 
   /** Does nothing: `req` is what can be paused. */

@@ -2,6 +2,7 @@
  * Asks one case of a server, byte by byte, and reads all that comes back.
  */
 
+import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import type { Case } from "./case.ts";
 
@@ -18,21 +19,22 @@ export interface Outcome {
 /** Headers that are the server's. */
 const SERVERS_OWN = /^(?:date|server|connection|keep-alive): /;
 
-/** What a case has noted. */
-async function recordOf(port: number, name: string, when: "now" | "over"): Promise<unknown[]> {
-  const response = await fetch(`http://127.0.0.1:${port}/${when}`, { headers: { "x-record": name } });
+/** What a run of a case has noted. */
+async function recordOf(port: number, run: string, when: "now" | "over"): Promise<unknown[]> {
+  const response = await fetch(`http://127.0.0.1:${port}/${when}`, { headers: { "x-record": run } });
   return await response.json();
 }
 
-async function noted(port: number, name: string, what: string, times: number): Promise<void> {
+async function noted(port: number, run: string, what: string, times: number): Promise<void> {
   for (;;) {
-    const record = await recordOf(port, name, "now");
+    const record = await recordOf(port, run, "now");
     if (record.filter((one) => one === what).length >= times) return;
   }
 }
 
 /** Runs a case. */
 export async function ask(port: number, one: Case): Promise<Outcome> {
+  const run = randomUUID();
   const socket = connect(port, "127.0.0.1");
   let text = "";
   const over = new Promise<void>((resolve) => {
@@ -41,21 +43,27 @@ export async function ask(port: number, one: Case): Promise<Outcome> {
       () => resolve(),
     );
   });
-  await send(socket, port, one);
+  await send(socket, port, one, run);
   if (one.leaves === true) {
-    await noted(port, one.name, "leave", 1);
+    await noted(port, run, "leave", 1);
     socket.resetAndDestroy();
   }
   await over;
-  return { ...parsed(text, one.line?.startsWith("HEAD") === true), record: await recordOf(port, one.name, "over") };
+  return { ...parsed(text, one.line?.startsWith("HEAD") === true), record: await recordOf(port, run, "over") };
 }
 
-async function send(socket: Socket, port: number, one: Case): Promise<void> {
-  const lines = [one.line ?? "GET / HTTP/1.1", "Host: www.test", "Connection: close", `X-Case: ${one.name}`];
+async function send(socket: Socket, port: number, one: Case, run: string): Promise<void> {
+  const lines = [
+    one.line ?? "GET / HTTP/1.1",
+    "Host: www.test",
+    "Connection: close",
+    `X-Case: ${one.name}`,
+    `X-Run: ${run}`,
+  ];
   const [first = "", ...rest] = one.body ?? [];
   socket.write(`${[...lines, ...(one.headers ?? [])].join("\r\n")}\r\n\r\n${first}`, "latin1");
   for (const [index, piece] of rest.entries()) {
-    await noted(port, one.name, "next", index + 1);
+    await noted(port, run, "next", index + 1);
     socket.write(piece, "latin1");
   }
 }
