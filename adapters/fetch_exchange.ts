@@ -229,7 +229,7 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
     if (!head.hasServer && this.#settings.serverHeader !== "") headers.set("Server", this.#settings.serverHeader);
     this.#resolve(
       new Response(isContentless(head.code) ? null : body as BodyInit, {
-        status: head.code,
+        status: head.code > 599 ? 500 : head.code, // a Response has no others
         statusText: head.status.slice(4),
         headers,
       }),

@@ -35,9 +35,10 @@ export function helpText(): string {
   const lines = [
     `Usage: ${USAGE}`,
     "       tsgi init [--runtime node|deno|bun] [FOLDER]",
+    "       tsgi cgi [--app-type TYPE] MODULE[:NAME]",
     "",
     "Serves a WSGI application on this runtime with worker processes; init makes a project to begin with.",
-    "An application that is named init is ./init.",
+    "cgi answers the request of a CGI script. An application that is named init or cgi is ./init or ./cgi.",
   ];
   const options: [string, string][] = [["-h, --help", "Shows this."], ["-v, --version", "Shows the version."]];
   lines.push("", "Options:", ...options.flatMap(([left, right]) => columns(left, right)));

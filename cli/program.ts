@@ -10,6 +10,7 @@ import { writeSync } from "node:fs";
 import process from "node:process";
 import { VERSION } from "../core/version.ts";
 import { runArbiter } from "./arbiter.ts";
+import type { Bind } from "./bind.ts";
 import { type Role, runtimeName, takeRole } from "./child.ts";
 import { type CommandLine, readCommandLine } from "./command_line.ts";
 import { type Resolved, resolveSettings } from "./config.ts";
@@ -18,6 +19,7 @@ import { configText, helpText } from "./help.ts";
 import { launch } from "./launcher.ts";
 import { closeLog, openLog, standardOf } from "./log_open.ts";
 import { LOAD_FAILED } from "./pool.ts";
+import type { Settings } from "./settings/mod.ts";
 import { SettingError } from "./settings/setting.ts";
 import { freeSignals, holdStops } from "./signals.ts";
 import { AppLoadError, loadApp, loadFailure, parseSpec } from "./spec.ts";
@@ -75,6 +77,10 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
     freeSignals();
     return await print((await import("./init/mod.ts")).init(args.slice(1)));
   }
+  if (args[0] === "cgi") {
+    freeSignals();
+    return await (await import("./cgi.ts")).runScript(args.slice(1));
+  }
   const commandLine = readCommandLine(args);
   if (!serves(commandLine)) freeSignals();
   if (commandLine.wants !== undefined) return await tell(commandLine);
@@ -85,7 +91,7 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
   prepare(resolved);
   const directory = nameOf(start); // through the link that --chdir has named, if it leads there
   if (settings.checkConfig) {
-    await loadApp(settings.wsgiApp as string);
+    await checkApp(settings);
     return 0;
   }
   const activated = activatedSockets();
@@ -97,6 +103,12 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
   const status = await runArbiter(options);
   pidfile?.remove();
   return status;
+}
+
+/** Loads the application as a worker would, and lets it go. */
+async function checkApp({ wsgiApp, appType, extraListen, bind }: Settings): Promise<void> {
+  const capture = { bind: bind[0] as Bind, extraListen, connections: () => 0, closed: () => {} };
+  await loadApp(wsgiApp as string, { type: appType, capture });
 }
 
 /** Whether a command line starts a server, which handles signals. */

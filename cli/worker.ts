@@ -39,6 +39,8 @@ import { connectionLimits, outOfDescriptors } from "./descriptors.ts";
 import { LogFile } from "./log_file.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED } from "./pool.ts";
+import type { ListenCapture } from "./programs/capture.ts";
+import { holdExit } from "./programs/exit.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
 import { takeSignals, whenOrphaned } from "./signals.ts";
@@ -83,6 +85,8 @@ class Worker {
   #listens = false; // or is about to
   #stopTime: number | undefined; // seconds that requests have, once it is to stop
   #workerInt: Settings["workerInt"] = null;
+  #capture: ListenCapture | undefined; // of a program
+  #exitProcess: (code: number) => void = (code) => process.exit(code);
   #requests = 0;
   #most = Infinity;
 
@@ -102,7 +106,7 @@ class Worker {
     await this.#loadHooks();
     let app: ApplicationFunction;
     try {
-      app = await loadApp(this.#settings.wsgiApp ?? "");
+      app = await this.#load();
     } catch (error) {
       this.#log.error(loadFailure(error));
       return this.exit(LOAD_FAILED);
@@ -138,6 +142,25 @@ class Worker {
       this.#beat(now - last - every);
       last = now;
     }, every);
+  }
+
+  /** Loads the application. A program that listens by itself is told that it listens at the first address. */
+  async #load(): Promise<ApplicationFunction> {
+    const { wsgiApp, appType, extraListen } = this.#settings;
+    const loaded = await loadApp(wsgiApp ?? "", {
+      type: appType,
+      capture: {
+        bind: this.#role.binds[0] as Bind,
+        extraListen,
+        connections: () => this.#balance.connections,
+        closed: () => {
+          if (this.#stopTime === undefined) this.#stop(this.#settings.gracefulTimeout);
+        },
+      },
+    });
+    this.#capture = loaded.capture;
+    if (loaded.capture !== undefined) this.#exitProcess = holdExit(() => this.#stopTime !== undefined);
+    return loaded.app;
   }
 
   /** Says that the event loop runs; `late` is by how many milliseconds it did not. */
@@ -271,13 +294,20 @@ class Worker {
     this.#stopTime = Math.min(this.#stopTime ?? Infinity, seconds);
     if (this.#servers.length === 0) return; // it will, as soon as it listens
     const done = Promise.all(this.#servers.map((server) => server.shutdown({ timeout: seconds })));
-    done.then(() => this.exit(0));
+    done.then(() => this.#programEnds()).then(() => this.exit(0));
     setTimeout(() => this.exit(0), seconds * 1000 + EXIT_GRACE);
+  }
+
+  /** Tells a program that its server is closed, and gives what it does then a turn. */
+  #programEnds(): Promise<void> {
+    if (this.#capture === undefined) return Promise.resolve();
+    this.#capture.finish();
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Ends the process. */
   exit(code: number): void {
-    const end = (): void => void this.#log.flush().then(() => process.exit(code));
+    const end = (): void => void this.#log.flush().then(() => this.#exitProcess(code));
     if (this.#access === undefined) return end();
     setTimeout(end, LAST_LINES); // of a log whose reader takes nothing
     this.#access.close().then(end);

@@ -160,7 +160,7 @@ export interface Connection {
 export interface ResponseHead {
   /** Status code and reason phrase, latin-1: `"200 OK"`. */
   readonly status: string;
-  /** The status code, 200 to 599. */
+  /** The status code, 200 to 599; from a bridge up to 999. */
   readonly code: number;
   /** Header fields in the application's order; names are tokens, values latin-1 without controls. */
   readonly headers: HeaderList;

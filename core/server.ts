@@ -97,6 +97,7 @@ export class RunningServer implements Server {
   #accepted = 0; // connections so far
   #stopping = false;
   #stopped = false; // the port is free
+  #finished = false; // nothing is left
   #clock = 0; // ms, of the ticks
   #ticked = 0;
   #wasLate = false; // the last tick came late, and judged nobody
@@ -317,11 +318,18 @@ export class RunningServer implements Server {
       if (now >= this.#cutAt) transport.reset();
       else if (!late) connection.tick(this.#clock);
     }
+    if (now >= this.#cutAt) this.#settle();
   }
 
-  /** Ends the server once nothing is left of it. */
+  /** Ends the server once nothing is left of it, or its time is over. */
   #settle(): void {
-    if (!this.#stopped || this.#connections.size > 0) return;
+    if (!this.#stopped || this.#finished || this.#connections.size > 0) return;
+    const { background } = this.#gateway;
+    if (background.size > 0) {
+      if (performance.now() < this.#cutAt) return background.whenIdle(() => this.#settle());
+      this.#errors.write(`tsgi: shutdown: ${background.size} promises of waitUntil have not settled in time\n`);
+    }
+    this.#finished = true;
     clearInterval(this.#timer);
     this.#ignoreSignals();
     this.#finish();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { errorText } from "../core/errors.ts";
 import { ErrorStream } from "../core/gateway/errors.ts";
 import { InputStream } from "../core/gateway/input.ts";
 import { GatewayRequest } from "../core/gateway/request.ts";
@@ -77,6 +78,7 @@ export function createEnviron(options: EnvironOptions = {}): Environ {
       return signal ??= new AbortController().signal;
     },
     hijacked: () => {},
+    waitUntil: (promise) => void promise.catch((error) => errors.write(`waitUntil: ${errorText(error)}\n`)),
   });
   return { ...environ, ...own } as Environ; // assigning `__proto__` would set the prototype
 }

@@ -115,6 +115,11 @@ export class Invocation implements RequestState {
     this.#exchange = undefined;
   }
 
+  /** The server waits for a promise before it ends. */
+  waitUntil(promise: Promise<unknown>): void {
+    this.#gateway.background.add(promise, (error) => this.#log(`waitUntil: ${errorText(error)}`));
+  }
+
   // What a wire tells.
 
   /** Output is below the high-water mark again. */

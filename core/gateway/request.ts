@@ -6,6 +6,7 @@
  * @module
  */
 
+import { describe } from "../errors.ts";
 import type { Exchange, HeaderList, Hijacked } from "../seams.ts";
 import { checkHeaders } from "./response.ts";
 
@@ -31,6 +32,8 @@ export interface RequestState {
   readonly signal: AbortSignal;
   /** The socket now belongs to the application. */
   hijacked(): void;
+  /** The server is to wait for a promise before it ends. */
+  waitUntil(promise: Promise<unknown>): void;
 }
 
 /** The value of `environ["tsgi.request"]`: what PEP 3333 has no name for. */
@@ -126,5 +129,35 @@ export class GatewayRequest {
     const socket = this.#state.exchange.hijack();
     this.#state.hijacked();
     return socket;
+  }
+
+  /**
+   * Lets work go on behind the response: a server that shuts down, a worker that is replaced and a CGI script wait for
+   * the promise, as long as they wait for running requests. What it rejects with is logged.
+   *
+   * @param promise The work. It may be given at any time, also after the response.
+   * @throws {TypeError} for what is no promise.
+   *
+   * @example
+   * ```ts
+   * import { serve } from "tsgi";
+   * const log: string[] = [];
+   * const server = await serve((environ, startResponse) => {
+   *   environ["tsgi.request"].waitUntil((async () => {
+   *     await new Promise((resolve) => setTimeout(resolve, 20));
+   *     log.push("counted");
+   *   })());
+   *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+   *   return ["hello\n"];
+   * }, { port: 0, onListen: () => {} });
+   * console.assert(await (await fetch(`http://127.0.0.1:${server.address.port}/`)).text() === "hello\n");
+   * await server.shutdown();
+   * console.assert(log.join() === "counted");
+   * ```
+   */
+  waitUntil(promise: Promise<unknown>): void {
+    const { then } = Object(promise) as { then?: unknown };
+    if (typeof then !== "function") throw new TypeError(`waitUntil: expected a promise, got ${describe(promise)}`);
+    this.#state.waitUntil(promise);
   }
 }

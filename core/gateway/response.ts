@@ -24,6 +24,23 @@ export class StartResponseError extends Error {
 /** Three digits from 200 to 599, one space, a reason without white space at its ends. */
 const STATUS = /^[2-5][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
 
+/** What a bridge may pass on besides: codes that no RFC defines, but other contracts let applications send. */
+const FOREIGN_STATUS = /^[6-9][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
+
+/**
+ * A status from 600 to 999. `startResponse` refuses such a one as text, for an application of this contract that says it
+ * has made a mistake; a bridge, whose applications were written for a contract that allows it, says so with this.
+ */
+export class ForeignStatus {
+  /** The code, a space and the reason. */
+  readonly text: string;
+
+  /** A status line's text, unchecked. */
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 type Pair = readonly [string, string];
 
 /**
@@ -77,8 +94,10 @@ function sameHeaders(known: HeaderList, headers: unknown): boolean {
   return true;
 }
 
-function checkedHead(status: unknown, headers: unknown): ResponseHead {
-  if (typeof status !== "string" || !STATUS.test(status)) throw badStatus(status);
+function checkedHead(given: unknown, headers: unknown): ResponseHead {
+  const foreign = given instanceof ForeignStatus;
+  const status: unknown = foreign ? given.text : given;
+  if (typeof status !== "string" || !(foreign ? FOREIGN_STATUS : STATUS).test(status)) throw badStatus(status);
   const pairs = checkHeaders(headers, "startResponse");
   let contentLength: number | null = null;
   let hasDate = false;

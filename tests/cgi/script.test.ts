@@ -202,6 +202,11 @@ describe.concurrent.each(["node", "deno", "bun"] as const)("%s", (runtime) => {
     },
   );
 
+  it("16.1 a script waits for the promises of waitUntil", async () => {
+    const outcome = await run({ env: { PATH_INFO: "/behind" } });
+    expect(outcome).toMatchObject({ code: 0, errors: "behind\n", output: expect.stringMatching(/before$/) });
+  });
+
   it("C12 HEAD has no body", async () => {
     const { output } = await run({ env: { PATH_INFO: "/large", REQUEST_METHOD: "HEAD" } });
     expect(output).toBe(`Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${80 * 65_536}\r\n\r\n`);

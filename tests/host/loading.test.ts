@@ -32,7 +32,7 @@ const GATEWAY = [
   ...all("core/", "errors grammar options peers protocol refusal version watch wire"),
   ...all(
     "core/gateway/",
-    "access application body closing environ errors file_wrapper gateway input invocation request request_body response",
+    "access application background body closing environ errors file_wrapper gateway input invocation request request_body response",
   ),
 ];
 const SOCKETS = [...all("core/", "hijacked server wires"), ...all("adapters/", "environment latin1 output peer")];

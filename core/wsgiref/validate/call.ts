@@ -260,4 +260,9 @@ export class CheckedRequest {
     this.#hijacked = true;
     return socket;
   }
+
+  /** As the request's own. */
+  waitUntil(promise: Promise<unknown>): void {
+    this.#request.waitUntil(promise);
+  }
 }

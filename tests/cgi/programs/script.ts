@@ -58,6 +58,10 @@ async function app(environ: Environ, startResponse: StartResponse): Promise<Iter
     case "/close":
       startResponse("200 OK", PLAIN);
       return closing(environ);
+    case "/behind":
+      environ["tsgi.request"].waitUntil(pause(50).then(() => environ["wsgi.errors"].write("behind\n")));
+      startResponse("200 OK", PLAIN);
+      return ["before"];
     default: {
       environ["wsgi.errors"].write("to wsgi.errors\n");
       startResponse("200 OK", PLAIN);
