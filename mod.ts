@@ -40,7 +40,7 @@ const runtimes = globalThis as unknown as Runtimes;
  * program as a CGI script, answers the one request it was started for.
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
- * @param options See {@linkcode ServeOptions}; without any: 127.0.0.1, port from PORT or else 8000.
+ * @param options See {@linkcode ServeOptions}; without any: HOST or else 127.0.0.1, PORT or else 8000.
  * @returns the server, once it listens.
  * @throws {ListenError} (as a rejection) when the address cannot be had.
  * @throws {OptionError} (as a rejection) for an option with a value it cannot have.

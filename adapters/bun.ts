@@ -7,13 +7,14 @@
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/serve_options.ts";
-import type { Address, Host, Listener, ListenOptions } from "../core/seams.ts";
+import type { Address, Host, Listener, ListenOptions, SocketKind } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { type BunSocket, BunTransport } from "./bun_socket.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
 import { refuseOnBun } from "./refusals.ts";
 import { writeStderr } from "./stderr.ts";
+import type { UnixPath } from "./unix_path.ts";
 
 /** What Bun tells of the sockets of a listener. */
 interface BunHandlers {
@@ -56,11 +57,16 @@ export const host: Host = {
     return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
   },
   listen: async (options, accept): Promise<Listener> => {
-    const path = options.fd === undefined ? options.path : undefined;
+    const { fd } = options;
+    const path = fd === undefined ? options.path : undefined;
     refuseOnBun(options);
-    const unix = path === undefined ? undefined : await import("./unix_path.ts"); // loads what TCP does not need
-    if (path !== undefined) await unix?.claimPath(path);
-    const listener = await listen(options, {
+    // Before it listens: from then on connections come.
+    const kind = fd === undefined
+      ? path === undefined ? "tcp" : "unix"
+      : options.kind ?? (await import("./proc_sockets.ts")).kindOfDescriptor(fd);
+    // It loads what TCP does not need.
+    const unix = path === undefined ? undefined : await (await import("./unix_path.ts")).UnixPath.claim(path, options);
+    const listener = await listen(options, unix, {
       binaryType: "uint8array",
       open: (socket) => void (socket.data = new BunTransport(socket, accept, host.turn)),
       data: (socket, bytes) => socket.data.data(bytes),
@@ -69,12 +75,18 @@ export const host: Host = {
       close: (socket, error) => socket.data.close(error),
       error: (socket, error) => socket.data.close(error),
     });
-    if (path !== undefined) unix?.setMode(path, options.mode);
+    try {
+      unix?.publish();
+    } catch (error) {
+      listener.stop(true);
+      throw error;
+    }
     return {
-      address: addressOf(listener, options),
+      address: addressOf(listener, options, kind),
+      kind,
       close: () => {
+        unix?.release();
         listener.stop(false);
-        if (path !== undefined) unix?.releasePath(path);
         return Promise.resolve();
       },
     };
@@ -82,16 +94,29 @@ export const host: Host = {
 };
 
 /** Where it listens. Of a descriptor Bun does not tell: then each request says it, from its own connection. */
-function addressOf(listener: BunListener, { hostname, path, fd }: ListenOptions): Address {
-  if (fd !== undefined) return { hostname: "", port: listener.port ?? 0 };
-  return path === undefined ? { hostname, port: listener.port as number } : { hostname: "", port: 0, path };
+function addressOf(
+  listener: BunListener,
+  { hostname, path, fd }: ListenOptions,
+  kind: SocketKind | undefined,
+): Address {
+  if (kind === "unix") return { hostname: "", port: 0, path: fd === undefined ? path ?? "" : "" };
+  return { hostname: fd === undefined ? hostname : "", port: listener.port ?? 0 };
 }
 
-async function listen(options: ListenOptions, socket: BunHandlers): Promise<BunListener> {
-  const { hostname, port, path, fd, reusePort } = options;
-  const where = fd !== undefined ? { fd } : path !== undefined ? { unix: path } : { hostname, port, reusePort };
+async function listen(
+  options: ListenOptions,
+  unix: UnixPath | undefined,
+  socket: BunHandlers,
+): Promise<BunListener> {
+  const { hostname, port, fd, reusePort } = options;
+  const where = fd !== undefined
+    ? { fd }
+    : unix !== undefined
+    ? { unix: unix.temporary }
+    : { hostname, port, reusePort };
+  const open = (): BunListener => Bun.listen({ ...where, allowHalfOpen: true, socket });
   try {
-    return Bun.listen({ ...where, allowHalfOpen: true, socket });
+    return unix === undefined ? open() : unix.bind(open);
   } catch (error) {
     const { code } = error as { code?: string };
     throw listenError(options, code || await unresolved(hostname), error);
@@ -108,7 +133,7 @@ async function unresolved(hostname: string): Promise<string> {
  * Serves an application with `Bun.listen`.
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
- * @param options See {@linkcode ServeOptions}; without any: 127.0.0.1, port from PORT or else 8000.
+ * @param options See {@linkcode ServeOptions}; without any: HOST or else 127.0.0.1, PORT or else 8000.
  * @returns the server, once it listens.
  * @throws {ListenError} (as a rejection) when the address cannot be had.
  * @throws {OptionError} (as a rejection) for an option with a value it cannot have.

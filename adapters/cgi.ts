@@ -14,7 +14,7 @@ import { settings } from "../core/options.ts";
 import type { ServeOptions } from "../core/serve_options.ts";
 import type { Connection, Transport } from "../core/seams.ts";
 import type { Server } from "../core/server.ts";
-import { type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
+import { consoleToStandardError, type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
 import { type PromisedSocket, PromisedTransport } from "./promised_socket.ts";
 
 const GRACE = 100; // ms
@@ -22,7 +22,7 @@ const ORPHAN_CHECK = 2000; // ms
 const MICROTASKS = 64;
 
 /**
- * Answers the request of this process, and ends it.
+ * Answers the request of this process, and ends it. From its call on, the console writes to standard error.
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
  * @param options Those of `serve`; the ones about listening, connections and time say nothing here.
@@ -44,6 +44,7 @@ const MICROTASKS = 64;
  * ```
  */
 export async function runCgi(app: Application, options: ServeOptions = {}): Promise<number> {
+  consoleToStandardError();
   const { script } =
     await ((globalThis as { Deno?: unknown }).Deno === undefined ? import("./cgi_node.ts") : import("./cgi_deno.ts"));
   const errorLog = (text: string): void => {

@@ -5,13 +5,13 @@
  */
 
 import { readLatin1 } from "../core/grammar.ts";
-import { AT_ONCE, type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
+import { AT_ONCE, LAST_ERRORS, type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
 
 /** The part of the global `Deno` that is used here. */
 interface DenoGlobal {
   readonly stdin: { read(memory: Uint8Array): Promise<number | null> };
   readonly stdout: { write(bytes: Uint8Array): Promise<number>; writeSync(bytes: Uint8Array): number };
-  readonly stderr: { writeSync(bytes: Uint8Array): number };
+  readonly stderr: { write(bytes: Uint8Array): Promise<number>; writeSync(bytes: Uint8Array): number };
   readonly ppid: number;
   readonly env: { toObject(): Record<string, string> };
   readFileSync(path: string): Uint8Array;
@@ -43,6 +43,30 @@ function writeOutput(bytes: Uint8Array): Promise<number> {
   return whenReady(async () => small ? Deno.stdout.writeSync(bytes) : Deno.stdout.write(bytes));
 }
 
+let pending: Promise<void> | undefined;
+
+/** Standard error may be a pipe that does not block, and has no room for more until somebody reads. */
+function writeErrors(text: string): void {
+  let bytes: Uint8Array = new TextEncoder().encode(text);
+  try {
+    while (pending === undefined && bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));
+  } catch (error) {
+    if ((error as Error).name !== "WouldBlock") throw error;
+  }
+  if (bytes.length > 0) pending = (pending ?? Promise.resolve()).then(() => writeRest(bytes)).catch(() => {});
+}
+
+async function writeRest(bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await whenReady(() => Deno.stderr.write(bytes.subarray(at)));
+}
+
+function exit(code: number): void {
+  const end = (): void => Deno.exit(code);
+  if (pending === undefined) return end();
+  setTimeout(end, LAST_ERRORS);
+  pending.then(end);
+}
+
 /** The process. */
 export const script: ScriptProcess = {
   latin1: readLatin1,
@@ -63,13 +87,10 @@ export const script: ScriptProcess = {
   },
   read: (memory) => whenReady(() => Deno.stdin.read(memory)),
   write: writeOutput,
-  errors: (text) => {
-    let bytes: Uint8Array = new TextEncoder().encode(text);
-    while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));
-  },
+  errors: writeErrors,
   onSignal: (listener) => {
     for (const [name, code] of Object.entries(SIGNAL_CODES)) Deno.addSignalListener(name, () => listener(code));
   },
   parent: () => Deno.ppid,
-  exit: (code) => Deno.exit(code),
+  exit,
 };

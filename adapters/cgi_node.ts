@@ -10,7 +10,7 @@
 import { Buffer } from "node:buffer";
 import { read, readFileSync, write, writeSync } from "node:fs";
 import process from "node:process";
-import { AT_ONCE, type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
+import { AT_ONCE, LAST_ERRORS, type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
 import { latin1With } from "./latin1.ts";
 
 const [STDIN, STDOUT, STDERR] = [0, 1, 2] as const;
@@ -42,6 +42,33 @@ async function writeOutput(bytes: Uint8Array): Promise<number> {
   }
 }
 
+let pending: Promise<unknown> | undefined;
+
+/** Standard error does not block on Node: a pipe has no room for more than 64 KiB until somebody reads. */
+function writeErrors(text: string): void {
+  let bytes: Uint8Array = Buffer.from(text);
+  try {
+    while (pending === undefined && bytes.length > 0) bytes = bytes.subarray(writeSync(STDERR, bytes));
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EAGAIN") throw error;
+  }
+  if (bytes.length > 0) pending = (pending ?? Promise.resolve()).then(() => writeRest(bytes)).catch(() => {});
+}
+
+async function writeRest(bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await transfer(write, STDERR, bytes.subarray(at));
+}
+
+/** Exits when all that was written to standard error is out, also by the console of Node. */
+function exit(code: number): void {
+  const end = (): void => process.exit(code);
+  const held = process.versions.bun === undefined && process.stderr.writableLength > 0; // Bun's console holds nothing
+  if (pending === undefined && !held) return end();
+  setTimeout(end, LAST_ERRORS);
+  const written = held ? new Promise((resolve) => process.stderr.on("error", resolve).write("", resolve)) : undefined;
+  Promise.all([pending, written]).then(end);
+}
+
 /** The process. */
 export const script: ScriptProcess = {
   latin1: latin1With(Buffer),
@@ -56,10 +83,10 @@ export const script: ScriptProcess = {
   environment: () => process.env,
   read: async (memory) => await transfer(read, STDIN, memory) || null,
   write: writeOutput,
-  errors: (text) => void writeSync(STDERR, text),
+  errors: writeErrors,
   onSignal: (listener) => {
     for (const [name, code] of Object.entries(SIGNAL_CODES)) process.on(name, () => listener(code));
   },
   parent: () => process.ppid,
-  exit: (code) => process.exit(code),
+  exit,
 };

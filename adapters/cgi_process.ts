@@ -16,13 +16,13 @@ export interface ScriptProcess extends Pick<Host, "latin1" | "turn"> {
   read(memory: Uint8Array): Promise<number | null>;
   /** Writes to standard output, perhaps less than it is given. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Appends text to standard error. */
+  /** Appends text to standard error; what a pipe has no room for follows before `exit`. */
   errors(text: string): void;
   /** Calls `listener` with the exit code that a signal asks for. */
   onSignal(listener: (code: number) => void): void;
   /** The id of the parent process. */
   parent(): number;
-  /** Ends the process. */
+  /** Ends the process, once standard error has been written. */
   exit(code: number): void;
 }
 
@@ -35,3 +35,33 @@ export const SIGNAL_CODES = { SIGTERM: 143, SIGINT: 130 } as const;
  * of a small response.
  */
 export const AT_ONCE = 16384;
+
+/** Milliseconds that a web server has at the end to read what is left of standard error. */
+export const LAST_ERRORS = 5000;
+
+/**
+ * Has the console write to standard error alone: what it writes to standard output would be a part of the response. What
+ * a program writes to `process.stdout` itself goes where it says.
+ */
+export function consoleToStandardError(): void {
+  let other: Console | undefined; // has the counters, timers and tables; made when one of them is used
+  const { error } = console;
+  const all = console as unknown as Record<string, (...args: unknown[]) => void>;
+  for (const name of ["log", "info", "debug"]) {
+    all[name] = (...args) => other === undefined ? error(...args) : other.log(...args);
+  }
+  const rest = ["table", "dir", "dirxml", "count", "countReset", "time", "timeLog", "timeEnd"];
+  for (const name of [...rest, "group", "groupCollapsed", "groupEnd"]) {
+    all[name] = (...args) => {
+      const { process } = globalThis as unknown as { process: NodeJS.Process };
+      const { Console } = process.getBuiltinModule("node:console");
+      other ??= new Console({ stdout: process.stderr, stderr: process.stderr });
+      (other as unknown as typeof all)[name]?.(...args);
+    };
+  }
+  if ((globalThis as { Bun?: unknown }).Bun === undefined) return; // Node and Deno trace to standard error
+  all["trace"] = (...args) => {
+    error(...args);
+    error(new Error().stack?.split("\n").slice(2).join("\n"));
+  };
+}

@@ -17,6 +17,7 @@ import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
 import { type PromisedSocket, PromisedTransport, type SocketEnd } from "./promised_socket.ts";
 import { refuseOnDeno } from "./refusals.ts";
+import { writeStderr } from "./stderr.ts";
 
 /** A listening socket. */
 interface DenoListener {
@@ -32,7 +33,6 @@ interface DenoGlobal {
   ): DenoListener;
   addSignalListener(signal: "SIGINT" | "SIGTERM", listener: () => void): void;
   removeSignalListener(signal: "SIGINT" | "SIGTERM", listener: () => void): void;
-  readonly stderr: { writeSync(bytes: Uint8Array): number };
 }
 
 declare const Deno: DenoGlobal;
@@ -70,10 +70,7 @@ export const host: Host = {
   runtime: "deno",
   latin1: readLatin1,
   turn: (callback) => void load().then(() => host.turn(callback)),
-  stderr: (text) => {
-    let bytes = new TextEncoder().encode(text);
-    while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));
-  },
+  stderr: writeStderr,
   env,
   onSignal: (listener) => {
     for (const signal of SIGNALS) Deno.addSignalListener(signal, listener);
@@ -82,26 +79,33 @@ export const host: Host = {
   listen: async (options, accept): Promise<Listener> => {
     const { hostname, path } = options;
     refuseOnDeno(options);
-    const unix = path === undefined ? undefined : await import("./unix_path.ts"); // loads what TCP does not need
-    if (path !== undefined) await unix?.claimPath(path);
-    const listener = listen(options);
-    if (path !== undefined) unix?.setMode(path, options.mode);
+    // It loads what TCP does not need.
+    const unix = path === undefined ? undefined : await (await import("./unix_path.ts")).UnixPath.claim(path, options);
+    const listener = unix === undefined ? listen(options, undefined) : unix.bind(() => listen(options, unix.temporary));
+    try {
+      unix?.publish();
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
     const state = { closed: false };
     acceptLoop(listener, accept, state);
     return {
       address: path === undefined ? { hostname, port: listener.addr.port ?? 0 } : { hostname: "", port: 0, path },
+      kind: path === undefined ? "tcp" : "unix",
       close: () => {
         state.closed = true;
+        unix?.release();
         listener.close();
-        if (path !== undefined) unix?.releasePath(path);
         return Promise.resolve();
       },
     };
   },
 };
 
-function listen(options: ListenOptions): DenoListener {
-  const { hostname, port, path, backlog } = options;
+/** Listens at the path, or at the address in the options. */
+function listen(options: ListenOptions, path: string | undefined): DenoListener {
+  const { hostname, port, backlog } = options;
   try {
     if (path !== undefined) return Deno.listen({ transport: "unix", path });
     return Deno.listen(backlog === undefined ? { hostname, port } : { hostname, port, tcpBacklog: backlog });
@@ -142,7 +146,7 @@ function open(conn: PromisedSocket, accept: (transport: Transport) => Connection
  * Serves an application with `Deno.listen`. The permission `--allow-net` is enough.
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
- * @param options See {@linkcode ServeOptions}; without any: 127.0.0.1, port from PORT or else 8000.
+ * @param options See {@linkcode ServeOptions}; without any: HOST or else 127.0.0.1, PORT or else 8000.
  * @returns the server, once it listens.
  * @throws {ListenError} (as a rejection) when the address cannot be had.
  * @throws {OptionError} (as a rejection) for an option with a value it cannot have.

@@ -8,66 +8,86 @@
 
 import { connectionTemplate, environKey, type EnvironTemplate, requestEnviron } from "../core/gateway/environ.ts";
 import type { Environ } from "../core/gateway/types.ts";
-import { DIGITS, percentDecode } from "../core/grammar.ts";
+import { DIGITS } from "../core/grammar.ts";
 import type { Settings } from "../core/options.ts";
+import { BAD_REQUEST, CONTENT_TOO_LARGE, Refusal } from "../core/refusal.ts";
+import { type FetchInfo, fetchTarget, isFromBun } from "./fetch_target.ts";
 
-/** What hosts pass beside the request: Deno an info object, Bun its server. Everything in it is optional. */
-export interface FetchInfo {
-  /** The client's address (Deno). */
-  readonly remoteAddr?: { readonly hostname?: string; readonly port?: number };
-  /** Settles when the response is complete, rejects when the client left before (Deno). */
-  readonly completed?: Promise<void>;
-  /** Finds the client's address (Bun). */
-  requestIP?(request: Request): { readonly address: string; readonly port: number } | null;
+export type { FetchInfo } from "./fetch_target.ts";
+
+/** A request, as far as its head tells. */
+export interface FetchRequest {
+  /** Its environ, without `wsgi.input` and `tsgi.request`. */
+  readonly environ: Environ;
+  /** Bytes of its body, where the client has declared them. */
+  readonly contentLength: number | null;
+  /** Whether the client has declared a body, of whatever length. */
+  readonly hasContent: boolean;
 }
 
-const URL_PARTS = /^([a-z]+):\/\/([^/?#]*)([^#]*)/i;
-const AUTHORITY = /^(?:.*@)?(\[[^\]]*\]|[^:]*)(?::([0-9]+))?$/;
-
-/** Makes the environ of a request, or null when `headerMap` refuses it. */
-export function fetchEnviron(
+/**
+ * Makes the environ of a request.
+ *
+ * @throws {Refusal} 400 and 501 for a request that our own wire would refuse too, 413 for too long a body.
+ */
+export function fetchRequest(
   request: Request,
   info: FetchInfo | undefined,
   template: EnvironTemplate,
   all: Settings,
-): Environ | null {
-  const [, urlScheme = "http", authority = "", rest = ""] = URL_PARTS.exec(request.url) ?? [];
-  const [, name, port] = AUTHORITY.exec(authority) ?? [];
-  const https = urlScheme === "https" || all.urlScheme === "https";
-  const target = rest.startsWith("/") ? rest : `/${rest}`;
-  const mark = target.indexOf("?");
-  const path = percentDecode(mark < 0 ? target : target.slice(0, mark));
-  const line = { method: request.method, target, path, query: mark < 0 ? "" : target.slice(mark + 1) };
+): FetchRequest {
+  const where = fetchTarget(request, info, all.urlScheme === "https");
   const environ = requestEnviron(
     connectionTemplate(
       {
         ...template,
-        SERVER_NAME: (name || "localhost").replace(/^\[|\]$/g, ""),
-        SERVER_PORT: port ?? (https ? "443" : "80"),
-        "wsgi.url_scheme": https ? "https" : "http",
-        ...(https ? { HTTPS: "on" } : {}),
+        SERVER_NAME: where.serverName,
+        SERVER_PORT: where.serverPort,
+        "wsgi.url_scheme": where.https ? "https" : "http",
+        ...(where.https ? { HTTPS: "on" } : {}),
       },
       { ...clientOf(request, info), localAddress: "", localPort: "" },
     ),
-    { ...line, protocol: "HTTP/1.1" }, // hosts do not tell
+    {
+      method: request.method,
+      target: where.target,
+      path: where.parts.path,
+      query: where.parts.query,
+      protocol: "HTTP/1.1", // hosts do not tell
+    },
     all.scriptName,
   );
+  let chunked = false;
   for (const [field, value] of request.headers) {
     const key = environKey(field);
     if (field.includes("_") && all.headerMap !== "dangerous") {
-      if (all.headerMap === "refuse") return null;
+      if (all.headerMap === "refuse") throw new Refusal(BAD_REQUEST, "a field name holds an underscore");
     } else if (key !== null) {
       environ[key] = value;
+    } else if (field === "transfer-encoding") {
+      chunked = true;
     }
   }
-  const length = environ.CONTENT_LENGTH;
-  if (length !== undefined && DIGITS.test(length)) environ.CONTENT_LENGTH = String(Number(length));
-  else delete environ.CONTENT_LENGTH;
-  return environ;
+  if (where.authority !== null) environ.HTTP_HOST = where.authority;
+  const contentLength = takeLength(environ, all.limitRequestBody);
+  return { environ, contentLength, hasContent: chunked || (contentLength ?? 0) > 0 };
+}
+
+/** The Content-Length, which is written in plain decimal into the environ. */
+function takeLength(environ: Environ, limit: number): number | null {
+  const text = environ.CONTENT_LENGTH;
+  if (text === undefined) return null;
+  if (!DIGITS.test(text)) throw new Refusal(BAD_REQUEST, "Content-Length is not a decimal number");
+  const length = Number(text);
+  if (!Number.isSafeInteger(length) || length > limit) {
+    throw new Refusal(CONTENT_TOO_LARGE, `Content-Length ${text.slice(0, 40)} is above the limit`);
+  }
+  environ.CONTENT_LENGTH = String(length);
+  return length;
 }
 
 function clientOf(request: Request, info: FetchInfo | undefined): { remoteAddress: string; remotePort: string } {
-  const client = info?.requestIP?.(request);
+  const client = isFromBun(info) ? info?.requestIP?.(request) : undefined;
   return {
     remoteAddress: client?.address ?? info?.remoteAddr?.hostname ?? "",
     remotePort: String(client?.port ?? info?.remoteAddr?.port ?? ""),

@@ -10,11 +10,11 @@
  * @module
  */
 
-import { createServer, type Server as NetServer, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net";
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/gateway/types.ts";
 import type { ServeOptions } from "../core/serve_options.ts";
-import type { Connection, Host, Listener, ListenOptions, Peer, Transport } from "../core/seams.ts";
+import type { Connection, Host, Listener, ListenOptions, Peer, SocketKind, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
@@ -121,47 +121,76 @@ export const host: Host = {
   },
   listen: async (options, accept) => {
     const { hostname, port, path, fd, backlog, reusePort } = options;
-    if (process.versions.bun !== undefined) (await import("./refusals.ts")).refuseOnBun(options);
-    const unix = path === undefined || fd !== undefined ? undefined : await import("./unix_path.ts");
-    await unix?.claimPath(path as string);
+    let { kind } = options;
+    if (process.versions.bun !== undefined) {
+      (await import("./refusals.ts")).refuseOnBun(options);
+      // Before it listens: from then on connections come.
+      if (fd !== undefined) kind ??= (await import("./proc_sockets.ts")).kindOfDescriptor(fd);
+    }
+    const unix = path === undefined || fd !== undefined
+      ? undefined
+      : await (await import("./unix_path.ts")).UnixPath.claim(path, options);
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       new NodeTransport(socket, accept);
     });
     const more = backlog === undefined ? {} : { backlog };
-    const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port, reusePort };
+    const where = fd !== undefined
+      ? { fd }
+      : unix !== undefined
+      ? { path: unix.temporary }
+      : { host: hostname, port, reusePort };
     await new Promise<void>((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException): void => reject(listenError(options, error.code ?? "", error));
       server.once("error", failed);
-      server.listen({ ...where, ...more }, () => {
-        server.off("error", failed);
-        server.on("error", () => {}); // accept failed, for want of descriptors: the next one may succeed
-        resolve();
-      });
+      const listen = (): unknown =>
+        server.listen({ ...where, ...more }, () => {
+          server.off("error", failed);
+          server.on("error", () => {}); // accept failed, for want of descriptors: the next one may succeed
+          resolve();
+        });
+      if (unix === undefined) listen();
+      else unix.bind(listen);
     });
-    unix?.setMode(path as string, options.mode);
-    return listener(server, options, () => unix?.releasePath(path as string));
+    try {
+      unix?.publish();
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+    return {
+      ...whereabouts(server, options, kind),
+      close: () => {
+        unix?.release();
+        server.close(); // frees the port at once; its callback would wait for the connections
+        return Promise.resolve();
+      },
+    };
   },
 };
 
-function listener(server: NetServer, options: ListenOptions, release: () => void): Listener {
-  const bound = server.address(); // of a Unix socket: its path
-  return {
-    address: bound === null || typeof bound === "string"
-      ? { hostname: "", port: 0, path: bound ?? "" }
-      : { hostname: options.fd === undefined ? options.hostname : bound.address, port: bound.port },
-    close: () => {
-      server.close(); // frees the port at once; its callback would wait for the connections
-      release();
-      return Promise.resolve();
-    },
-  };
+/**
+ * Where a server listens, and at what. Of a descriptor of a Unix socket `node:net` has no address; on Bun it has an empty
+ * one, also where it failed to learn it.
+ */
+function whereabouts(
+  server: NetServer,
+  { hostname, path, fd }: ListenOptions,
+  known: SocketKind | undefined,
+): Pick<Listener, "address" | "kind"> {
+  if (fd === undefined && path !== undefined) return { address: { hostname: "", port: 0, path }, kind: "unix" };
+  const bound = server.address() as Partial<AddressInfo> | null;
+  if (bound?.address !== undefined && bound.port !== undefined) {
+    return { address: { hostname: fd === undefined ? hostname : bound.address, port: bound.port }, kind: "tcp" };
+  }
+  const kind = bound === null ? "unix" : known;
+  return { address: { hostname: "", port: 0, ...(kind === "unix" ? { path: "" } : {}) }, kind };
 }
 
 /**
  * Serves an application with `node:net`.
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
- * @param options See {@linkcode ServeOptions}; without any: 127.0.0.1, port from PORT or else 8000.
+ * @param options See {@linkcode ServeOptions}; without any: HOST or else 127.0.0.1, PORT or else 8000.
  * @returns the server, once it listens.
  * @throws {ListenError} (as a rejection) when the address cannot be had.
  * @throws {OptionError} (as a rejection) for an option with a value it cannot have.

@@ -2,7 +2,8 @@
  * The form of access log lines: text with gunicorn's atoms, compiled once into a function.
  *
  * What comes from clients cannot break a line: control characters, quotes, backslashes and what is not ASCII are written
- * as `\xhh`.
+ * as `\xhh`, or as `\u00hh` for a format that makes JSON. Where a line would be longer than a pipe takes whole, what comes
+ * from the client is cut, with a mark, and the rest of the line is all there.
  *
  * @module
  */
@@ -10,6 +11,7 @@
 import type { AccessRecord } from "../core/gateway/access.ts";
 import { Buffer } from "node:buffer";
 import process from "node:process";
+import { cutText } from "./json_line.ts";
 
 /** The atoms, and what they stand for. */
 export const ATOMS: Readonly<Record<string, string>> = {
@@ -37,32 +39,70 @@ export const ATOMS: Readonly<Record<string, string>> = {
   "{name}e": "environ variable",
 };
 
+/** How what comes from clients is written: `\xhh` or, within the quotes of JSON, `\u00hh`. */
+export type Escape = "text" | "json";
+
 /** Gives the text of one part of a line. */
-type Part = (record: AccessRecord) => string;
+type Part = (record: AccessRecord, safe: Safe) => string;
+
+/** Makes a value text that cannot break out of its place in a line; `-` for nothing. */
+type Safe = (value: unknown, none?: string) => string;
 
 /** Gives a line, without its end. */
 export type Format = (record: AccessRecord) => string;
 
-/** Compiles a format; null when an atom in it is unknown. */
-export function parseFormat(format: string): Format | null {
+/** An atom, a percent sign that is written twice, or one that begins neither. */
+const PERCENT = /%\((?:([a-zA-Z])|\{([^}]+)\}([ioe]))\)s|%%|%/g;
+
+/**
+ * Compiles a format; null when an atom in it is unknown, which `wrongAtom` then names.
+ *
+ * @param most Bytes of a line.
+ */
+export function parseFormat(format: string, escape: Escape = "text", most: number = Infinity): Format | null {
   const parts: Part[] = [];
   let at = 0;
-  for (const match of format.matchAll(/%\((?:([a-zA-Z])|\{([^}]+)\}([ioe]))\)s|%%|%/g)) {
+  for (const match of format.matchAll(PERCENT)) {
     if (match.index > at) parts.push(constant(format.slice(at, match.index)));
     at = match.index + match[0].length;
-    if (match[0] === "%%") parts.push(constant("%"));
-    else {
-      const part = match[2] === undefined ? SIMPLE[match[1] ?? ""] : named(match[2], match[3] as string);
-      if (part === undefined) return null;
-      parts.push(part);
-    }
+    const part = partOf(match);
+    if (part === undefined) return null;
+    parts.push(part);
   }
   if (at < format.length) parts.push(constant(format.slice(at)));
-  return (record) => {
+  const lineOf = (record: AccessRecord, safe: Safe): string => {
     let line = "";
-    for (const part of parts) line += part(record);
+    for (const part of parts) line += part(record, safe);
     return line;
   };
+  const whole = safeText(escape);
+  if (most === Infinity) return (record) => lineOf(record, whole);
+  return (record) => {
+    let line = lineOf(record, whole);
+    for (const shorter of SHORTER) {
+      if (line.length <= most) break;
+      line = lineOf(record, safeText(escape, shorter));
+    }
+    return line;
+  };
+}
+
+const SHORTER = [1024, 256, 64, 16]; // code units of a value
+
+/** The first atom of a format that there is not, as it stands there; undefined where all are right. */
+export function wrongAtom(format: string): string | undefined {
+  for (const match of format.matchAll(PERCENT)) {
+    if (partOf(match) !== undefined) continue;
+    return /^%(?:\([^)]*\)?[a-zA-Z]?|.?)/s.exec(format.slice(match.index))?.[0];
+  }
+  return undefined;
+}
+
+/** What a match of `PERCENT` stands for; undefined for no atom. */
+function partOf([text, letter, name, of]: RegExpMatchArray): Part | undefined {
+  if (text === "%%") return constant("%");
+  if (letter !== undefined) return SIMPLE[letter];
+  return name === undefined ? undefined : named(name, of as string);
 }
 
 function constant(text: string): Part {
@@ -70,23 +110,23 @@ function constant(text: string): Part {
 }
 
 const SIMPLE: Readonly<Record<string, Part>> = {
-  h: ({ environ }) => safe(environ.REMOTE_ADDR),
+  h: ({ environ }, safe) => safe(environ.REMOTE_ADDR),
   l: () => "-",
-  u: ({ environ }) => safe(userOf(environ.HTTP_AUTHORIZATION)),
+  u: ({ environ }, safe) => safe(userOf(environ.HTTP_AUTHORIZATION)),
   t: () => now(),
-  r: ({ environ }) =>
+  r: ({ environ }, safe) =>
     environ.REQUEST_METHOD === "" // of a request that was refused before its request line was known
       ? "-"
       : `${safe(environ.REQUEST_METHOD)} ${safe(environ.REQUEST_URI)} ${safe(environ.SERVER_PROTOCOL)}`,
-  m: ({ environ }) => safe(environ.REQUEST_METHOD),
-  U: ({ environ }) => safe(`${environ.SCRIPT_NAME ?? ""}${environ.PATH_INFO ?? ""}`),
-  q: ({ environ }) => safe(environ.QUERY_STRING, ""),
-  H: ({ environ }) => safe(environ.SERVER_PROTOCOL),
+  m: ({ environ }, safe) => safe(environ.REQUEST_METHOD),
+  U: ({ environ }, safe) => safe(`${environ.SCRIPT_NAME ?? ""}${environ.PATH_INFO ?? ""}`),
+  q: ({ environ }, safe) => safe(environ.QUERY_STRING, ""),
+  H: ({ environ }, safe) => safe(environ.SERVER_PROTOCOL),
   s: ({ status }) => String(status),
   B: ({ bytes }) => String(bytes),
   b: ({ bytes }) => bytes === 0 ? "-" : String(bytes),
-  f: ({ environ }) => safe(environ.HTTP_REFERER),
-  a: ({ environ }) => safe(environ.HTTP_USER_AGENT),
+  f: ({ environ }, safe) => safe(environ.HTTP_REFERER),
+  a: ({ environ }, safe) => safe(environ.HTTP_USER_AGENT),
   T: ({ duration }) => String(Math.floor(duration / 1000)),
   M: ({ duration }) => String(Math.floor(duration)),
   D: ({ duration }) => String(Math.round(duration * 1000)),
@@ -95,32 +135,39 @@ const SIMPLE: Readonly<Record<string, Part>> = {
 };
 
 function named(name: string, of: string): Part {
-  if (of === "e") return ({ environ }) => safe(environ[name] ?? environ[name.toUpperCase()]);
+  if (of === "e") return ({ environ }, safe) => safe(environ[name] ?? environ[name.toUpperCase()]);
   if (of === "o") {
     const wanted = name.toLowerCase();
-    return ({ headers }) => safe(headers.find(([field]) => field.toLowerCase() === wanted)?.[1]);
+    return ({ headers }, safe) => safe(headers.find(([field]) => field.toLowerCase() === wanted)?.[1]);
   }
   const upper = name.toUpperCase().replaceAll("-", "_");
   const key = upper === "CONTENT_TYPE" || upper === "CONTENT_LENGTH" ? upper : `HTTP_${upper}`;
-  return ({ environ }) => safe(environ[key]);
+  return ({ environ }, safe) => safe(environ[key]);
 }
 
-/** Text that cannot break out of its place in a line; `-` for nothing. */
-function safe(value: unknown, none = "-"): string {
-  if (value === undefined || value === null || value === "") return none;
-  const text = typeof value === "string" ? value : String(value);
-  return UNSAFE.test(text) ? text.replace(ALL_UNSAFE, escape) : text;
+function safeText(escape: Escape, most = Infinity): Safe {
+  const write = escape === "json" ? escapeForJson : escapeAsText;
+  return (value, none = "-") => {
+    if (value === undefined || value === null || value === "") return none;
+    const text = cutText(typeof value === "string" ? value : String(value), most);
+    return UNSAFE.test(text) ? text.replace(ALL_UNSAFE, write) : text;
+  };
 }
 
 const UNSAFE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/;
 const ALL_UNSAFE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/g;
 
-function escape(unit: string): string {
+function escapeAsText(unit: string): string {
   const code = unit.charCodeAt(0);
-  return code > 0xff ? `\\u${code.toString(16).padStart(4, "0")}` : `\\x${code.toString(16).padStart(2, "0")}`;
+  return code > 0xff ? escapeForJson(unit) : `\\x${code.toString(16).padStart(2, "0")}`;
 }
 
-function userOf(authorization: unknown): string | undefined {
+function escapeForJson(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** The user of Basic authentication. */
+export function userOf(authorization: unknown): string | undefined {
   const basic = /^basic +(\S+)/i.exec(typeof authorization === "string" ? authorization : "");
   if (basic === null) return undefined;
   const decoded = Buffer.from(basic[1] as string, "base64").toString("latin1");

@@ -13,25 +13,27 @@
  * @module
  */
 
-import { chownSync, closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { createServer } from "node:net";
 import process from "node:process";
 import { errorText } from "../core/errors.ts";
 import type { AccessRecord } from "../core/gateway/access.ts";
 import { VERSION } from "../core/version.ts";
-import { parseFormat } from "./access_format.ts";
+import { accessFormat } from "./access_json.ts";
 import { type Bind, bindText } from "./bind.ts";
-import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, spawnSelf } from "./child.ts";
+import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, signal, spawnSelf } from "./child.ts";
 import type { Given } from "./command_line.ts";
 import { needRestart, type Resolved, resolveSettings, workerCount } from "./config.ts";
-import { SIGNALS } from "./launcher.ts";
-import { BatchedLog } from "./log_file.ts";
+import { enterAgain } from "./directory.ts";
+import { LogFile } from "./log_file.ts";
+import { closeLog, openLog, standardOf } from "./log_open.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED, Pool, type PoolSettings } from "./pool.ts";
 import { watchCode } from "./reload.ts";
 import type { ServerInfo } from "./settings/hooks.ts";
 import { type Key, settingOf, type Settings } from "./settings/mod.ts";
 import { flagOf } from "./settings/setting.ts";
+import { REQUESTS, type Signal, STOPS, takeSignals, whenOrphaned } from "./signals.ts";
 import { notify } from "./systemd.ts";
 import { identityOf } from "./user.ts";
 
@@ -49,6 +51,14 @@ export interface ArbiterOptions {
   readonly resolved: Resolved;
 }
 
+const AS_FIRST = "This is process 1, which is to wait for orphans and does not: they stay as zombies. " +
+  "Run it under an init: `docker run --init`, `init: true` of compose, or tini";
+
+/** Whether what was started, the launcher or else the arbiter, is the first process of the system or the container. */
+export function startedAsFirst({ pid, ppid, connected }: Pick<typeof process, "pid" | "ppid" | "connected">): boolean {
+  return (connected === true ? ppid : pid) === 1; // only a launcher has a channel to its arbiter
+}
+
 /** Runs the arbiter; gives the exit status once all workers are gone. */
 export async function runArbiter(options: ArbiterOptions): Promise<number> {
   const arbiter = new Arbiter(options);
@@ -61,26 +71,30 @@ class Arbiter {
   readonly #pool: Pool;
   readonly #info: ServerInfo;
   #resolved: Resolved;
+  #current: Resolved; // those of the pool's current generation, which a reload that has not finished leaves alone
   #proved: Resolved; // those of the last generation that loaded
   #served = false; // all were ready once
   #told = false; // that all are ready
   #stopping = false;
   #status = 0;
   #reloading: Promise<void> = Promise.resolve();
+  #reloadWaits = false; // one that has not begun
   #unwatch: () => void = () => {};
   #finish: (status: number) => void = () => {};
 
   constructor(options: ArbiterOptions) {
     this.#options = options;
     this.#resolved = options.resolved;
+    this.#current = options.resolved;
     this.#proved = options.resolved;
-    this.#log = new Log(this.#settings);
+    this.#log = new Log(this.#settings, identityOf(this.#settings));
     this.#info = { pid: process.pid, log: (message) => this.#log.info(message) };
     this.#pool = new Pool(
       {
-        spawn: (age) => this.#spawn(age),
-        changed: (workers) => this.#tell({ workers }),
-        proved: () => this.#proved = this.#resolved,
+        spawn: (age, former) => this.#spawn(age, former ? this.#proved : this.#current),
+        signal,
+        changed: (workers) => this.#tell({ type: "workers", workers }),
+        proved: () => this.#proved = this.#current,
         ready: () => this.#ready(),
         failed: (proven) => this.#failed(proven),
         timedOut: (pid) => this.#logTimeout(pid),
@@ -100,8 +114,8 @@ class Arbiter {
 
   async run(): Promise<number> {
     const finished = new Promise<number>((resolve) => this.#finish = resolve);
-    for (const name of SIGNALS) process.on(name, () => this.#signalled(name));
-    process.on("disconnect", () => this.#stop("SIGTERM", "the launcher is gone"));
+    takeSignals(STOPS, (name) => this.#signalled(name));
+    whenOrphaned(() => this.#stop("SIGTERM", "the launcher is gone"));
     const log = this.#log;
     log.info(`Starting tsgi ${VERSION}`);
     await this.#call("onStarting", () => this.#settings.onStarting?.(this.#info));
@@ -109,13 +123,15 @@ class Arbiter {
     const where = this.#options.binds.map((bind) => `${bind.kind === "tcp" ? `${protocol}://` : ""}${bindText(bind)}`);
     log.info(`Listening at: ${where.join(", ")} (${process.pid})`);
     log.info(`Using runtime: ${runtimeName()}`);
+    if (startedAsFirst(process)) log.warning(AS_FIRST);
     this.#prepareLogs();
     if (this.#settings.reload) await this.#watch();
     if (!this.#stopping) this.#pool.want(workerCount(this.#settings));
+    takeSignals(REQUESTS, (name) => this.#signalled(name)); // which are about workers
     return await finished;
   }
 
-  #signalled(name: typeof SIGNALS[number]): void {
+  #signalled(name: Signal): void {
     if (this.#stopping && name !== "SIGINT" && name !== "SIGQUIT" && name !== "SIGUSR1") return;
     if (name !== "SIGWINCH") this.#log.info(`Handling signal: ${name.slice(3).toLowerCase()}`);
     switch (name) {
@@ -125,15 +141,14 @@ class Arbiter {
       case "SIGQUIT":
         return this.#stop("SIGQUIT");
       case "SIGHUP":
+        this.#reopenLogs();
         return void this.reload();
       case "SIGUSR1":
-        this.#log.reopen();
-        this.#prepareLogs();
-        return this.#pool.signal("SIGUSR1");
+        return this.#reopenLogs();
       case "SIGTTIN":
         return this.#pool.want(this.#pool.wanted + 1);
       case "SIGTTOU":
-        return this.#pool.want(Math.max(1, this.#pool.wanted - 1));
+        return this.#pool.wanted > 1 ? this.#pool.want(this.#pool.wanted - 1) : undefined;
       case "SIGWINCH":
         if (process.stderr.isTTY || process.stdout.isTTY) return this.#log.debug("SIGWINCH of a terminal is ignored");
         this.#log.info("Handling signal: winch: the workers stop");
@@ -141,19 +156,24 @@ class Arbiter {
     }
   }
 
-  /** Reads the configuration and the application anew. One reload at a time. */
+  /** Reads the configuration and the application anew. One reload at a time; one that waits does for all that come. */
   reload(): Promise<void> {
+    if (this.#reloadWaits) return this.#reloading;
+    this.#reloadWaits = true;
     return this.#reloading = this.#reloading.then(() => this.#reload());
   }
 
   async #reload(): Promise<void> {
+    this.#reloadWaits = false;
     const log = this.#log;
     if (this.#stopping) return;
     log.info("Hang up: reloading");
     notify(log, "RELOADING=1");
     let next: Resolved;
     try {
-      next = await resolveSettings(this.#options.commandLine, this.#options.directory);
+      enterAgain();
+      const reading = resolveSettings(this.#options.commandLine, this.#options.directory);
+      next = await within(reading, this.#settings.bootTimeout);
       identityOf(next.settings);
     } catch (error) {
       log.error(`The configuration stays as it was: ${(error as Error).message}`);
@@ -163,17 +183,19 @@ class Arbiter {
     const fixed = needRestart(this.#settings, next.settings);
     for (const key of fixed) log.warning(`${nameOf(key)} has changed: that takes effect at the next start`);
     const kept = Object.fromEntries(fixed.map((key) => [key, this.#settings[key]]));
-    this.#resolved = { ...next, settings: { ...next.settings, ...kept } };
-    log.change(this.#settings);
+    const resolved = { ...next, settings: { ...next.settings, ...kept } };
+    this.#resolved = resolved;
+    log.change(this.#settings, identityOf(this.#settings));
     await this.#call("onReload", () => this.#settings.onReload?.(this.#info));
     this.#prepareLogs();
     this.#told = false;
+    this.#resolved = this.#current = resolved; // a generation that was given up meanwhile has put back others
     if (!this.#stopping) this.#pool.renew(workerCount(this.#settings), poolSettings(this.#settings));
   }
 
-  #spawn(age: number): ReturnType<typeof spawnSelf> {
+  #spawn(age: number, { settings, file }: Resolved): ReturnType<typeof spawnSelf> {
+    enterAgain(); // a deploy may have led its name elsewhere, and removed the old directory
     const { binds } = this.#options;
-    const settings = this.#settings;
     const env = settings.env.map((assignment) => {
       const at = assignment.indexOf("=");
       return [assignment.slice(0, at), assignment.slice(at + 1)];
@@ -182,10 +204,9 @@ class Arbiter {
       role: {
         role: "worker",
         settings: packSettings(settings),
-        configFile: hasWorkerHooks(settings) ? this.#resolved.file : null,
+        configFile: hasWorkerHooks(settings) ? file : null,
         binds,
         age,
-        multiprocess: this.#pool.wanted > 1,
       },
       sockets: binds.map(() => "inherit"),
       env: Object.fromEntries(env),
@@ -204,10 +225,10 @@ class Arbiter {
 
   #failed(proven: boolean): void {
     if (proven) {
-      this.#resolved = this.#proved;
+      this.#resolved = this.#current = this.#proved;
       this.#told = true;
-      this.#log.change(this.#settings);
-      this.#log.error("The new workers did not start: the old ones serve on");
+      this.#log.change(this.#settings, identityOf(this.#settings));
+      this.#log.error(`The new workers did not start: the old ones serve on; ${this.#pool.strength}`);
       notify(this.#log, "READY=1");
     } else if (this.#settings.reload) {
       this.#log.error("Waiting for a change of the code");
@@ -230,6 +251,7 @@ class Arbiter {
     this.#pool.stop(name).then(async () => {
       await this.#call("onExit", () => this.#settings.onExit?.(this.#info));
       this.#log.info("Shutting down: done");
+      await this.#log.flush();
       this.#finish(this.#status);
     });
   }
@@ -267,35 +289,40 @@ class Arbiter {
     else this.#unwatch = unwatch;
   }
 
-  /** Log files belong to the workers' user, who has to open them too. */
+  /** Opens the logs anew in every process: the old workers of a reload may serve on, and write, for long. */
+  #reopenLogs(): void {
+    this.#log.reopen();
+    this.#prepareLogs();
+    this.#pool.reopenLogs();
+  }
+
+  /** The access log belongs to the workers' user, who has to open it too, as the error log does since it was opened. */
   #prepareLogs(): void {
-    const { accessLogfile, errorLogfile } = this.#settings;
-    const { uid, gid } = identityOf(this.#settings);
-    if (uid === undefined && gid === undefined) return;
-    for (const path of [accessLogfile, errorLogfile]) {
-      if (path === null || path === "-") continue;
-      try {
-        closeSync(openSync(path, "a", 0o644));
-        chownSync(path, uid ?? process.getuid?.() ?? 0, gid ?? process.getgid?.() ?? 0);
-      } catch (error) {
-        this.#log.warning(`Cannot give ${path} to the workers' user: ${(error as Error).message}`);
-      }
+    const { accessLogfile } = this.#settings;
+    if (accessLogfile === null || standardOf(accessLogfile, 1) !== undefined) return;
+    try {
+      closeLog(openLog(accessLogfile, 1, identityOf(this.#settings)));
+    } catch (error) {
+      this.#log.warning(`Cannot prepare the access log for the workers: ${(error as Error).message}`);
     }
   }
 
   /** A line of the access log where the requests of a worker that hung have none: `"- worker-timeout:4711 -" 504`. */
   #logTimeout(pid: number): void {
-    const { accessLogfile, accessLogformat, timeout } = this.#settings;
+    const { accessLogfile, timeout } = this.#settings;
     if (accessLogfile === null) return;
     const environ = { REQUEST_METHOD: "-", REQUEST_URI: `worker-timeout:${pid}`, SERVER_PROTOCOL: "-" };
     const rest = { status: 504, headers: [], bytes: 0, duration: timeout * 1000, complete: false };
     const record = { environ: environ as unknown as AccessRecord["environ"], ...rest };
+    const failed = (why: string): void => this.#log.error(`Cannot write the access log: ${why}`);
     try {
-      const access = new BatchedLog(accessLogfile);
-      access.line(parseFormat(accessLogformat)?.(record) ?? "");
+      const owner = identityOf(this.#settings);
+      const lost = (_lines: number, why: string): void => failed(why);
+      const access = new LogFile({ path: accessLogfile, standard: 1, owner, delay: 0, lost, failed });
+      access.write(`${accessFormat(this.#settings, access.mostLine)(record)}\n`);
       void access.close();
     } catch (error) {
-      this.#log.error(`Cannot write the access log: ${(error as Error).message}`);
+      failed((error as Error).message);
     }
   }
 
@@ -313,9 +340,25 @@ class Arbiter {
   }
 }
 
+/** The configuration, if it is read in time: one that hangs is not to hold up later reloads. */
+async function within(reading: Promise<Resolved>, seconds: number): Promise<Resolved> {
+  if (seconds === 0) return await reading;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`it was not read within ${seconds} s (--boot-timeout)`);
+    timer = setTimeout(() => reject(error), seconds * 1000);
+  });
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function poolSettings(settings: Settings): PoolSettings {
   return {
     timeout: settings.timeout,
+    bootTimeout: settings.bootTimeout,
     gracefulTimeout: settings.gracefulTimeout,
     aborts: settings.workerAbort !== null,
   };

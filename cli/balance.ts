@@ -26,10 +26,26 @@ export function surpluses(counts: readonly number[]): number[] {
   });
 }
 
+/** What a connection that is over the limit hears. */
+const NOBODY: Connection = { receive() {}, drained() {}, ended() {}, closed() {}, shutdown() {}, tick() {} };
+
 /** The connections of one worker. */
 export class Balance {
+  readonly #limit: number;
+  readonly #refused: () => void;
   #open = 0;
   #shed = 0;
+
+  /**
+   * Counts connections.
+   *
+   * @param limit How many may be open; one more is closed at once.
+   * @param refused Called before one is closed for that.
+   */
+  constructor(limit: number = Infinity, refused: () => void = () => {}) {
+    this.#limit = limit;
+    this.#refused = refused;
+  }
 
   /** How many are open. */
   get connections(): number {
@@ -45,8 +61,15 @@ export class Balance {
   host(host: Host): Host {
     return {
       ...host,
-      listen: (options, accept) => host.listen(options, (transport) => this.#counted(transport, accept(transport))),
+      listen: (options, accept) => host.listen(options, (transport) => this.#admit(transport, accept)),
     };
+  }
+
+  #admit(transport: Transport, accept: (transport: Transport) => Connection): Connection {
+    if (this.#open < this.#limit) return this.#counted(transport, accept(transport));
+    this.#refused();
+    transport.destroy();
+    return NOBODY;
   }
 
   #counted(transport: Transport, connection: Connection): Connection {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CONTROL } from "../core/grammar.ts";
 import type { Kind } from "./settings/setting.ts";
 
 /** Where to listen. */
@@ -18,6 +19,7 @@ export type Bind =
  * A host alone has port 8000, a port alone is on every interface.
  */
 export function parseBind(text: string): Bind | undefined {
+  if (CONTROL.test(text)) return undefined;
   const unix = /^unix:(?:\/\/)?(.+)$/.exec(text);
   if (unix !== null) return { kind: "unix", path: unix[1] as string };
   const fd = /^fd:\/\/([0-9]{1,5})$/.exec(text);

@@ -2,6 +2,9 @@
  * Processes of the same program: the arbiter and the workers are started as `main.ts` is, on the same runtime with the
  * same flags, and learn what they are from one environment variable, which they remove.
  *
+ * They are started in the working directory by its name, see `cli/directory.ts`, and from the path that this program was
+ * started from, by its name too: a deploy may have removed the directory that the name led to before.
+ *
  * Listening sockets are passed on as descriptors 3 and up, and the channel for messages comes behind them. On Deno only
  * `"inherit"` may be used once workers run: a number clears O_NONBLOCK on the socket, and they freeze in accept().
  *
@@ -9,14 +12,14 @@
  */
 
 import { type ChildProcess, spawn, spawnSync, type StdioOptions } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { VERSION } from "../core/version.ts";
 import type { Bind } from "./bind.ts";
-
-/** The variable that tells a process what it is. */
-const ROLE = "TSGI_ROLE";
+import { enter, nameOf, programName, workingDirectory } from "./directory.ts";
+import { type HelloMessage, ROLE } from "./signals.ts";
 
 /** First descriptor of the sockets. */
 export const FIRST_SOCKET = 3;
@@ -42,12 +45,11 @@ export type Role =
     readonly binds: readonly Bind[];
     /** How many workers there were before. */
     readonly age: number;
-    /** Whether other processes serve too. */
-    readonly multiprocess: boolean;
   };
 
-/** What a worker tells the arbiter: it serves, it lives, it wants to be replaced. */
+/** What a worker tells the arbiter: it takes signals, it serves, it lives, it wants to be replaced. */
 export type WorkerMessage =
+  | HelloMessage
   | { readonly type: "ready" }
   | { readonly type: "beat"; readonly connections: number }
   | { readonly type: "full" };
@@ -58,23 +60,40 @@ export interface ShedMessage {
   readonly shed: number;
 }
 
-/** What an arbiter tells its launcher: which processes are to end with it. */
-export interface ArbiterMessage {
-  /** Process ids. */
-  readonly workers: readonly number[];
+/** What an arbiter tells its launcher: it takes signals; which processes are to end with it. */
+export type ArbiterMessage =
+  | HelloMessage
+  | { readonly type: "workers"; readonly workers: readonly number[] };
+
+/** What goes with a role. */
+interface Luggage {
+  /** Where the process is to go; undefined when it is there already. */
+  readonly cwd?: string;
+  /** The version of tsgi that has started it. */
+  readonly version: string;
 }
 
 let startDirectory = "";
+let starter = VERSION;
 
 /** What this process is; undefined for one that a user has started. To be called before the directory is changed. */
 export function takeRole(): Role | undefined {
-  startDirectory = process.cwd();
+  startDirectory = workingDirectory();
   const text = process.env[ROLE];
   if (text === undefined) return undefined;
   delete process.env[ROLE];
-  const { cwd, ...role } = JSON.parse(text) as Role & { cwd: string };
-  if (cwd !== startDirectory) process.chdir(cwd);
+  const { cwd, version, ...role } = JSON.parse(text) as Role & Luggage;
+  starter = version;
+  if (cwd !== undefined) {
+    enter(cwd);
+    process.env.PWD = cwd;
+  }
   return role;
+}
+
+/** The version of tsgi that has started this process: another one than its own after a deploy that brought one. */
+export function starterVersion(): string {
+  return starter;
 }
 
 /** How a child is started. */
@@ -94,13 +113,16 @@ export interface ChildOptions {
 /** Starts a process of the program at `main`. */
 export function spawnSelf(main: string, { role, sockets, env = {}, uid, gid }: ChildOptions): ChildProcess {
   const stdio: StdioOptions = ["ignore", "inherit", "inherit", ...sockets, "ipc"];
-  const words = ownCommand(main);
+  const script = scriptOf(main);
+  const words = ownCommand(main, script);
+  const here = workingDirectory();
   // Where Deno looks for its configuration. From there the child goes to where this process is.
-  const started = words.at(-1) === scriptOf(main) ? {} : { cwd: startDirectory };
+  const cwd = words.at(-1) === script ? here : nameOf(startDirectory);
+  const luggage: Luggage = { version: VERSION, ...(cwd === here ? {} : { cwd: here }) };
   return spawn(process.execPath, words, {
     stdio,
-    ...started,
-    env: { ...process.env, ...env, [ROLE]: JSON.stringify({ ...role, cwd: process.cwd() }) },
+    cwd,
+    env: { ...process.env, PWD: cwd, ...env, [ROLE]: JSON.stringify({ ...role, ...luggage }) },
     ...(uid === undefined ? {} : { uid }),
     ...(gid === undefined ? {} : { gid }),
   });
@@ -115,6 +137,16 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
+/** Whether a process of this id is there. */
+export function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
 /** The name of the runtime and its version. */
 export function runtimeName(): string {
   const { deno, bun, node } = process.versions;
@@ -122,12 +154,33 @@ export function runtimeName(): string {
 }
 
 /** The words with which this program is started again. */
-function ownCommand(main: string): string[] {
-  if (process.versions.deno === undefined) return [...process.execArgv, scriptOf(main)];
-  return denoCommand(denoWords(process.argv.slice(2)), main, startDirectory);
+function ownCommand(main: string, script: string): string[] {
+  const { deno, bun } = process.versions;
+  if (bun !== undefined) return [...process.execArgv, script];
+  if (deno === undefined) return nodeCommand(process.execArgv, script);
+  return denoCommand(denoWords(process.argv.slice(2)), main, startDirectory, script);
 }
 
+/**
+ * The words behind `node`. Without the flag, USR1 opens the inspector until there is a handler. With it Node blocks the
+ * signal for ever, also for a handler, so these processes get USR1 as a message.
+ */
+export function nodeCommand(flags: readonly string[], script: string): string[] {
+  const flag = "--disable-sigusr1";
+  return [...flags, ...(flags.includes(flag) ? [] : [flag]), script];
+}
+
+let scriptName: string | undefined;
+
+/** The path of the program: by the name it was started with, while that leads to one. */
 function scriptOf(main: string): string {
+  const path = pathOf(main);
+  scriptName ??= programName(process.argv[1], path); // later that name may lead to another release
+  return existsSync(scriptName) ? scriptName : path;
+}
+
+/** The path of a program, or its URL where it is no file. */
+function pathOf(main: string): string {
   return main.startsWith("file:") ? fileURLToPath(main) : main;
 }
 
@@ -138,12 +191,13 @@ function scriptOf(main: string): string {
  *
  * @param words The command line without the arguments of the program.
  * @param directory Where the program was started.
+ * @param script The path to take for a name that is one.
  */
-export function denoCommand(words: readonly string[], main: string, directory: string): string[] {
+export function denoCommand(words: readonly string[], main: string, directory: string, script: string): string[] {
   const name = words.at(-1) as string;
-  if (words[1] !== "run" || words.length < 3) return ["run", "-A", scriptOf(main)];
-  const isPath = name === main || resolve(directory, name) === scriptOf(main);
-  return [...words.slice(1, -1), isPath ? scriptOf(main) : name];
+  if (words[1] !== "run" || words.length < 3) return ["run", "-A", script];
+  const isPath = name === main || [script, pathOf(main)].includes(resolve(directory, name));
+  return [...words.slice(1, -1), isPath ? script : name];
 }
 
 function denoWords(args: readonly string[]): string[] {

@@ -6,6 +6,7 @@
 
 import { type Key, keys, settingOf } from "./settings/mod.ts";
 import { flagOf, type Setting, SettingError, variableOf } from "./settings/setting.ts";
+import { suggestion } from "./suggestion.ts";
 
 /** Values by the name of their setting, from one source. */
 export type Given = Map<Key, unknown>;
@@ -64,7 +65,10 @@ function takeOption(given: Given, arg: string, rest: string[]): void {
   const equals = arg.startsWith("--") ? arg.indexOf("=") : -1;
   const name = equals > 0 ? arg.slice(0, equals) : arg.startsWith("--") ? arg : arg.slice(0, 2);
   const key = flags.get(ALIASES[name] ?? name) ?? shorts.get(name);
-  if (key === undefined) throw new SettingError("command line", "an option (tsgi --help lists them)", name);
+  if (key === undefined) {
+    const meant = name.startsWith("--") ? suggestion(name, [...flags.keys()]) : "";
+    throw new SettingError("command line", "an option (tsgi --help lists them)", `${name}${meant}`);
+  }
   const setting = settingOf(key);
   let text: string | undefined;
   if (equals > 0) text = arg.slice(equals + 1);
@@ -84,22 +88,35 @@ function add(given: Given, key: Key, value: unknown): void {
 
 function read(where: string, setting: Setting<unknown>, text: string): unknown {
   const value = setting.kind.parse(text);
-  if (value === undefined) throw new SettingError(where, setting.kind.expected, JSON.stringify(text));
+  if (value === undefined) {
+    throw new SettingError(where, setting.kind.expected, setting.kind.wrong?.(text) ?? JSON.stringify(text));
+  }
   return value;
 }
+
+/** The settings that a variable can give, by its name. */
+const variables: ReadonlyMap<string, Key> = new Map(
+  keys.filter((key) => onCommandLine(key) && settingOf(key).only !== "command line").map((key) => [
+    variableOf(key),
+    key,
+  ]),
+);
 
 /**
  * Reads the environment: `TSGI_*`. An empty variable counts as none.
  *
- * @throws {SettingError} for a value that a setting cannot have.
+ * @throws {SettingError} for a variable `TSGI_*` that there is not, or a value that a setting cannot have.
  */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Given {
   const given: Given = new Map();
-  for (const key of keys) {
-    const setting = settingOf(key);
-    const text = env[variableOf(key)];
-    if (text === undefined || text === "" || setting.kind.code === true || setting.only === "command line") continue;
-    given.set(key, read(`${variableOf(key)} (environment)`, setting, text));
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith("TSGI_") || text === undefined || text === "") continue;
+    const key = variables.get(name);
+    if (key === undefined) {
+      const expected = "in TSGI_* the name of a setting that a variable can give (docs/settings.md has them)";
+      throw new SettingError("environment", expected, `${name}${suggestion(name, [...variables.keys()])}`);
+    }
+    given.set(key, read(`${name} (environment)`, settingOf(key), text));
   }
   return given;
 }

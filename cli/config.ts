@@ -6,7 +6,7 @@
  * @module
  */
 
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import process from "node:process";
@@ -15,6 +15,7 @@ import { describe } from "../core/errors.ts";
 import { type Given, readEnvironment, readPlatform } from "./command_line.ts";
 import { type Key, keys, settingOf, type Settings } from "./settings/mod.ts";
 import { SettingError } from "./settings/setting.ts";
+import { suggestion } from "./suggestion.ts";
 
 const DEFAULT_FILES = ["tsgi.config.ts", "tsgi.config.mts", "tsgi.config.js", "tsgi.config.mjs"];
 
@@ -50,6 +51,7 @@ let imports = 0;
 export async function resolveSettings(commandLine: Given, directory: string = process.cwd()): Promise<Resolved> {
   const platform = readPlatform(process.env);
   const environment = readEnvironment(process.env);
+  if (!existsSync(directory)) throw new ConfigFileError(directory, "the directory of the configuration file is gone");
   const named = (commandLine.get("config") ?? environment.get("config")) as string | undefined;
   const file = configFile(named, directory);
   const fromFile: Given = file === null ? new Map() : await readConfigFile(file);
@@ -82,7 +84,9 @@ export async function readConfigFile(path: string): Promise<Given> {
   let module: Record<string, unknown>;
   try {
     // A new query each time: a module that has been imported is not read again. Bun sees it behind a path only.
-    const base = process.versions.bun === undefined ? pathToFileURL(path).href : path;
+    // Without links in the path: Bun remembers where they led.
+    const real = realpathSync(path);
+    const base = process.versions.bun === undefined ? pathToFileURL(real).href : real;
     module = await import(`${base}?${process.pid}.${++imports}`);
   } catch (error) {
     const { message } = Object(error) as { message?: unknown };
@@ -97,11 +101,17 @@ export async function readConfigFile(path: string): Promise<Given> {
     if (value === undefined) continue;
     const key = keys.find((one) => one === name);
     if (key === undefined || settingOf(key).only !== undefined) {
-      throw new SettingError(path, "the name of a setting (docs/settings.md has them)", name);
+      const names = keys.filter((one) => settingOf(one).only === undefined);
+      throw new SettingError(
+        path,
+        "the name of a setting (docs/settings.md has them)",
+        `${name}${suggestion(name, names)}`,
+      );
     }
-    const checked = settingOf(key).kind.check(value);
+    const { kind } = settingOf(key);
+    const checked = kind.check(value);
     if (checked === undefined) {
-      throw new SettingError(`${path}: ${name}`, settingOf(key).kind.expected, describe(value));
+      throw new SettingError(`${path}: ${name}`, kind.expected, kind.wrong?.(value) ?? describe(value));
     }
     given.set(key, checked);
   }

@@ -5,7 +5,9 @@
  */
 
 import { ATOMS } from "./access_format.ts";
+import { ACCESS_KEYS } from "./access_json.ts";
 import { type Bind, bindText } from "./bind.ts";
+import { ERROR_KEYS } from "./log.ts";
 import { type Key, keys, settingOf, type Settings, topics } from "./settings/mod.ts";
 import { flagOf, type Setting, variableOf } from "./settings/setting.ts";
 
@@ -33,9 +35,10 @@ export function helpText(): string {
   const lines = [
     `Usage: ${USAGE}`,
     "       tsgi init [--runtime node|deno|bun] [FOLDER]",
+    "       tsgi cgi [--app-type TYPE] MODULE[:NAME]",
     "",
     "Serves a WSGI application on this runtime with worker processes; init makes a project to begin with.",
-    "An application that is named init is ./init.",
+    "cgi answers the request of a CGI script. An application that is named init or cgi is ./init or ./cgi.",
   ];
   const options: [string, string][] = [["-h, --help", "Shows this."], ["-v, --version", "Shows the version."]];
   lines.push("", "Options:", ...options.flatMap(([left, right]) => columns(left, right)));
@@ -114,7 +117,7 @@ export function settingsPage(): string {
   for (const [title, settings] of topics) {
     page.push("", `## ${title}`);
     for (const key of Object.keys(settings) as Key[]) page.push("", ...section(key));
-    if (title === "Logs") page.push("", ...atoms());
+    if (title === "Logs") page.push("", ...logForms());
   }
   return `${page.join("\n")}\n`;
 }
@@ -141,17 +144,34 @@ function section(key: Key): string[] {
   return rows;
 }
 
-function atoms(): string[] {
-  const rows = Object.entries(ATOMS).map(([atom, meaning]) => [`\`%(${atom})s\``, meaning]);
-  const width = Math.max(...rows.map(([atom]) => (atom as string).length));
-  const most = Math.max(...rows.map(([, meaning]) => (meaning as string).length));
+/** What may stand in a line of a log. */
+function logForms(): string[] {
+  const atoms = Object.entries(ATOMS).map(([atom, meaning]): Row => [`\`%(${atom})s\``, meaning]);
+  const keysOf = (all: readonly Row[]): Row[] => all.map(([key, meaning]) => [`\`${key}\``, meaning]);
+  const access = keysOf(Object.entries(ACCESS_KEYS).map(([key, { meaning }]) => [key, meaning]));
+  return [
+    ...tableOf("Atoms of the access log", "atom", atoms),
+    "",
+    ...tableOf("Keys of `--access-log-json`", "key", access),
+    "",
+    "What there is not is `null`. A character above `~` is written `\\u00e9`; it stands for an octet, as in the environ.",
+    "",
+    ...tableOf("Keys of `--error-log-json`", "key", keysOf(Object.entries(ERROR_KEYS))),
+  ];
+}
+
+type Row = readonly [name: string, meaning: string];
+
+function tableOf(title: string, name: string, rows: readonly Row[]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  const most = Math.max(...rows.map(([, right]) => right.length));
   const line = (left: string, right: string): string => `| ${left.padEnd(width)} | ${right.padEnd(most)} |`;
   return [
-    "### Atoms of the access log",
+    `### ${title}`,
     "",
-    line("atom", "meaning"),
+    line(name, "meaning"),
     `| ${"-".repeat(width)} | ${"-".repeat(most)} |`,
-    ...rows.map(([left, right]) => line(left as string, right as string)),
+    ...rows.map(([left, right]) => line(left, right)),
   ];
 }
 

@@ -4,18 +4,17 @@
  * Node and Bun tell the descriptor of a server. Deno does not, so it is looked up: the listening sockets of this
  * process are in /proc, and without /proc (macOS) `lsof` lists them.
  *
- * A Unix socket is bound under another name and then renamed: closing a server here removes the name it was bound
- * under, and clients of a server that died find either the old socket or the new one.
+ * A Unix socket is bound under another name, see `adapters/unix_path.ts`: closing a server here, while workers have its
+ * socket, removes the name that it was bound under.
  *
  * @module
  */
 
 import { spawnSync } from "node:child_process";
 import { lookup } from "node:dns/promises";
-import { readdirSync, readFileSync, readlinkSync, renameSync } from "node:fs";
 import { type AddressInfo, createServer, isIP, type ListenOptions, type Server } from "node:net";
 import process from "node:process";
-import { claimPath } from "../adapters/unix_path.ts";
+import type { SocketFile, UnixPath } from "../adapters/unix_path.ts";
 import { ListenError, listenError } from "../core/errors.ts";
 import { type Bind, bindText } from "./bind.ts";
 
@@ -33,47 +32,71 @@ export interface OpenSockets {
   readonly sockets: readonly OpenSocket[];
   /** Closes them here; who has got them keeps them. */
   close(): void;
+  /** Removes the paths of Unix sockets, where these are still theirs. */
+  release(): void;
 }
 
 /**
  * Opens listening sockets. The caller passes them on and closes them in the same turn of the event loop, so that
  * nothing is accepted here.
  *
+ * @param file What a Unix socket is to have besides its path.
  * @throws {ListenError} (as a rejection) for the first address that cannot be had.
  */
-export async function openSockets(binds: readonly Bind[], backlog: number | null): Promise<OpenSockets> {
+export async function openSockets(
+  binds: readonly Bind[],
+  backlog: number | null,
+  file: SocketFile = {},
+): Promise<OpenSockets> {
   if (backlog !== null && process.versions.bun !== undefined) {
     throw new ListenError(bindText(binds[0] as Bind), "Bun takes no backlog, its own is 512", "ENOTSUP");
   }
-  const targets = await Promise.all(binds.map(target));
+  const targets = await Promise.all(binds.map((bind) => target(bind, file)));
+  // Loaded before anything listens: from then on connections come.
+  const proc = process.versions.deno === undefined ? undefined : await import("../adapters/proc_sockets.ts");
   const servers: Server[] = [];
   const sockets: OpenSocket[] = [];
   const close = (): void => servers.forEach((server) => server.close());
+  const release = (): void => targets.forEach(({ unix }) => unix?.release());
   try {
-    for (const { bind, options } of targets) {
+    for (const { bind, unix, options } of targets) {
       if (options === undefined) {
         sockets.push({ fd: (bind as Bind & { kind: "fd" }).fd, bind });
         continue;
       }
       const server = createServer();
-      await listening(server, bind, backlog === null ? options : { ...options, backlog });
+      await listening(server, { bind, unix, options: backlog === null ? options : { ...options, backlog } });
       servers.push(server);
-      sockets.push({ fd: descriptorOf(server, sockets, bind), bind: boundTo(server, bind, options) });
+      const fd = toldBy(server) ?? found(bind, unix?.temporary, sockets, proc as ProcSockets);
+      sockets.push({ fd, bind: boundTo(server, bind) });
+      unix?.publish();
     }
   } catch (error) {
+    release();
     close();
     throw error;
   }
-  return { sockets, close };
+  return { sockets, close, release };
 }
 
-async function target(bind: Bind): Promise<{ bind: Bind; options: ListenOptions | undefined }> {
+type ProcSockets = typeof import("../adapters/proc_sockets.ts");
+
+/** An address, and how to listen there. */
+interface Target {
+  readonly bind: Bind;
+  readonly unix?: UnixPath | undefined;
+  /** None for a descriptor that listens already. */
+  readonly options?: ListenOptions;
+}
+
+async function target(bind: Bind, file: SocketFile): Promise<Target> {
   switch (bind.kind) {
     case "fd":
-      return { bind, options: undefined };
-    case "unix":
-      await claimPath(bind.path);
-      return { bind, options: { path: `${bind.path}.${process.pid}` } };
+      return { bind };
+    case "unix": {
+      const unix = await (await import("../adapters/unix_path.ts")).UnixPath.claim(bind.path, file);
+      return { bind, unix, options: { path: unix.temporary } };
+    }
     case "tcp":
       return { bind, options: { host: isIP(bind.host) ? bind.host : await resolveHost(bind), port: bind.port } };
   }
@@ -87,11 +110,13 @@ async function resolveHost(bind: Bind & { kind: "tcp" }): Promise<string> {
   }
 }
 
-function listening(server: Server, bind: Bind, options: ListenOptions): Promise<void> {
+function listening(server: Server, { bind, unix, options }: Target): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(cannotListen(bind, error)));
+    const listen = (): unknown => server.listen(options as ListenOptions, resolve);
     try {
-      server.listen(options, resolve);
+      if (unix === undefined) listen();
+      else unix.bind(listen);
     } catch (error) {
       reject(cannotListen(bind, error));
     }
@@ -106,76 +131,44 @@ function cannotListen(bind: Bind, error: unknown): ListenError {
     fd: bind.kind === "fd" ? bind.fd : undefined,
   };
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  return listenError({ ...where, mode: undefined, backlog: undefined, reusePort: false }, code, error);
+  return listenError(where, code, error);
 }
 
-/** The address with its real port; a Unix socket gets its name now. */
-function boundTo(server: Server, bind: Bind, options: ListenOptions): Bind {
-  if (bind.kind === "tcp") return { ...bind, port: (server.address() as AddressInfo).port };
-  if (bind.kind === "unix") renameSync(options.path as string, bind.path);
-  return bind;
+/** The address with its real port. */
+function boundTo(server: Server, bind: Bind): Bind {
+  return bind.kind === "tcp" ? { ...bind, port: (server.address() as AddressInfo).port } : bind;
 }
 
-function descriptorOf(server: Server, taken: readonly OpenSocket[], bind: Bind): number {
+/** The descriptor of a server, where the runtime tells it. */
+function toldBy(server: Server): number | undefined {
   const told = (server as unknown as { _handle?: { fd?: unknown } })._handle?.fd;
-  if (typeof told === "number" && told > 2) return told;
-  const { found, problem } = listeningDescriptors();
-  const fd = found.find((one) => !taken.some((socket) => socket.fd === one));
+  return typeof told === "number" && told > 2 ? told : undefined;
+}
+
+/** The descriptor that listens at `bind`. `name` is the name that was bound, of a Unix socket. */
+function found(bind: Bind, name: string | undefined, taken: readonly OpenSocket[], proc: ProcSockets): number {
+  const { listed, problem } = descriptors(name, proc);
+  const fd = listed.find((one) => !taken.some((socket) => socket.fd === one));
   if (fd !== undefined) return fd;
   const reason = `Deno does not tell the descriptor of a socket, and ${problem}`;
   throw new ListenError(bindText(bind), reason, "ENOTSUP");
 }
 
 /** The descriptors of this process that listen, and why one may not be among them. */
-function listeningDescriptors(): { found: number[]; problem: string } {
+function descriptors(name: string | undefined, proc: ProcSockets): { listed: number[]; problem: string } {
   try {
-    return { found: descriptorsFromProc(), problem: "/proc does not have it" };
+    return { listed: [...proc.listeningDescriptors().keys()], problem: "/proc does not have it" };
   } catch {
     const { pid } = process;
     const list = (...args: string[]) =>
       spawnSync("lsof", ["-nP", "-a", "-p", String(pid), "-F", "ftTn", ...args], { encoding: "utf8", timeout: 10_000 });
-    const tcp = list("-iTCP", "-sTCP:LISTEN");
-    const unix = list("-U");
+    const output = name === undefined ? list("-iTCP", "-sTCP:LISTEN") : list("-U");
     return {
-      found: [...descriptorsFromLsof(tcp.stdout ?? ""), ...descriptorsFromLsof(unix.stdout ?? "", `.${pid}`)],
-      problem: tcp.error === undefined
-        ? `lsof does not list it: ${tcp.stderr.trim() || `exit status ${tcp.status}`}`
-        : `without /proc the command lsof is needed: ${tcp.error.message}`,
+      listed: descriptorsFromLsof(output.stdout ?? "", name?.slice(Math.max(0, name.lastIndexOf("/")))),
+      problem: output.error === undefined
+        ? `lsof does not list it: ${output.stderr.trim() || `exit status ${output.status}`}`
+        : `without /proc the command lsof is needed: ${output.error.message}`,
     };
-  }
-}
-
-const TCP_LISTEN = "0A"; // state of /proc/net/tcp
-const ACCEPTS = 0x10000; // flag of /proc/net/unix
-
-function descriptorsFromProc(): number[] {
-  const inodes = new Set<string>();
-  for (const name of ["tcp", "tcp6"]) {
-    for (const line of rows(`/proc/self/net/${name}`)) {
-      if (line[3] === TCP_LISTEN) inodes.add(line[9] as string);
-    }
-  }
-  for (const line of rows("/proc/self/net/unix")) {
-    if ((parseInt(line[3] as string, 16) & ACCEPTS) !== 0) inodes.add(line[6] as string);
-  }
-  return readdirSync("/proc/self/fd").filter((name) => {
-    try {
-      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${name}`))?.[1];
-      return inode !== undefined && inodes.has(inode) && Number(name) >= 3;
-    } catch {
-      return false; // that of the folder itself, closed since
-    }
-  }).map(Number);
-}
-
-function rows(path: string): string[][] {
-  try {
-    return readFileSync(path, "utf8").split("\n").slice(1).filter((line) => line !== "").map((line) =>
-      line.trim().split(/\s+/)
-    );
-  } catch (error) {
-    if (path.endsWith("/tcp6")) return []; // a system without IPv6
-    throw error;
   }
 }
 

@@ -3,40 +3,85 @@
  *
  *     [2026-11-21 04:32:22 +0000] [4711] [INFO] Booting worker with pid: 4712
  *
+ * With `errorLogJson` each of these, and each text that an application writes, is an object of JSON on a line.
+ *
  * @module
  */
 
 import process from "node:process";
+import { writeStderr } from "../adapters/stderr.ts";
 import { zone } from "./access_format.ts";
+import { jsonLine } from "./json_line.ts";
 import { LogFile } from "./log_file.ts";
+import { standardOf } from "./log_open.ts";
 import type { LoggingSettings, LogLevel } from "./settings/logging.ts";
+import type { Identity } from "./user.ts";
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error", "critical"];
+const LAST_LINES = 300; // ms that a slow reader has at the end
+const LINE_WAIT = 100; // ms that text without a line end waits for more of its line
+const MOST_HELD = 65536; // code units of such text
+
+/** The settings that an error log depends on. */
+export type ErrorLogSettings = Pick<LoggingSettings, "errorLogfile" | "errorLogJson" | "logLevel">;
+
+/** The keys of an object of the error log, and what they stand for. */
+export const ERROR_KEYS: Readonly<Record<string, string>> = {
+  time: "time in UTC, `2026-11-21T04:32:22.123Z`",
+  level: "`debug`, `info`, `warning`, `error` or `critical`; `error` for what an application writes",
+  pid: "process id, a number",
+  source: "`tsgi`, or `wsgi.errors` for what an application writes and for reports about its requests",
+  message: "the text, with its line ends between lines",
+};
 
 /** An error log. */
 export class Log {
+  #owner: Identity | undefined;
   #file: LogFile;
   #path: string;
   #least: number;
+  #json: boolean;
+  #held = ""; // text of an application, until its line ends
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * Opens the error log that the settings name.
+   * Opens the error log that the settings name; as root, gives it to `owner`.
    *
    * @throws the system's error when it cannot be written.
    */
-  constructor({ errorLogfile, logLevel }: Pick<LoggingSettings, "errorLogfile" | "logLevel">) {
+  constructor({ errorLogfile, errorLogJson, logLevel }: ErrorLogSettings, owner?: Identity) {
+    this.#owner = owner;
     this.#path = errorLogfile;
-    this.#file = new LogFile(errorLogfile);
+    this.#json = errorLogJson;
+    this.#file = this.#open(errorLogfile);
     this.#least = LEVELS.indexOf(logLevel);
+    process.on("exit", () => this.#file.lastMoment());
+  }
+
+  #open(path: string): LogFile {
+    return new LogFile({
+      path,
+      standard: 2,
+      owner: this.#owner,
+      delay: 0,
+      reportsItself: true,
+      lost: (lines, why) => this.warning(`Lines of the error log were lost here: ${lines} (${why})`),
+      failed: (why) => this.error(`Cannot reopen the error log: ${why}`),
+      instead: standardOf(path, 2) === undefined ? writeStderr : undefined, // a full disk
+    });
   }
 
   /** Goes on as other settings say; stays as it is when their file cannot be written. */
-  change({ errorLogfile, logLevel }: Pick<LoggingSettings, "errorLogfile" | "logLevel">): void {
+  change({ errorLogfile, errorLogJson, logLevel }: ErrorLogSettings, owner?: Identity): void {
+    this.#owner = owner;
     this.#least = LEVELS.indexOf(logLevel);
+    this.#json = errorLogJson;
     if (errorLogfile === this.#path) return;
     try {
-      this.#file = new LogFile(errorLogfile);
+      const old = this.#file;
+      this.#file = this.#open(errorLogfile);
       this.#path = errorLogfile;
+      void old.close();
     } catch (error) {
       this.error(`Cannot write the error log: ${(error as Error).message}`);
     }
@@ -45,7 +90,13 @@ export class Log {
   /** Writes a report. */
   report(level: LogLevel, message: string): void {
     if (LEVELS.indexOf(level) < this.#least) return;
+    if (this.#json) return this.#object(level, "tsgi", message);
     this.#file.write(`${stamp(new Date())} [${process.pid}] [${level.toUpperCase()}] ${message}\n`);
+  }
+
+  #object(level: LogLevel, source: string, message: string): void {
+    const all = { time: new Date().toISOString(), level, pid: process.pid, source, message };
+    this.#file.write(`${jsonLine(all, this.#file.mostLine)}\n`);
   }
 
   /** For who looks for a fault in tsgi. */
@@ -73,18 +124,37 @@ export class Log {
     this.report("critical", message);
   }
 
-  /** Writes text as it is: that of `wsgi.errors`. */
+  /** Writes text as it is: that of `wsgi.errors`. In JSON, an object for all that comes until a line ends. */
   raw(text: string): void {
-    this.#file.write(text);
+    if (!this.#json) return this.#file.write(text);
+    this.#held += text;
+    if (this.#held.endsWith("\n") || this.#held.length > MOST_HELD) this.#release();
+    else this.#timer ??= setTimeout(() => this.#release(), LINE_WAIT);
+  }
+
+  #release(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const message = this.#held.replace(/\n$/, "");
+    this.#held = "";
+    if (message !== "") this.#object("error", "wsgi.errors", message);
   }
 
   /** Opens the file anew. */
   reopen(): void {
-    try {
-      this.#file.reopen();
-    } catch (error) {
-      this.error(`Cannot reopen the error log: ${(error as Error).message}`);
-    }
+    this.#file.reopen();
+  }
+
+  /** Settles when all is written; when the reader takes nothing, after a moment. */
+  flush(): Promise<void> {
+    this.#release();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, LAST_LINES);
+      this.#file.flush().then(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 }
 

@@ -1,148 +1,260 @@
 /**
- * Where logs are written: a file, or a standard stream.
+ * A log on its way to a file or a stream, which never holds up requests.
  *
- * - `LogFile` writes at once, for reports that are rare and may be the last ones.
- * - `BatchedLog` collects lines and writes them together, one write at a time and none of them in the event loop. When
- *   the reader of a pipe is too slow, lines are dropped and counted: a log never holds up requests.
+ * Text is written at once, or collected for a moment and written together. What a stream does not take yet is kept up to
+ * a bound; more is dropped. Lines that are lost, for a slow reader or because writing fails, are counted, and the number
+ * is reported once: when writing works again, while it does not after a while, or at the end.
  *
- * Several processes append to one file: each write is a number of whole lines, and the system puts it at the end.
+ * Several processes write to one log. To a file the system appends each write as a whole. To a pipe it does so up to
+ * 4096 bytes, PIPE_BUF: there each write is as many whole lines as that has room for, and a longer line is cut.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
-import { closeSync, openSync, write, writeSync } from "node:fs";
-import { writeStderr } from "../adapters/stderr.ts";
+import { write, writeSync } from "node:fs";
+import process from "node:process";
+import { closeLog, type OpenLog, openLog, type Standard, standardOf } from "./log_open.ts";
+import type { Identity } from "./user.ts";
 
-const FLUSH_AFTER = 100; // ms that a line may wait
-const FLUSH_AT = 65536; // code units, then it does not wait
+const FLUSH_AT = 65536; // code units, then text does not wait for more
 const MOST_WAITING = 8 * 1024 * 1024; // code units
-const RETRY = 20; // ms, when a pipe is full
+const RETRY = 20; // ms, when a stream has no room
+const PIPE_BUF = 4096; // bytes
+const LINE_END = 10;
+const FIRST_REPORT = 1000; // ms from the first line that is lost to the report of their number
+const LATER_REPORT = 60_000; // ms between more of them
+const CUT = " [cut]\n";
+const LAST_MOMENT = 50; // ms that a write in a thread has when the process exits
 
-/** A log that is written at once. */
-export class LogFile {
-  readonly #path: string;
-  #fd: number | undefined;
-
-  /** Opens `path`; `-` is standard error. */
-  constructor(path: string) {
-    this.#path = path;
-    this.reopen();
-  }
-
-  /** Appends text. Never throws: there is nowhere left to say why. */
-  write(text: string): void {
-    let bytes = Buffer.from(text);
-    try {
-      while (bytes.length > 0) bytes = bytes.subarray(writeSync(this.#fd ?? 2, bytes));
-    } catch {
-      writeStderr(bytes.toString()); // a full disk, or a pipe that takes no more just now
-    }
-  }
-
-  /** Opens the file anew, after somebody has moved it away. */
-  reopen(): void {
-    if (this.#path === "-") return;
-    const old = this.#fd;
-    this.#fd = openSync(this.#path, "a", 0o644);
-    if (old !== undefined) closeSync(old);
-  }
+/** How a log is opened. */
+export interface LogFileOptions {
+  /** Its path; `-` is `standard`. */
+  readonly path: string;
+  readonly standard: Standard;
+  /** Whom root gives the file to. */
+  readonly owner?: Identity | undefined;
+  /** Milliseconds that text waits for more. With 0 it is written at once, also to a disk. */
+  readonly delay: number;
+  /** Is told how many lines were lost, and why. */
+  readonly lost: (lines: number, why: string) => void;
+  /** Is told why the file could not be opened anew. */
+  readonly failed: (why: string) => void;
+  /** Whether `lost` writes to this same log: then it is told once writing works again. */
+  readonly reportsItself?: boolean;
+  /** Gets the text that could not be written. */
+  readonly instead?: ((text: string) => void) | undefined;
 }
 
-/** A log that is written in batches. */
-export class BatchedLog {
-  readonly #path: string;
-  #fd: number;
+/** What is Deno's own, whose writes wait in a thread. */
+declare const Deno: Record<"stdout" | "stderr", { write(bytes: Uint8Array): Promise<number> }>;
+
+/** A log. */
+export class LogFile {
+  readonly #options: LogFileOptions;
+  #open: OpenLog;
+  #write: (bytes: Buffer) => number | Promise<number>;
   #waiting = "";
-  #writing: Buffer | undefined;
+  #pieces: Buffer[] = [];
+  #busy = false;
+  #torn = false; // the last write left a part of a line
   #reopen = false;
-  #dropped = 0;
+  #lost = 0;
+  #why = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #closed: (() => void) | undefined;
+  #reportTimer: ReturnType<typeof setTimeout> | undefined;
+  #reports = 0;
+  #flushed: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+  #closed = false;
 
-  /** Opens `path`; `-` is standard output. */
-  constructor(path: string) {
-    this.#path = path;
-    this.#fd = this.#open();
+  /**
+   * Opens the log.
+   *
+   * @throws the system's error when it cannot be written.
+   */
+  constructor(options: LogFileOptions) {
+    this.#options = options;
+    this.#open = openLog(options.path, options.standard, options.owner);
+    this.#write = this.#outlet();
   }
 
-  #open(): number {
-    return this.#path === "-" ? 1 : openSync(this.#path, "a", 0o644);
+  /** Most bytes of a line that is written whole, its end not among them. */
+  get mostLine(): number {
+    return this.#open.file ? Infinity : PIPE_BUF - 1;
   }
 
-  /** Appends a line, later. */
-  line(text: string): void {
-    if (this.#waiting.length > MOST_WAITING) {
-      this.#dropped++;
-      return;
-    }
-    this.#waiting += `${text}\n`;
-    if (this.#writing !== undefined) return;
-    if (this.#waiting.length >= FLUSH_AT) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_AFTER);
+  /** Appends text: whole lines, or parts of one by and by. Never throws. */
+  write(text: string): void {
+    if (this.#closed || text === "") return; // its descriptor may be that of another file by now
+    if (this.#waiting.length > MOST_WAITING) return this.#lose(linesOf(text), "nobody has read it");
+    this.#waiting += text;
+    if (!this.#busy) this.#writeSoon();
   }
 
-  /** Opens the file anew, behind what is being written. */
+  /** Opens the file anew, after somebody has moved it away, and behind what is being written. */
   reopen(): void {
-    if (this.#path === "-") return;
-    if (this.#writing !== undefined) {
-      this.#reopen = true;
-      return;
-    }
-    this.#reopen = false;
-    const old = this.#fd;
+    const { path, standard, owner, failed } = this.#options;
+    if (this.#closed || standardOf(path, standard) !== undefined) return;
+    if (!this.#busy && this.#waiting !== "") this.#writeWaiting(); // these lines are of the file that was moved
+    this.#reopen = this.#busy;
+    if (this.#busy) return;
     try {
-      this.#fd = this.#open();
-      closeSync(old);
+      const old = this.#open;
+      this.#open = openLog(path, standard, owner);
+      this.#write = this.#outlet();
+      this.#torn = false;
+      closeLog(old);
     } catch (error) {
-      writeStderr(`tsgi: cannot reopen ${this.#path}: ${(error as Error).message}\n`);
+      failed((error as Error).message);
     }
   }
 
-  /** Writes what is left, without waiting for more; settles when it is written. */
-  close(): Promise<void> {
+  /** Writes what is left, without waiting for more; settles when it is written, or cannot be. */
+  flush(): Promise<void> {
     return new Promise((resolve) => {
-      this.#closed = resolve;
-      if (this.#writing === undefined) this.#flush();
+      const before = this.#flushed;
+      this.#flushed = () => {
+        before?.();
+        resolve();
+      };
+      if (!this.#busy) this.#writeWaiting();
     });
   }
 
-  #flush(): void {
+  /** Does the same, says how much was lost, and closes the log. */
+  close(): Promise<void> {
+    return this.#closing ??= this.flush().then(() => {
+      if (this.#lost > 0) this.#report();
+      this.#closed = true;
+      closeLog(this.#open);
+    });
+  }
+
+  /** At the exit of the process, without a turn of the event loop: gives a write in a thread the time that it may need. */
+  lastMoment(): void {
+    if (!this.#busy || !this.#open.waits) return;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, LAST_MOMENT);
+  }
+
+  #outlet(): (bytes: Buffer) => number | Promise<number> {
+    const { fd, file, waits } = this.#open;
+    if (waits && process.versions.deno !== undefined) {
+      return (bytes) => (fd === 1 ? Deno.stdout : Deno.stderr).write(bytes);
+    }
+    if (!waits && !(file && this.#options.delay > 0)) return (bytes) => writeSync(fd, bytes);
+    return (bytes) =>
+      new Promise((resolve, reject) => {
+        write(fd, bytes, 0, bytes.length, null, (error, count) => error === null ? resolve(count) : reject(error));
+      });
+  }
+
+  #writeSoon(): void {
+    const { delay } = this.#options;
+    if (delay === 0 || this.#waiting.length >= FLUSH_AT) this.#writeWaiting();
+    else this.#timer ??= setTimeout(() => this.#writeWaiting(), delay);
+  }
+
+  #writeWaiting(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#dropped > 0) this.#waiting += `tsgi: ${this.#dropped} lines of the access log were dropped\n`;
-    this.#dropped = 0;
-    this.#writing = Buffer.from(this.#waiting);
+    const text = this.#torn ? `\n${this.#waiting}` : this.#waiting;
+    if (this.#waiting !== "") this.#pieces = this.#open.file ? [Buffer.from(text)] : wholeLines(text);
     this.#waiting = "";
     this.#writeOn();
   }
 
+  /** Writes the pieces, as far as the system takes them. */
   #writeOn(): void {
-    const bytes = this.#writing;
-    if (bytes === undefined) return;
-    if (bytes.length === 0) return this.#written();
-    write(this.#fd, bytes, 0, bytes.length, null, (error, written) => {
-      if (error !== null && error.code === "EAGAIN") {
-        setTimeout(() => this.#writeOn(), RETRY);
-        return;
+    this.#busy = true;
+    try {
+      for (let piece = this.#pieces[0]; piece !== undefined; piece = this.#pieces[0]) {
+        const count = this.#write(piece);
+        if (typeof count !== "number") {
+          count.then((taken) => {
+            this.#taken(taken);
+            this.#writeOn();
+          }, (error) => this.#refused(error));
+          return;
+        }
+        this.#taken(count);
       }
-      if (error !== null || written === bytes.length) return this.#written();
-      this.#writing = bytes.subarray(written);
-      this.#writeOn();
-    });
+    } catch (error) {
+      return this.#refused(error as NodeJS.ErrnoException);
+    }
+    this.#done(true);
   }
 
-  /** A batch is written, or cannot be. */
-  #written(): void {
-    this.#writing = undefined;
+  #taken(count: number): void {
+    const piece = this.#pieces[0] as Buffer;
+    this.#torn = count < piece.length;
+    if (this.#torn) this.#pieces[0] = piece.subarray(count);
+    else this.#pieces.shift();
+  }
+
+  #refused(error: NodeJS.ErrnoException): void {
+    if (error.code === "EAGAIN" || error.name === "WouldBlock") {
+      setTimeout(() => this.#writeOn(), RETRY);
+      return;
+    }
+    const text = Buffer.concat(this.#pieces).toString();
+    this.#pieces = [];
+    const { code = "", message } = error; // Deno leaves the code out of the message
+    this.#lose(linesOf(text), message.startsWith(code) ? message : `${code}: ${message}`);
+    this.#options.instead?.(text);
+    this.#done(false);
+  }
+
+  /** Nothing is being written any more. */
+  #done(succeeded: boolean): void {
+    this.#busy = false;
+    if (succeeded && this.#lost > 0) this.#report();
     if (this.#reopen) this.reopen();
-    if (this.#closed === undefined) {
-      if (this.#waiting !== "") this.#timer ??= setTimeout(() => this.#flush(), FLUSH_AFTER);
-    } else if (this.#waiting !== "") {
-      this.#flush();
+    if (this.#busy) return; // with what was said about this log itself
+    if (this.#waiting !== "") return this.#flushed === undefined ? this.#writeSoon() : this.#writeWaiting();
+    this.#flushed?.();
+    this.#flushed = undefined;
+  }
+
+  #lose(lines: number, why: string): void {
+    this.#lost += lines;
+    this.#why = why;
+    if (this.#options.reportsItself === true) return;
+    this.#reportTimer ??= setTimeout(() => this.#report(), this.#reports === 0 ? FIRST_REPORT : LATER_REPORT);
+  }
+
+  #report(): void {
+    clearTimeout(this.#reportTimer);
+    this.#reportTimer = undefined;
+    const lines = this.#lost;
+    this.#lost = 0;
+    this.#reports++;
+    if (lines > 0) this.#options.lost(lines, this.#why);
+  }
+}
+
+function linesOf(text: string): number {
+  return text === "" ? 0 : Math.max(1, text.split("\n").length - (text.endsWith("\n") ? 1 : 0));
+}
+
+/** Text in pieces of at most PIPE_BUF bytes, each of whole lines. What has no line end yet is a line too. */
+function wholeLines(text: string): Buffer[] {
+  const bytes = Buffer.from(text);
+  const pieces: Buffer[] = [];
+  let at = 0;
+  while (bytes.length - at > PIPE_BUF) {
+    const end = bytes.lastIndexOf(LINE_END, at + PIPE_BUF - 1);
+    if (end >= at) {
+      pieces.push(bytes.subarray(at, end + 1));
+      at = end + 1;
     } else {
-      if (this.#path !== "-") closeSync(this.#fd);
-      this.#closed();
+      let most = at + PIPE_BUF - CUT.length;
+      while (((bytes[most] as number) & 0xc0) === 0x80) most--; // not within a character
+      pieces.push(Buffer.concat([bytes.subarray(at, most), Buffer.from(CUT)]));
+      const next = bytes.indexOf(LINE_END, at);
+      at = next < 0 ? bytes.length : next + 1;
     }
   }
+  if (at < bytes.length) pieces.push(bytes.subarray(at));
+  return pieces;
 }

@@ -1,11 +1,17 @@
 /**
  * The pidfile: which process takes the signals.
  *
+ * It may lie in a directory that others may write in, and the command may run as root: so the file is made anew under
+ * another name and then renamed, and what is no pidfile is never replaced.
+ *
  * @module
  */
 
-import { readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import process from "node:process";
+import { identityAt, placeFile, temporaryName } from "../adapters/placed_file.ts";
+import { ownedBy } from "./other_process.ts";
 
 /** The pidfile cannot be written, or another process has it. */
 export class PidfileError extends Error {
@@ -13,31 +19,42 @@ export class PidfileError extends Error {
   override readonly name = "PidfileError";
 
   /** Says which file, and why. */
-  constructor(path: string, reason: string) {
-    super(`Pidfile ${path}: ${reason}`);
+  constructor(path: string, reason: string, options?: ErrorOptions) {
+    super(`Pidfile ${path}: ${reason}`, options);
   }
 }
 
+const MOST_BYTES = 32; // of a pidfile
+
 /** A file with a process id. */
 export class Pidfile {
+  readonly #given: string;
   readonly #path: string;
-  #pid: number | undefined;
+  readonly #before: string | undefined; // the identity of what is to be replaced
+  #text = "";
+  #remove: () => void = () => {};
 
   /**
-   * Looks whether the file is free.
+   * Looks whether the file is free: it is not there, or the tsgi that wrote it is gone. The number in a file that was
+   * left behind may be that of another process by now, above all in a container, where numbers begin anew.
    *
-   * @throws {PidfileError} when a process of the id in it runs.
+   * @throws {PidfileError} when that tsgi runs, or there is something that is no pidfile.
    */
   constructor(path: string) {
-    this.#path = path;
-    const other = readPid(path);
-    if (other === undefined || other === process.pid) return;
+    this.#given = path;
+    this.#path = resolve(path); // the working directory may be another one at the end
     try {
-      process.kill(other, 0);
+      this.#before = identityAt(this.#path);
+      if (this.#before === undefined) return;
+      const { text, written } = this.#read();
+      if (!/^\s*[0-9]*\s*$/.test(text)) throw this.#error("there is a file that is no pidfile");
+      const other = Number(text);
+      if (other > 0 && other !== process.pid && ownedBy(other, written)) {
+        throw this.#error(`process ${other} runs already`);
+      }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EPERM") return; // nobody: it was left behind
+      throw this.#failure(error);
     }
-    throw new PidfileError(path, `process ${other} runs already`);
   }
 
   /**
@@ -47,30 +64,49 @@ export class Pidfile {
    */
   create(pid: number): void {
     try {
-      writeFileSync(`${this.#path}.${pid}`, `${pid}\n`, { mode: 0o644 });
-      renameSync(`${this.#path}.${pid}`, this.#path);
-      this.#pid = pid;
+      const temporary = temporaryName(this.#path);
+      this.#text = `${pid}\n`;
+      writeFileSync(temporary, this.#text, { flag: "wx", mode: 0o644 });
+      const remove = placeFile(temporary, this.#path, this.#before);
+      if (remove === undefined) throw this.#error("another process has just written it");
+      this.#remove = remove;
     } catch (error) {
-      throw new PidfileError(this.#path, (error as Error).message);
+      throw this.#failure(error);
     }
   }
 
-  /** Removes the file, if it is still ours. */
+  /** Removes the file, if it still is ours. */
   remove(): void {
-    if (this.#pid === undefined || readPid(this.#path) !== this.#pid) return;
     try {
-      unlinkSync(this.#path);
+      if (this.#read().text === this.#text) this.#remove();
     } catch {
-      // It is gone already, or not ours to remove.
+      // It is gone already, or something else stands there.
     }
   }
-}
 
-function readPid(path: string): number | undefined {
-  try {
-    const pid = Number(readFileSync(path, "utf8").trim());
-    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
-  } catch {
-    return undefined;
+  /** What is in the file, and when it was written (ms). */
+  #read(): { text: string; written: number } {
+    const stat = lstatSync(this.#path);
+    if (stat.isSymbolicLink()) throw this.#error("there is a symbolic link");
+    if (!stat.isFile()) throw this.#error("there is something that is not a file");
+    // It may have become a link or a pipe since.
+    const fd = openSync(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const { size, mtimeMs } = fstatSync(fd);
+      if (size > MOST_BYTES) throw this.#error("there is a file that is no pidfile");
+      return { text: readFileSync(fd, "utf8"), written: mtimeMs };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #error(reason: string, options?: ErrorOptions): PidfileError {
+    return new PidfileError(this.#given, reason, options);
+  }
+
+  #failure(error: unknown): PidfileError {
+    if (error instanceof PidfileError) return error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    return this.#error(code === "ENOENT" ? "its directory does not exist" : message, { cause: error });
   }
 }

@@ -1,16 +1,15 @@
 /**
  * The pool: worker processes, how many there should be, and which of them are to go.
  *
- * A worker is in one of these states:
+ * Each worker belongs to a generation: a reload begins a new one. A worker that is *fresh*, of the current generation and
+ * not full, counts for the number wanted; others serve on until fresh ones are ready in their place. So there are never
+ * fewer that serve than were wanted: one that boots goes before one that serves.
  *
- *     BOOTING   started, loads the application           READY when it says so; gone when it fails
- *     READY     serves, and beats                        STOPPING; gone when it dies or is killed
- *     STOPPING  told to stop, finishes what runs         gone
- *
- * Each belongs to a generation: a reload begins a new one. A worker that is *fresh*, of the current generation and not
- * full, counts for the number wanted; others serve on until fresh ones are ready in their place, so that there are
- * never fewer that serve than were wanted. A generation is *proven* once a worker of it is ready. One that fails before
- * that is given up, and the workers of the last proven one are fresh again: a reload that does not load changes nothing.
+ * A generation is *proven* once a worker of it is ready. Until then the last proven one is the *fallback*: its workers
+ * serve on, and one of them that dies is replaced by another with its settings. A worker of an unproven generation that
+ * fails to load waits for the others: once one of them is ready, the generation is proven and the worker is tried again;
+ * when all have failed, the generation is given up, and the workers of the fallback are fresh again, as many as before. A
+ * reload that does not load changes nothing.
  *
  * A worker that dies young is a crash. The first is replaced at once; more in a row wait, longer each time.
  *
@@ -19,8 +18,9 @@
 
 import type { ChildProcess } from "node:child_process";
 import { surpluses } from "./balance.ts";
-import { type ShedMessage, signal, type WorkerMessage } from "./child.ts";
+import type { WorkerMessage } from "./child.ts";
 import type { Log } from "./log.ts";
+import { WorkerProcess } from "./worker_process.ts";
 
 /** The exit status of a worker when the application does not load, and of the command when its workers do not start. */
 export const LOAD_FAILED = 3;
@@ -30,12 +30,13 @@ const FIRST_WAIT = 500; // ms after the second crash in a row, then twice as lon
 const LONGEST_WAIT = 10_000; // ms
 const CHECK = 250; // ms between looks at the heartbeats
 const BALANCE = 6; // looks between two balances, so that each worker has beaten since the last one
-const ABORT_GRACE = 1000; // ms from SIGABRT to SIGKILL
 
 /** What the pool is told to do, which a reload may change. */
 export interface PoolSettings {
   /** Seconds a worker may be silent; 0 for any time. */
   readonly timeout: number;
+  /** Seconds a worker has to load the application; 0 for any time. */
+  readonly bootTimeout: number;
   /** Seconds a worker has to stop. */
   readonly gracefulTimeout: number;
   /** Whether a worker gets SIGABRT before SIGKILL. */
@@ -44,8 +45,10 @@ export interface PoolSettings {
 
 /** What the pool asks of the arbiter. */
 export interface PoolOwner {
-  /** Starts a worker of the current generation. */
-  spawn(age: number): ChildProcess;
+  /** Starts a worker of the current generation, or with the settings of the last one that loaded. */
+  spawn(age: number, former: boolean): ChildProcess;
+  /** Sends a signal to a worker. */
+  signal(pid: number, name: NodeJS.Signals): void;
   /** The worker processes have changed. */
   changed(pids: readonly number[]): void;
   /** The current generation loads: a worker of it is ready. */
@@ -60,21 +63,11 @@ export interface PoolOwner {
   childExit(pid: number, age: number): void;
 }
 
-/** A worker process. */
-interface Worker {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  readonly age: number;
+/** The last proven generation, while the current one is not. */
+interface Fallback {
   readonly generation: number;
-  state: "booting" | "ready" | "stopping";
-  full: boolean;
-  readyAt: number;
-  heardAt: number;
-  connections: number;
-  sheds: boolean;
-  /** When it is to be killed. */
-  killAt: number;
-  aborted: boolean;
+  readonly settings: PoolSettings;
+  wanted: number;
 }
 
 /** The worker processes. */
@@ -84,6 +77,9 @@ export class Pool {
   #settings: PoolSettings;
   #generation = 0;
   #proven = -1;
+  #fallback: Fallback | undefined;
+  #failures = 0; // of workers of a generation that is not proven
+  #outdated = false; // what serves is older than the last reload
   #ages = 0;
   #crashes = 0;
   #retryAt = 0;
@@ -91,7 +87,7 @@ export class Pool {
   #checkedAt: number = performance.now();
   readonly #log: Log;
   readonly #owner: PoolOwner;
-  readonly #workers = new Map<number, Worker>();
+  readonly #workers = new Map<number, WorkerProcess>();
   readonly #timer: ReturnType<typeof setInterval>;
   #emptied: (() => void) | undefined;
   #looks = 0;
@@ -114,41 +110,56 @@ export class Pool {
     return this.#proven >= 0;
   }
 
+  /** How many serve, in words, and what they run. */
+  get strength(): string {
+    const serving = this.#all().filter(({ state }) => state === "ready").length;
+    const text = `${serving} of ${this.#fallback?.wanted ?? this.#wanted} workers serve`;
+    return this.#outdated ? `${text}, and the files on disk are newer than what they have loaded` : text;
+  }
+
   /** Wants another number of workers. */
   want(count: number): void {
+    if (this.#fallback !== undefined) this.#fallback.wanted = Math.max(0, this.#fallback.wanted + count - this.#wanted);
     this.#wanted = count;
     this.#manage();
   }
 
   /** Begins a new generation of `count` workers. */
   renew(count: number, settings: PoolSettings): void {
+    if (this.proven) {
+      this.#fallback ??= { generation: this.#proven, settings: this.#settings, wanted: this.#wanted };
+      this.#outdated = true;
+    }
     this.#settings = settings;
     this.#wanted = count;
     this.#generation = this.#ages + 1; // larger than any before
+    this.#failures = 0;
     this.#crashes = 0;
     this.#retryAt = 0;
-    for (const worker of this.#workers.values()) {
-      if (worker.state === "booting") this.#stop(worker, "SIGTERM");
+    for (const worker of this.#all()) {
+      if (worker.state === "booting" && worker.generation !== this.#fallback?.generation) this.#stop(worker);
     }
     this.#manage();
   }
 
-  /** Passes a signal on to all workers. */
-  signal(name: NodeJS.Signals): void {
-    for (const worker of this.#workers.values()) signal(worker.pid, name);
+  /** Has all workers open their logs anew. */
+  reopenLogs(): void {
+    for (const worker of this.#all()) worker.reopenLogs();
   }
 
   /** Stops all workers but goes on: the arbiter stays. */
   stopWorkers(): void {
     this.#wanted = 0;
-    for (const worker of this.#workers.values()) this.#stop(worker, "SIGTERM");
+    this.#failures = 0;
+    if (this.#fallback !== undefined) this.#fallback.wanted = 0;
+    for (const worker of this.#all()) this.#stop(worker);
   }
 
   /** Stops all workers for good; settles when they are gone. `SIGQUIT` is at once. */
   stop(name: "SIGTERM" | "SIGQUIT"): Promise<void> {
     this.#stopped = true;
     this.#wanted = 0;
-    for (const worker of this.#workers.values()) this.#stop(worker, name);
+    for (const worker of this.#all()) this.#stop(worker, name);
     return new Promise((resolve) => {
       const before = this.#emptied;
       this.#emptied = () => {
@@ -160,57 +171,74 @@ export class Pool {
     });
   }
 
-  #manage(): void {
-    if (this.#stopped) return;
-    const fresh = [...this.#workers.values()].filter((worker) => this.#isFresh(worker));
-    const ready = fresh.filter(({ state }) => state === "ready");
-    for (let missing = this.#wanted - fresh.length; missing > 0 && performance.now() >= this.#retryAt; missing--) {
-      this.#spawn();
-    }
-    const surplus = fresh.slice(0, Math.max(0, fresh.length - this.#wanted)); // the oldest
-    for (const worker of surplus) this.#stop(worker, "SIGTERM");
-    const old = [...this.#workers.values()].filter((worker) => worker.state === "ready" && !this.#isFresh(worker));
-    const dispensable = Math.max(0, ready.length - surplus.length + old.length - this.#wanted);
-    if (this.#generation === this.#proven) {
-      for (const worker of old.slice(0, dispensable)) this.#stop(worker, "SIGTERM");
-    }
-    if (ready.length >= this.#wanted && this.#wanted > 0) this.#owner.ready();
+  #all(): WorkerProcess[] {
+    return [...this.#workers.values()];
   }
 
-  #isFresh(worker: Worker): boolean {
+  #isFresh(worker: WorkerProcess): boolean {
     return worker.generation === this.#generation && worker.state !== "stopping" && !worker.full;
   }
 
-  #spawn(): void {
-    const child = this.#start();
-    const pid = child?.pid;
-    if (child === undefined || pid === undefined) return this.#crashed();
-    const worker: Worker = {
-      child,
-      pid,
-      age: this.#ages - 1,
-      generation: this.#generation,
-      state: "booting",
-      full: false,
-      readyAt: 0,
-      heardAt: 0,
-      connections: 0,
-      sheds: false,
-      killAt: Infinity,
-      aborted: false,
-    };
-    this.#workers.set(pid, worker);
-    this.#log.info(`Booting worker with pid: ${pid}`);
+  /** Starts and stops workers, so that there are as many as are wanted. */
+  #manage(): void {
+    if (this.#stopped) return;
+    const fresh = this.#all().filter((worker) => this.#isFresh(worker));
+    const ready = fresh.filter(({ state }) => state === "ready");
+    const booting = fresh.filter(({ state }) => state === "booting");
+    this.#spawn(this.#wanted - fresh.length - this.#failures, this.#generation);
+    const surplus = [...booting.toReversed(), ...ready].slice(0, Math.max(0, fresh.length - this.#wanted));
+    for (const worker of surplus) this.#stop(worker);
+    if (this.#generation === this.#proven) this.#retire(ready.filter(({ state }) => state === "ready").length);
+    else this.#keepFallback();
+    if (ready.length >= this.#wanted && this.#wanted > 0) this.#owner.ready();
+  }
+
+  /** Stops workers that are not fresh, as far as `ready` ones stand in their place. */
+  #retire(ready: number): void {
+    const old = this.#all().filter((worker) => worker.state !== "stopping" && !this.#isFresh(worker));
+    const serving = old.filter(({ state }) => state === "ready");
+    const dispensable = Math.max(0, ready + serving.length - this.#wanted);
+    const booting = old.filter(({ state }) => state === "booting");
+    for (const worker of [...booting, ...serving.slice(0, dispensable)]) this.#stop(worker);
+  }
+
+  /** Replaces workers of the fallback that have died. */
+  #keepFallback(): void {
+    if (this.#fallback === undefined) return;
+    const { generation, wanted } = this.#fallback;
+    const old = this.#all().filter((worker) => worker.state !== "stopping" && worker.generation !== this.#generation);
+    this.#spawn(wanted - old.length, generation);
+  }
+
+  #spawn(count: number, generation: number): void {
+    for (let missing = count; missing > 0 && performance.now() >= this.#retryAt; missing--) {
+      this.#spawnOne(generation);
+    }
+  }
+
+  #spawnOne(generation: number): void {
+    const child = this.#start(generation !== this.#generation);
+    if (child?.pid === undefined) return this.#notStarted();
+    const { signal } = this.#owner;
+    const worker = new WorkerProcess({ child, age: this.#ages - 1, generation, signal });
+    this.#workers.set(worker.pid, worker);
+    this.#log.info(`Booting worker with pid: ${worker.pid}`);
     child.on("message", (message) => this.#heard(worker, message as WorkerMessage));
     child.once("exit", (code, name) => this.#exited(worker, code, name));
-    child.on("error", (error) => this.#log.debug(`Worker (pid:${pid}): ${error.message}`));
+    child.on("error", (error) => this.#log.debug(`Worker (pid:${worker.pid}): ${error.message}`));
     this.#tellPids();
   }
 
-  #start(): ChildProcess | undefined {
+  /** There is no process whose end would lead to another try, so time does. */
+  #notStarted(): void {
+    this.#crashed();
+    if (this.#retryAt === 0) this.#retryAt = performance.now() + FIRST_WAIT;
+  }
+
+  #start(former: boolean): ChildProcess | undefined {
     const failed = (error: Error): void => this.#log.error(`Cannot start a worker: ${error.message}`);
     try {
-      const child = this.#owner.spawn(this.#ages++);
+      const child = this.#owner.spawn(this.#ages++, former);
       return child.pid === undefined ? void child.once("error", failed) : child;
     } catch (error) {
       failed(error as Error);
@@ -218,45 +246,50 @@ export class Pool {
     }
   }
 
-  #heard(worker: Worker, message: WorkerMessage): void {
-    worker.heardAt = performance.now();
-    if (message.type === "ready" && worker.state === "booting") {
-      worker.state = "ready";
-      worker.readyAt = worker.heardAt;
-      if (worker.generation === this.#generation && this.#proven !== this.#generation) {
-        this.#proven = this.#generation;
-        this.#owner.proved();
-      }
-      this.#log.debug(`Worker is ready (pid:${worker.pid})`);
-      this.#manage();
-    } else if (message.type === "beat") {
-      worker.connections = message.connections;
-    } else if (message.type === "full") {
-      worker.full = true;
-      this.#manage();
+  #heard(worker: WorkerProcess, message: WorkerMessage): void {
+    worker.heard();
+    switch (message.type) {
+      case "hello":
+        return worker.greeted();
+      case "ready":
+        if (!worker.becameReady()) return;
+        this.#log.debug(`Worker is ready (pid:${worker.pid})`);
+        if (worker.generation === this.#generation) this.#prove();
+        return this.#manage();
+      case "beat":
+        worker.connections = message.connections;
+        return;
+      case "full":
+        worker.full = true;
+        return this.#manage();
     }
   }
 
-  #stop(worker: Worker, name: "SIGTERM" | "SIGQUIT"): void {
-    const now = performance.now();
-    const grace = name === "SIGQUIT" ? 1000 : this.#settings.gracefulTimeout * 1000 + 1000; // it cuts by itself before
-    if (worker.state === "stopping" && name === "SIGTERM") return;
-    const booting = worker.state === "booting";
-    worker.state = "stopping";
-    worker.killAt = Math.min(worker.killAt, now + grace);
-    worker.heardAt = Math.max(worker.heardAt, now);
-    signal(worker.pid, booting ? "SIGKILL" : name); // it serves nobody yet, and may not listen to signals
+  /** The current generation loads. */
+  #prove(): void {
+    if (this.#proven === this.#generation) return;
+    this.#proven = this.#generation;
+    this.#fallback = undefined;
+    this.#outdated = false;
+    this.#owner.proved();
+    for (; this.#failures > 0; this.#failures--) this.#crashed();
   }
 
-  #exited(worker: Worker, code: number | null, name: NodeJS.Signals | null): void {
+  #stop(worker: WorkerProcess, name: "SIGTERM" | "SIGQUIT" = "SIGTERM"): void {
+    worker.stop(name, this.#settings.gracefulTimeout);
+  }
+
+  #exited(worker: WorkerProcess, code: number | null, name: NodeJS.Signals | null): void {
     this.#workers.delete(worker.pid);
     this.#tellPids();
     this.#owner.childExit(worker.pid, worker.age);
     const how = name === null ? `exited with code ${code}` : `was ended by ${name}`;
     if (worker.state === "stopping") this.#log.info(`Worker exited (pid:${worker.pid})`);
-    else if (worker.state === "booting") this.#bootFailed(worker, code, how);
-    else {
-      this.#log.error(`Worker (pid:${worker.pid}) ${how}`);
+    else if (worker.state === "booting") {
+      const what = code === LOAD_FAILED ? "could not load the application" : `${how} before it was ready`;
+      this.#bootFailed(worker, what);
+    } else {
+      this.#log.error(`Worker (pid:${worker.pid}) ${how}${this.#outdated ? `: ${this.strength}` : ""}`);
       // Somebody else's SIGKILL is no fault of the application.
       if (name !== "SIGKILL" && performance.now() - worker.readyAt < YOUNG) this.#crashed();
     }
@@ -264,16 +297,27 @@ export class Pool {
     this.#manage();
   }
 
-  #bootFailed(worker: Worker, code: number | null, how: string): void {
-    const what = code === LOAD_FAILED ? "could not load the application" : `${how} before it was ready`;
-    this.#log.error(`Worker (pid:${worker.pid}) ${what}`);
-    if (worker.generation !== this.#generation || this.#stopped) return;
-    if (this.#proven === this.#generation) return this.#crashed();
-    if (this.proven) this.#generation = this.#proven;
-    else this.#wanted = 0;
-    for (const other of this.#workers.values()) {
-      if (other.state === "booting") this.#stop(other, "SIGTERM");
+  /** A worker does not become ready. */
+  #bootFailed({ pid, generation }: WorkerProcess, what: string): void {
+    const report = (more: string): void => this.#log.error(`Worker (pid:${pid}) ${what}${more}`);
+    const former = generation === this.#fallback?.generation;
+    if (this.#stopped || (generation !== this.#generation && !former)) return report("");
+    if (former || generation === this.#proven) {
+      report(`: ${this.strength}`);
+      return this.#crashed();
     }
+    report("");
+    this.#failures++;
+    if (!this.#all().some((worker) => worker.state === "booting" && this.#isFresh(worker))) this.#giveUp();
+  }
+
+  /** The current generation does not load. */
+  #giveUp(): void {
+    this.#failures = 0;
+    this.#wanted = this.#fallback?.wanted ?? 0;
+    this.#settings = this.#fallback?.settings ?? this.#settings;
+    this.#generation = this.#fallback?.generation ?? this.#generation;
+    this.#fallback = undefined;
     this.#owner.failed(this.proven);
   }
 
@@ -291,11 +335,10 @@ export class Pool {
     const late = now - this.#checkedAt - CHECK;
     this.#checkedAt = now;
     let steady = this.#workers.size > 0;
-    for (const worker of this.#workers.values()) {
-      if (late > CHECK) worker.heardAt += late; // it was the arbiter that did not run
+    for (const worker of this.#all()) {
+      if (late > CHECK) worker.forgive(late); // it was the arbiter that did not run
       if (worker.state !== "ready" || now - worker.readyAt < YOUNG) steady = false;
-      if (now >= worker.killAt) this.#kill(worker);
-      else this.#checkBeat(worker, now);
+      if (!worker.killIfDue(now)) this.#checkTime(worker, now);
     }
     if (steady) this.#crashes = 0;
     if (++this.#looks % BALANCE === 0) this.#balance();
@@ -305,33 +348,25 @@ export class Pool {
     }
   }
 
+  /** Ends a worker that takes too long to boot, or is silent for too long. */
+  #checkTime(worker: WorkerProcess, now: number): void {
+    const { timeout, bootTimeout, aborts } = this.#settings;
+    if (worker.bootsTooLong(now, bootTimeout)) {
+      this.#stop(worker);
+      this.#bootFailed(worker, `has not loaded the application within ${bootTimeout} s (--boot-timeout)`);
+      this.#manage();
+    } else if (worker.isSilent(now, timeout)) {
+      this.#log.critical(`WORKER TIMEOUT (pid:${worker.pid}): it has not answered for ${timeout} s`);
+      this.#owner.timedOut(worker.pid);
+      worker.abort(aborts);
+    }
+  }
+
   /** Has workers that hold too many connections let some go. */
   #balance(): void {
-    const ready = [...this.#workers.values()].filter(({ state, full }) => state === "ready" && !full);
+    const ready = this.#all().filter(({ state, full }) => state === "ready" && !full);
     if (ready.length < 2 || this.#stopped) return;
-    surpluses(ready.map(({ connections }) => connections)).forEach((shed, i) => {
-      const worker = ready[i] as Worker;
-      if (shed === 0 && !worker.sheds) return;
-      worker.sheds = shed > 0; // once more with 0, for what it has not let go
-      const message: ShedMessage = { shed };
-      if (worker.child.connected) worker.child.send(message, () => {});
-    });
-  }
-
-  #checkBeat(worker: Worker, now: number): void {
-    const { timeout, aborts } = this.#settings;
-    if (timeout === 0 || worker.state === "booting" || worker.aborted || now - worker.heardAt < timeout * 1000) return;
-    this.#log.critical(`WORKER TIMEOUT (pid:${worker.pid}): it has not answered for ${timeout} s`);
-    worker.aborted = true;
-    this.#owner.timedOut(worker.pid);
-    if (!aborts) return this.#kill(worker);
-    worker.killAt = now + ABORT_GRACE;
-    signal(worker.pid, "SIGABRT");
-  }
-
-  #kill(worker: Worker): void {
-    worker.killAt = Infinity;
-    signal(worker.pid, "SIGKILL");
+    surpluses(ready.map(({ connections }) => connections)).forEach((shed, i) => ready[i]?.shed(shed));
   }
 
   #tellPids(): void {

@@ -7,14 +7,16 @@
  * @module
  */
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync, statSync, writeSync } from "node:fs";
 import process from "node:process";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { ApplicationError, asFunction } from "../core/gateway/application.ts";
 import type { ApplicationFunction } from "../core/gateway/types.ts";
 import { describe, errorText } from "../core/errors.ts";
+import { applicationOf, type AppType, served, typeOf } from "./app_type.ts";
+import type { CaptureOptions, ListenCapture } from "./programs/capture.ts";
+import type { Served } from "./programs/program.ts";
 
 /** An application cannot be had: what was asked for, and why not. */
 export class AppLoadError extends Error {
@@ -68,27 +70,83 @@ export function candidatesOf(module: string, directory: string = process.cwd()):
   );
 }
 
+/** How an application is loaded. */
+export interface LoadOptions {
+  /** What kind of application it is. */
+  readonly type?: AppType;
+  /** Where calls to listen are captured, in a worker. */
+  readonly capture?: CaptureOptions;
+}
+
+/** An application, and the capture that it came by where it is a program. */
+export interface Loaded {
+  readonly app: ApplicationFunction;
+  /** Told when the worker has stopped serving. */
+  readonly capture: ListenCapture | undefined;
+}
+
 /**
  * Loads an application.
  *
+ * A module that is named without an export may be a program that listens by itself. So calls to listen are captured while
+ * it is imported. A module that listens then is a program, whatever it exports; one that does not, and exports an
+ * application, is none; else the program is waited for.
+ *
  * @throws {AppLoadError} (as a rejection) with the cause.
  */
-export async function loadApp(spec: string): Promise<ApplicationFunction> {
+export async function loadApp(spec: string, { type = "auto", capture: captured }: LoadOptions = {}): Promise<Loaded> {
   const { module, name, factory } = parseSpec(spec);
-  const exports = await importModule(spec, module);
-  const value = await choose(spec, exports, name, factory);
+  const mayListen = captured !== undefined && (type === "program" || (type === "auto" && name === undefined));
+  if (type === "program" && name !== undefined) {
+    throw new AppLoadError(spec, `--app-type program takes a module that listens, without a name, got ${name}`);
+  }
+  const capture = mayListen ? await startCapture(captured) : undefined;
+  const exports = await importModule(spec, module, capture !== undefined);
+  if (capture !== undefined) {
+    const app = capture.listened || type === "program" ? undefined : usualExport(exports);
+    if (app === undefined) return { app: await served(await listening(spec, capture)), capture };
+    capture.stop();
+  }
+  const { value } = await choose(spec, exports, name, factory);
   try {
-    return asFunction(value as ApplicationFunction);
+    return { app: await applicationOf(value, type === "program" ? "auto" : type), capture: undefined };
   } catch (error) {
-    const fetch = (value as { fetch?: unknown } | null)?.fetch;
-    const hint = typeof fetch === "function" ? "it is a fetch handler, which tsgi does not serve" : messageOf(error);
-    throw new AppLoadError(spec, error instanceof ApplicationError ? hint : messageOf(error));
+    throw new AppLoadError(spec, messageOf(error));
   }
 }
 
-async function importModule(spec: string, module: string): Promise<Record<string, unknown>> {
+async function startCapture(options: CaptureOptions): Promise<ListenCapture> {
+  const { ListenCapture } = await import("./programs/capture.ts");
+  return await ListenCapture.start(options);
+}
+
+const PATIENCE = 5000; // ms without a call to listen, after which the log says what is waited for
+
+/** What a program serves, once it listens. */
+async function listening(spec: string, capture: ListenCapture): Promise<Served> {
+  const hint = setTimeout(() => {
+    writeSync(2, `tsgi: ${new AppLoadError(spec, NOT_LISTENING).message}\n`);
+  }, PATIENCE);
+  const served = await capture.served;
+  clearTimeout(hint);
+  return served;
+}
+
+const NOT_LISTENING = "the module exports no application and has not listened yet. A program that listens only where " +
+  "import.meta.main is true never does in a worker, which imports it: remove that condition, or export the application";
+
+/** What a module exports under a usual name. */
+function usualExport(exports: Record<string, unknown>): unknown {
+  const value = USUAL_NAMES.map((usual) => exports[usual]).find((one) => one !== undefined);
+  // A CommonJS module that exports nothing has an empty object as its default export.
+  const isPlain = typeof value === "object" && value !== null && typeOf(value) === "wsgi" && !("wsgiApp" in value);
+  return isPlain ? undefined : value;
+}
+
+async function importModule(spec: string, module: string, asMain: boolean): Promise<Record<string, unknown>> {
   const url = specifierOf(spec, module);
   try {
+    if (asMain && url.startsWith("file:")) return await (await import("./programs/main_module.ts")).importMain(url);
     return await import(url) as Record<string, unknown>;
   } catch (error) {
     throw new AppLoadError(spec, messageOf(error), { cause: error });
@@ -116,12 +174,13 @@ function specifierOf(spec: string, module: string): string {
   }
 }
 
+/** What a specification names, in an object: an application may have a method `then` without being a promise. */
 async function choose(
   spec: string,
   exports: Record<string, unknown>,
   name: string | undefined,
   factory: boolean,
-): Promise<unknown> {
+): Promise<{ value: unknown }> {
   const there = Object.keys(exports).join(", ") || "nothing";
   const path = name?.split(".") ?? [USUAL_NAMES.find((usual) => exports[usual] !== undefined)];
   let value: unknown = exports;
@@ -133,12 +192,12 @@ async function choose(
   if (value === undefined) {
     throw new AppLoadError(spec, `expected an export ${name ?? USUAL_NAMES.join(" or ")}; it exports ${there}`);
   }
-  if (!factory) return value;
+  if (!factory) return { value };
   if (typeof value !== "function") {
     throw new AppLoadError(spec, `${name} is no function to call, it is ${describe(value)}`);
   }
   try {
-    return await (owner === exports ? value() : value.call(owner));
+    return { value: await (owner === exports ? value() : value.call(owner)) };
   } catch (error) {
     throw new AppLoadError(spec, `${name}() failed: ${messageOf(error)}`, { cause: error });
   }

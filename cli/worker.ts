@@ -6,6 +6,9 @@
  *     USR1      open the logs anew
  *     ABRT      it is about to be killed: the hook workerAbort
  *
+ * One that is told to stop while it loads the application ends at once. As soon as it may have accepted a connection it
+ * first says that it is ready, which gives it the time to finish.
+ *
  * It beats as long as its event loop runs. When the arbiter dies, the channel closes, and the worker stops too.
  *
  * @module
@@ -15,26 +18,43 @@ import process from "node:process";
 import { host } from "../adapters/node.ts";
 import { errorText } from "../core/errors.ts";
 import type { ApplicationFunction } from "../core/gateway/types.ts";
+import type { Host } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server.ts";
 import type { ServeOptions } from "../core/serve_options.ts";
-import { type Format, parseFormat } from "./access_format.ts";
+import { VERSION } from "../core/version.ts";
+import type { Format } from "./access_format.ts";
+import { accessFormat } from "./access_json.ts";
 import { Balance } from "./balance.ts";
 import type { Bind } from "./bind.ts";
-import { FIRST_SOCKET, type Role, type ShedMessage, unpackSettings, type WorkerMessage } from "./child.ts";
-import { readConfigFile } from "./config.ts";
-import { BatchedLog } from "./log_file.ts";
+import {
+  FIRST_SOCKET,
+  type Role,
+  type ShedMessage,
+  starterVersion,
+  unpackSettings,
+  type WorkerMessage,
+} from "./child.ts";
+import { readConfigFile, workerCount } from "./config.ts";
+import { connectionLimits, outOfDescriptors } from "./descriptors.ts";
+import { LogFile } from "./log_file.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED } from "./pool.ts";
+import type { ListenCapture } from "./programs/capture.ts";
+import { holdExit } from "./programs/exit.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
 import { serveOptions } from "./settings/served.ts";
+import { takeSignals, whenOrphaned } from "./signals.ts";
 import { loadApp, loadFailure } from "./spec.ts";
+import { Turns } from "./turns.ts";
 
 const ORPHAN_TIME = 2; // seconds that requests have when the arbiter is gone
 const EXIT_GRACE = 500; // ms behind a time-out, after which the process ends whatever holds it
 const LAST_LINES = 300; // ms that the access log has at the end
+const FLUSH_AFTER = 100; // ms that a line of it may wait
 const RELOAD_DRAIN = 0.1; // seconds: a browser is not to be shown the old code for longer
 const MOST_BEAT = 1000; // ms
+const EXHAUSTED_BEATS = 3; // in a row without a descriptor left, where accepting goes on once there is one
 
 /** Runs a worker, until the process exits. */
 export async function runWorker(role: Role & { role: "worker" }): Promise<void> {
@@ -57,10 +77,17 @@ class Worker {
   readonly #log: Log;
   readonly #role: Role & { role: "worker" };
   readonly #info: WorkerInfo;
-  readonly #balance: Balance = new Balance();
-  #access: BatchedLog | undefined;
+  readonly #turns: Turns = new Turns();
+  #balance: Balance = new Balance();
+  #exhausted = 0; // beats in a row without a descriptor left
+  #access: LogFile | undefined;
   #servers: readonly Server[] = [];
-  #stopping = false;
+  #full = false;
+  #listens = false; // or is about to
+  #stopTime: number | undefined; // seconds that requests have, once it is to stop
+  #workerInt: Settings["workerInt"] = null;
+  #capture: ListenCapture | undefined; // of a program
+  #exitProcess: (code: number) => void = (code) => process.exit(code);
   #requests = 0;
   #most = Infinity;
 
@@ -72,65 +99,137 @@ class Worker {
   }
 
   async run(): Promise<void> {
-    this.#listenToSignals(await this.#hooks());
+    this.#listenToSignals();
+    const arbiter = starterVersion();
+    if (arbiter !== VERSION) {
+      this.#log.warning(`This worker is of tsgi ${VERSION}, its arbiter of ${arbiter}: restart the command`);
+    }
+    await this.#loadHooks();
     let app: ApplicationFunction;
     try {
-      app = await loadApp(this.#settings.wsgiApp ?? "");
+      app = await this.#load();
     } catch (error) {
       this.#log.error(loadFailure(error));
       return this.exit(LOAD_FAILED);
     }
+    // What came while modules ran is handled before anybody is served: if it is TERM, nobody will be.
+    await new Promise((resolve) => setImmediate(resolve));
     const { accessLogfile } = this.#settings;
     try {
-      if (accessLogfile !== null) this.#access = new BatchedLog(accessLogfile);
+      if (accessLogfile !== null) this.#access = this.#openAccess(accessLogfile);
       const serving = this.#counted(app);
-      // Other protocols are spoken by web servers, which share out their requests themselves.
-      const sockets = this.#settings.protocol === "http" ? this.#balance.host(host) : host;
+      this.#listens = true;
+      const maxConnections = this.#limitConnections();
+      const shared = workerCount(this.#settings) > 1 ? this.#turns.host(host) : host;
+      const sockets = this.#balance.host(shared);
       this.#servers = await Promise.all(
         this.#role.binds.map((bind, i) =>
-          startServer(sockets, describing(serving, bind, this.#settings), this.#options(FIRST_SOCKET + i))
+          startServer(telling(sockets, bind), describing(serving, bind, this.#settings), {
+            ...this.#options(FIRST_SOCKET + i),
+            maxConnections,
+          })
         ),
       );
     } catch (error) {
       this.#log.error((error as Error).message);
       return this.exit(1);
     }
-    if (this.#stopping) return this.#stop(this.#settings.gracefulTimeout);
     this.#tell({ type: "ready" });
+    if (this.#stopTime !== undefined) return this.#stop(this.#stopTime);
     const every = Math.min(MOST_BEAT, (this.#settings.timeout || Infinity) * 250);
-    setInterval(() => this.#tell({ type: "beat", connections: this.#balance.connections }), every);
+    let last = performance.now();
+    setInterval(() => {
+      const now = performance.now();
+      this.#beat(now - last - every);
+      last = now;
+    }, every);
   }
 
-  /** The hooks of the configuration file that are called here. */
-  async #hooks(): Promise<Pick<Settings, "workerInt" | "workerAbort">> {
+  /** Loads the application. A program that listens by itself is told that it listens at the first address. */
+  async #load(): Promise<ApplicationFunction> {
+    const { wsgiApp, appType, extraListen } = this.#settings;
+    const loaded = await loadApp(wsgiApp ?? "", {
+      type: appType,
+      capture: {
+        bind: this.#role.binds[0] as Bind,
+        extraListen,
+        connections: () => this.#balance.connections,
+        closed: () => {
+          if (this.#stopTime === undefined) this.#stop(this.#settings.gracefulTimeout);
+        },
+      },
+    });
+    this.#capture = loaded.capture;
+    if (loaded.capture !== undefined) this.#exitProcess = holdExit(() => this.#stopTime !== undefined);
+    return loaded.app;
+  }
+
+  /** Says that the event loop runs; `late` is by how many milliseconds it did not. */
+  #beat(late: number): void {
+    this.#turns.late(late);
+    // Other protocols than HTTP are spoken by web servers, which share out their requests themselves.
+    const connections = this.#settings.protocol === "http" ? this.#balance.connections : 0;
+    this.#tell({ type: "beat", connections });
+    this.#exhausted = outOfDescriptors() ? this.#exhausted + 1 : 0;
+    if (this.#exhausted > (process.versions.deno === undefined ? EXHAUSTED_BEATS : 0)) this.#cannotAccept();
+  }
+
+  /** Keeps the connections below the number of descriptors; gives how many are served on each address. */
+  #limitConnections(): number {
+    const { workerConnections, backlog } = this.#settings;
+    const { limit, served, open } = connectionLimits(workerConnections, backlog);
+    if (served < workerConnections) {
+      const why = `a process may have ${limit} open files (ulimit -n)`;
+      this.#log.info(`At most ${served} connections at a time, not ${workerConnections}: ${why}`);
+    }
+    // On Deno, where all descriptors were taken by connections that waited, none is accepted any more.
+    const refused = (): void => {
+      if (process.versions.deno !== undefined && outOfDescriptors()) this.#cannotAccept();
+    };
+    this.#balance = new Balance(open, refused);
+    return served;
+  }
+
+  /** Has this worker replaced: no descriptor is left to accept a connection with. */
+  #cannotAccept(): void {
+    if (this.#full) return;
+    this.#full = true;
+    this.#log.error("No file descriptor is left to accept connections with (ulimit -n): this worker is replaced");
+    this.#tell({ type: "full" });
+  }
+
+  /** Calls postFork, and keeps the other hooks of the configuration file that are called here. */
+  async #loadHooks(): Promise<void> {
     const given = this.#role.configFile === null ? undefined : await readConfigFile(this.#role.configFile);
     const hook = (name: "postFork" | "workerInt" | "workerAbort"): Settings["workerInt"] =>
       (given?.get(name) ?? null) as Settings["workerInt"];
     await this.#call("postFork", hook("postFork"));
-    return { workerInt: hook("workerInt"), workerAbort: hook("workerAbort") };
+    this.#workerInt = hook("workerInt");
+    const abort = hook("workerAbort");
+    if (abort !== null) process.on("SIGABRT", () => this.#call("workerAbort", abort));
   }
 
-  #listenToSignals({ workerInt, workerAbort }: Pick<Settings, "workerInt" | "workerAbort">): void {
-    process.on("SIGTERM", () => this.#stop(this.#settings.gracefulTimeout));
-    for (const name of ["SIGINT", "SIGQUIT"] as const) {
-      process.on(name, async () => {
-        await this.#call("workerInt", workerInt);
-        this.#stop(0);
-      });
-    }
-    process.on("SIGUSR1", () => {
+  #listenToSignals(): void {
+    takeSignals(["SIGTERM"], () => this.#stop(this.#settings.gracefulTimeout));
+    takeSignals(["SIGINT", "SIGQUIT"], async () => {
+      await this.#call("workerInt", this.#workerInt);
+      this.#stop(0);
+    });
+    takeSignals(["SIGUSR1"], () => {
       this.#log.reopen();
       this.#access?.reopen();
     });
-    for (const name of ["SIGHUP", "SIGTTIN", "SIGTTOU"] as const) process.on(name, () => {}); // the arbiter's affair
-    if (workerAbort !== null) process.on("SIGABRT", () => this.#call("workerAbort", workerAbort));
-    process.on("message", (message) => this.#balance.shed((message as ShedMessage).shed));
-    process.on("disconnect", () => this.#stop(Math.min(ORPHAN_TIME, this.#settings.gracefulTimeout)));
+    takeSignals(["SIGHUP", "SIGTTIN", "SIGTTOU", "SIGWINCH"], () => {}); // the arbiter's affair
+    process.on("message", (message) => {
+      const { shed } = message as Partial<ShedMessage>;
+      if (shed !== undefined) this.#balance.shed(shed);
+    });
+    whenOrphaned(() => this.#stop(Math.min(ORPHAN_TIME, this.#settings.gracefulTimeout)));
   }
 
   #options(fd: number): ServeOptions {
     const all = this.#settings;
-    const format = this.#access === undefined ? null : parseFormat(all.accessLogformat);
+    const format = this.#access === undefined ? null : accessFormat(all, this.#access.mostLine);
     return {
       ...serveOptions(all),
       fd,
@@ -139,12 +238,22 @@ class Worker {
       onListen: () => {},
       errorLog: (text) => this.#log.raw(text),
       ...(format === null ? {} : { accessLog: this.#logger(format) }),
-      multiprocess: this.#role.multiprocess,
+      multiprocess: true, // from reload to reload, and after TTIN, there may be another one at any time
     };
   }
 
   #logger(format: Format): NonNullable<ServeOptions["accessLog"]> {
-    return (record) => this.#access?.line(format(record));
+    return (record) => this.#access?.write(`${format(record)}\n`);
+  }
+
+  #openAccess(path: string): LogFile {
+    return new LogFile({
+      path,
+      standard: 1,
+      delay: FLUSH_AFTER,
+      lost: (lines, why) => this.#log.error(`Lines of the access log were lost: ${lines} (${why})`),
+      failed: (why) => this.#log.error(`Cannot reopen the access log: ${why}`),
+    });
   }
 
   /** The application, with its requests counted where that matters. */
@@ -163,16 +272,24 @@ class Worker {
 
   /** Stops, and exits. A later call with less time shortens it. */
   #stop(seconds: number): void {
-    this.#stopping = true;
-    if (this.#servers.length === 0) return seconds === 0 ? this.exit(0) : undefined; // it is still loading
+    if (!this.#listens) return this.exit(0); // it serves nobody yet
+    this.#stopTime = Math.min(this.#stopTime ?? Infinity, seconds);
+    if (this.#servers.length === 0) return; // it will, as soon as it listens
     const done = Promise.all(this.#servers.map((server) => server.shutdown({ timeout: seconds })));
-    done.then(() => this.exit(0));
+    done.then(() => this.#programEnds()).then(() => this.exit(0));
     setTimeout(() => this.exit(0), seconds * 1000 + EXIT_GRACE);
+  }
+
+  /** Tells a program that its server is closed, and gives what it does then a turn. */
+  #programEnds(): Promise<void> {
+    if (this.#capture === undefined) return Promise.resolve();
+    this.#capture.finish();
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Ends the process. */
   exit(code: number): void {
-    const end = (): void => process.exit(code);
+    const end = (): void => void this.#log.flush().then(() => this.#exitProcess(code));
     if (this.#access === undefined) return end();
     setTimeout(end, LAST_LINES); // of a log whose reader takes nothing
     this.#access.close().then(end);
@@ -189,6 +306,12 @@ class Worker {
   #tell(message: WorkerMessage): void {
     if (process.connected === true) process.send?.(message, () => {}); // the arbiter may have died since
   }
+}
+
+/** A host that is told the kind of the socket that it is given: not every runtime can find it out. */
+function telling(host: Host, { kind }: Bind): Host {
+  if (kind === "fd") return host;
+  return { ...host, listen: (options, accept) => host.listen({ ...options, kind }, accept) };
 }
 
 /** Bun does not tell the address of a socket that it was given: there the environ says what it was opened with. */

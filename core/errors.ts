@@ -23,15 +23,18 @@ export class ListenError extends Error {
   }
 }
 
+/** What is said of an address in messages. */
+type Place = Pick<ListenOptions, "hostname" | "port" | "path" | "fd">;
+
 /** The error for a listen that failed with the system's code `code`, `""` where there is none. */
-export function listenError(options: ListenOptions, code: string, cause: unknown): ListenError {
+export function listenError(options: Place, code: string, cause: unknown): ListenError {
   if (options.fd !== undefined && code === "EINVAL") code = "ENOTSOCK";
   const reason = Object.hasOwn(LISTEN_REASONS, code) ? LISTEN_REASONS[code] : (cause as Error).message;
   return new ListenError(describeAddress(options), reason as string, code, { cause });
 }
 
 /** Where a server is to listen, for messages. */
-export function describeAddress({ hostname, port, path, fd }: ListenOptions): string {
+export function describeAddress({ hostname, port, path, fd }: Place): string {
   if (fd !== undefined) return `file descriptor ${fd}`;
   return path === undefined ? `${hostname}:${port}` : `unix:${path}`;
 }
@@ -46,6 +49,12 @@ const LISTEN_REASONS: Readonly<Record<string, string>> = {
   EINVAL: "the address is not valid",
   EBADF: "it is not open",
   ENOTSOCK: "it is not a socket",
+  ENOENT: "its directory does not exist",
+  ENOTDIR: "a part of its path is not a directory",
+  ELOOP: "its path has a circle of symbolic links",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the file system is full",
+  EDQUOT: "the quota of the file system is used up",
 };
 
 /** An option has a value that it cannot have, or a name that no option has. */

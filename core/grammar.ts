@@ -15,6 +15,10 @@ export const TOKEN: RegExp = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // deno-lint-ignore no-control-regex
 export const CONTROL_IN_VALUE: RegExp = /[\x00-\x08\x0a-\x1f\x7f]/;
 
+/** A control, HTAB among them. */
+// deno-lint-ignore no-control-regex
+export const CONTROL: RegExp = /[\x00-\x1f\x7f]/;
+
 /** A code unit that is no octet. */
 // deno-lint-ignore no-control-regex
 export const BEYOND_LATIN1: RegExp = /[^\x00-\xff]/;
@@ -118,6 +122,20 @@ export function imfFixdate(time: number): string {
 export function percentDecode(text: string): string {
   if (text.indexOf("%") < 0) return text;
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+}
+
+/**
+ * Whether a value can be a mount point: `""`, or a path in latin-1 that begins with a slash and does not end with one.
+ *
+ * @example
+ * ```ts
+ * import { isMountPoint } from "./grammar.ts";
+ * console.assert(isMountPoint("") && isMountPoint("/a/b") && !isMountPoint("/") && !isMountPoint("/a\n"));
+ * ```
+ */
+export function isMountPoint(value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  return value === "" || (/^\/.*[^/]$/.test(value) && !CONTROL.test(value) && !BEYOND_LATIN1.test(value));
 }
 
 /**

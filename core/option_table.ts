@@ -9,7 +9,7 @@
  * @module
  */
 
-import { BEYOND_LATIN1, CONTROL_IN_VALUE } from "./grammar.ts";
+import { BEYOND_LATIN1, CONTROL, CONTROL_IN_VALUE, isMountPoint } from "./grammar.ts";
 import { ALL_PEERS, parseIps } from "./peers.ts";
 import { PROTOCOLS } from "./protocol.ts";
 import type { FetchOptions, ServeOptions } from "./serve_options.ts";
@@ -52,14 +52,14 @@ export const optionTable: { readonly [Name in keyof Required<ServeOptions>]: Opt
     values: {
       type: "text",
       expected: "a host name or address",
-      holds: (text) => text !== "" && !/[\s/]/.test(text),
+      holds: (text) => text !== "" && !/[\s/]/.test(text) && !CONTROL.test(text),
     },
     default: "127.0.0.1",
     fetch: false,
   },
   port: { values: { type: "integer", least: 0, most: 65535 }, default: 8000, fetch: false },
   path: {
-    values: { type: "text", expected: "a path", holds: (text) => text !== "" && !text.includes("\0") },
+    values: { type: "text", expected: "a path", holds: (text) => text !== "" && !CONTROL.test(text) },
     default: undefined,
     fetch: false,
   },
@@ -84,22 +84,23 @@ export const optionTable: { readonly [Name in keyof Required<ServeOptions>]: Opt
     values: {
       type: "other",
       expected: 'an array of addresses and networks, or "*"',
-      holds: (value) => value === ALL_PEERS || (Array.isArray(value) && value.every((one) => parseIps(one) !== null)),
+      holds: (value) =>
+        value === ALL_PEERS || (Array.isArray(value) && [...value].every((one) => parseIps(one) !== null)),
     },
     default: undefined,
     fetch: false,
   },
   maxConnections: { values: COUNT_OR_ALL, default: Infinity, fetch: false },
   handleSignals: { values: YES_OR_NO, default: true, fetch: false },
-  gracefulTimeout: { values: TIME, default: 30, fetch: false },
+  gracefulTimeout: { values: TIME, default: 30, fetch: true },
   signal: {
     values: { type: "other", expected: "an AbortSignal", holds: (value) => value instanceof AbortSignal },
     default: undefined,
-    fetch: false,
+    fetch: true,
   },
   onListen: { values: FUNCTION, default: undefined, fetch: false },
   errorLog: { values: FUNCTION, default: undefined, fetch: true },
-  accessLog: { values: FUNCTION, default: undefined, fetch: false },
+  accessLog: { values: FUNCTION, default: undefined, fetch: true },
   serverHeader: {
     values: {
       type: "text",
@@ -113,7 +114,7 @@ export const optionTable: { readonly [Name in keyof Required<ServeOptions>]: Opt
     values: {
       type: "text",
       expected: 'a path that begins with "/" and does not end with one, or ""',
-      holds: (text) => text === "" || (/^\/.*[^/]$/.test(text) && !BEYOND_LATIN1.test(text)),
+      holds: isMountPoint,
     },
     default: "",
     fetch: true,
@@ -132,8 +133,8 @@ export const optionTable: { readonly [Name in keyof Required<ServeOptions>]: Opt
   minBodyRateGrace: { values: TIME_OUT, default: 5, fetch: false },
   keepAliveTimeout: { values: TIME_OUT, default: 75, fetch: false },
   writeTimeout: { values: TIME_OUT, default: 60, fetch: false },
-  requestTimeout: { values: TIME_OUT, default: Infinity, fetch: false },
-  drainIdle: { values: TIME, default: 1, fetch: false },
+  requestTimeout: { values: TIME_OUT, default: Infinity, fetch: true },
+  drainIdle: { values: TIME, default: 1, fetch: true },
   maxRequestsPerConnection: { values: COUNT_OR_ALL, default: Infinity, fetch: false },
   writeBufferLimit: { values: SIZE_OR_ALL, default: 1048576, fetch: true },
 };

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Peer } from "./seams.ts";
+import type { Peer, SocketKind } from "./seams.ts";
 
 /** Everybody. */
 export const ALL_PEERS = "*";
@@ -37,6 +37,11 @@ export function parseIps(text: unknown): Network | null {
   if (address === null) return null;
   const bits = parts[2] === undefined ? address.length * 16 : Number(parts[2]);
   return bits <= address.length * 16 ? { address, bits } : null;
+}
+
+/** Whether a text is an address: not a name, not a network. */
+export function isAddress(text: string): boolean {
+  return parseAddress(text) !== null;
 }
 
 function parseAddress(text: string): number[] | null {
@@ -74,8 +79,15 @@ export function isWithin(text: string, network: Network): boolean {
   });
 }
 
-/** Whether a peer may connect. One without an address is at a Unix socket, which has a file mode. */
-export function allowsPeer({ allowIps }: { readonly allowIps: readonly string[] | "*" }, peer: Peer): boolean {
-  if (allowIps === ALL_PEERS || peer.remoteAddress === "") return true;
-  return allowIps.some((one) => isWithin(peer.remoteAddress, parseIps(one) as Network));
+/**
+ * Whether a peer may connect. Who may connect to a Unix socket is a matter of its file mode. A TCP socket has an address
+ * as long as it is connected, so a TCP peer without one has already gone.
+ *
+ * @param kind What listens. The peer cannot tell: a client that resets its connection before it is accepted has no
+ *   address either. Undefined only where everybody is allowed.
+ */
+export function allowsPeer(allowIps: readonly string[] | "*", peer: Peer, kind: SocketKind | undefined): boolean {
+  if (kind === "unix") return true;
+  if (kind === "tcp" && peer.remoteAddress === "") return false;
+  return allowIps === ALL_PEERS || allowIps.some((one) => isWithin(peer.remoteAddress, parseIps(one) as Network));
 }

@@ -35,6 +35,12 @@ export interface Peer {
   readonly localPort: string;
 }
 
+/**
+ * What kind of socket listens. A peer of a Unix socket never has an address, and its file mode says who may connect; a
+ * TCP peer has one, and `allowIps` says it.
+ */
+export type SocketKind = "tcp" | "unix";
+
 /** Where a server listens. */
 export interface Address {
   /** Host name or address, IPv6 without brackets; `""` for a Unix socket. */
@@ -57,6 +63,8 @@ export interface ListenOptions {
   readonly mode: number | undefined;
   /** A file descriptor that listens already. */
   readonly fd: number | undefined;
+  /** The kind of that descriptor, where the caller has opened it and knows. */
+  readonly kind?: SocketKind;
   /** Connections that the system holds until they are accepted. */
   readonly backlog: number | undefined;
   /** Whether other processes may listen on the same port too, the system sharing out the connections. */
@@ -67,6 +75,8 @@ export interface ListenOptions {
 export interface Listener {
   /** The address in force: the port is the real one even when 0 was asked for. */
   readonly address: Address;
+  /** Its kind; undefined for an inherited descriptor of which the host cannot tell. */
+  readonly kind: SocketKind | undefined;
   /** Stops accepting and frees the port; open connections stay. Resolves once the port is free. */
   close(): Promise<void>;
 }
@@ -150,7 +160,7 @@ export interface Connection {
 export interface ResponseHead {
   /** Status code and reason phrase, latin-1: `"200 OK"`. */
   readonly status: string;
-  /** The status code, 200 to 599. */
+  /** The status code, 200 to 599; from a bridge up to 999. */
   readonly code: number;
   /** Header fields in the application's order; names are tokens, values latin-1 without controls. */
   readonly headers: HeaderList;
@@ -172,7 +182,7 @@ export interface Exchange {
    *
    * @param head The validated head.
    * @param length Length of the whole body in bytes, or null when it is not known: the wire then frames it.
-   * @param bodyless True when no body follows whatever `length` says: HEAD, 204 and 304.
+   * @param bodyless True when no body follows whatever `length` says: HEAD, 204, 205 and 304.
    */
   head(head: ResponseHead, length: number | null, bodyless: boolean): void;
   /** Sends a non-empty block and takes ownership of it. False: wait for the invocation's `drained`. */

@@ -13,7 +13,10 @@ import type { Address } from "./seams.ts";
 
 /** What `serve` may be told. Every option has a default. */
 export interface ServeOptions {
-  /** Name or address to listen on. Default `"127.0.0.1"`; `"0.0.0.0"` or `"::"` for every interface. */
+  /**
+   * Name or address to listen on; `"0.0.0.0"` or `"::"` for every interface. Default: the environment variable HOST where
+   * it is an address or `localhost`, else `"127.0.0.1"`.
+   */
   readonly hostname?: string;
   /** Port to listen on; 0 for a free one. Default: the environment variable PORT, else 8000. */
   readonly port?: number;
@@ -100,16 +103,24 @@ export interface ServeOptions {
   readonly writeBufferLimit?: number;
 }
 
-/** The options that make sense where the host has the socket: those of `toFetch`. */
+/**
+ * The options that make sense where the host has the socket. After `signal` requests are answered for `drainIdle` seconds
+ * more, then with 503; those that run have `gracefulTimeout` seconds.
+ */
 export type FetchOptions = Pick<
   ServeOptions,
+  | "accessLog"
+  | "drainIdle"
   | "errorLog"
+  | "gracefulTimeout"
   | "headerMap"
   | "limitReadline"
   | "limitRequestBody"
   | "multiprocess"
+  | "requestTimeout"
   | "scriptName"
   | "serverHeader"
+  | "signal"
   | "urlScheme"
   | "writeBufferLimit"
 >;

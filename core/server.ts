@@ -15,9 +15,9 @@ import type { Application } from "./gateway/types.ts";
 import type { Http1Config } from "./http1/config.ts";
 import { errorText, OptionError } from "./errors.ts";
 import { GuardedConnection } from "./raw_socket.ts";
-import { type Settings, settings } from "./options.ts";
+import { loopbackNotice, type Settings, settings } from "./options.ts";
 import type { ServeOptions } from "./serve_options.ts";
-import { allowsPeer } from "./peers.ts";
+import { ALL_PEERS, allowsPeer } from "./peers.ts";
 import { FORBIDDEN, SERVICE_UNAVAILABLE } from "./refusal.ts";
 import type { Address, Connection, Host, Listener, Transport } from "./seams.ts";
 import type { WireConnection } from "./wire.ts";
@@ -40,7 +40,7 @@ export interface Server {
    * what is left at the time-out. A later call with a shorter time-out shortens it.
    *
    * @returns the same promise as `finished`.
-   * @throws {OptionError} for a time-out that is not a number from 0.
+   * @throws {OptionError} (as a rejection) for a time-out that is not a number from 0; nothing is stopped then.
    */
   shutdown(options?: ShutdownOptions): Promise<void>;
 }
@@ -57,13 +57,17 @@ const MOST_TURNS = 1000; // for a port that is never quiet
  * @throws {ApplicationError} (as a rejection) when `app` is no application.
  */
 export async function startServer(host: Host, app: Application, options: ServeOptions = {}): Promise<Server> {
-  const all = settings(options, {
+  const fromHost = {
     port: host.env("PORT"),
+    hostname: host.env("HOST"),
     webServers: host.env("FCGI_WEB_SERVER_ADDRS"),
-    errorLog: (text) => host.stderr(text),
-  });
+    errorLog: (text: string) => host.stderr(text),
+  };
+  const all = settings(options, fromHost);
   const server = new RunningServer(host, app, all);
   await server.listen();
+  const notice = loopbackNotice(options, fromHost);
+  if (notice !== undefined) new ErrorStream(all.errorLog).write(`tsgi: ${notice}\n`);
   return server;
 }
 
@@ -94,8 +98,10 @@ export class RunningServer implements Server {
   #accepted = 0; // connections so far
   #stopping = false;
   #stopped = false; // the port is free
+  #finished = false; // nothing is left
   #clock = 0; // ms, of the ticks
   #ticked = 0;
+  #wasLate = false; // the last tick came late, and judged nobody
   #cutAt = Infinity;
   #finish: () => void = () => {};
 
@@ -139,11 +145,17 @@ export class RunningServer implements Server {
     const all = this.#settings;
     this.#wire = await loadWire(all.protocol);
     this.#listener = await this.#host.listen(all, (transport) => this.#accept(transport));
-    this.#config = this.#wireConfig(this.#listener.address);
+    if (this.#listener.kind === undefined && all.allowIps !== ALL_PEERS) {
+      await this.#listener.close();
+      // Where a Unix socket may listen, peers may have no addresses that could be looked for in a list.
+      const expected = `"*" for file descriptor ${all.fd}, of which the system does not tell whether it is TCP or Unix`;
+      throw new OptionError("allowIps", expected, all.allowIps);
+    }
+    this.#config = this.#wireConfig(this.#listener);
     const stop = (): void => void this.shutdown({ timeout: this.#stopping ? 0 : all.gracefulTimeout });
     if (all.handleSignals) this.#ignoreSignals = this.#host.onSignal(stop);
     if (all.signal?.aborted === true) stop();
-    else all.signal?.addEventListener("abort", stop, { once: true });
+    else this.#listenTo(all.signal, stop);
     try {
       if (all.onListen !== undefined) all.onListen(this.address);
       else this.#host.stderr(`Listening on ${url(this.address, all.protocol)} (tsgi on ${this.#host.runtime})\n`);
@@ -153,9 +165,21 @@ export class RunningServer implements Server {
     }
   }
 
+  /** Shuts down when `signal` fires, and lets go of it at the end: a signal may outlive many servers. */
+  #listenTo(signal: AbortSignal | undefined, stop: () => void): void {
+    signal?.addEventListener("abort", stop, { once: true });
+    const ignore = this.#ignoreSignals;
+    this.#ignoreSignals = () => {
+      ignore();
+      signal?.removeEventListener("abort", stop);
+    };
+  }
+
   shutdown(options: ShutdownOptions = {}): Promise<void> {
-    const timeout = options.timeout ?? this.#settings.gracefulTimeout;
-    if (!(timeout >= 0)) throw new OptionError("timeout", "seconds from 0", timeout);
+    const timeout: unknown = (options as ShutdownOptions | null)?.timeout ?? this.#settings.gracefulTimeout;
+    if (typeof timeout !== "number" || !(timeout >= 0)) {
+      return Promise.reject(new OptionError("timeout", "seconds from 0", timeout));
+    }
     this.#cutAt = Math.min(this.#cutAt, performance.now() + timeout * 1000);
     if (!this.#stopping) {
       this.#stopping = true;
@@ -192,8 +216,11 @@ export class RunningServer implements Server {
     if (this.#accepted++ === 0) this.#startClock();
     const connection = (this.#wire as Wire)(transport, this.#config as Http1Config);
     this.#connections.set(connection, transport);
-    if (!allowsPeer(this.#settings, transport.peer)) {
-      this.#errors.write(`tsgi: turned away ${transport.peer.remoteAddress}: it is not among allowIps\n`);
+    const { peer } = transport;
+    if (!allowsPeer(this.#settings.allowIps, peer, this.#listener?.kind)) {
+      // Without an address it has reset the connection before it was accepted, which is everyday and not worth a line.
+      const gone = peer.remoteAddress === "";
+      if (!gone) this.#errors.write(`tsgi: turned away ${peer.remoteAddress}: it is not among allowIps\n`);
       this.#turnAway(connection, FORBIDDEN);
     } else if (this.#connections.size - this.#leaving.size > this.#settings.maxConnections && !this.#retireIdlest()) {
       this.#turnAway(connection, SERVICE_UNAVAILABLE);
@@ -219,7 +246,7 @@ export class RunningServer implements Server {
   #retireIdlest(): boolean {
     let idlest: WireConnection | undefined;
     for (const connection of this.#connections.keys() as Iterable<Partial<WireConnection>>) {
-      const order = connection.idleOrder ?? 0; // an application's connection on a hijacked socket has none
+      const order = connection.idleOrder ?? 0; // a connection after an Upgrade has none
       if (order > 0 && order < (idlest?.idleOrder ?? Infinity)) idlest = connection as WireConnection;
     }
     if (idlest === undefined) return false;
@@ -237,9 +264,9 @@ export class RunningServer implements Server {
     }
   }
 
-  #wireConfig(address: Address): Http1Config {
+  #wireConfig({ address, kind }: Listener): Http1Config {
     const all = this.#settings;
-    const unix = address.path !== undefined;
+    const unix = kind === "unix";
     return {
       ...all,
       gateway: this.#gateway,
@@ -281,18 +308,29 @@ export class RunningServer implements Server {
 
   #tick(): void {
     const now = performance.now();
-    // While the event loop was blocked nobody was heard: that time does not count against the clients.
-    this.#clock += Math.min(now - this.#ticked, 2 * TICK);
+    const passed = now - this.#ticked;
     this.#ticked = now;
+    // While the event loop was blocked nobody was heard: that time does not count against the clients. What they have sent
+    // meanwhile waits to be read, so they are not judged before the next tick either.
+    const late = passed > 2 * TICK && !this.#wasLate;
+    this.#wasLate = late;
+    this.#clock += Math.min(passed, late ? TICK : 2 * TICK);
     for (const [connection, transport] of this.#connections) {
       if (now >= this.#cutAt) transport.reset();
-      else connection.tick(this.#clock);
+      else if (!late) connection.tick(this.#clock);
     }
+    if (now >= this.#cutAt) this.#settle();
   }
 
-  /** Ends the server once nothing is left of it. */
+  /** Ends the server once nothing is left of it, or its time is over. */
   #settle(): void {
-    if (!this.#stopped || this.#connections.size > 0) return;
+    if (!this.#stopped || this.#finished || this.#connections.size > 0) return;
+    const { background } = this.#gateway;
+    if (background.size > 0) {
+      if (performance.now() < this.#cutAt) return background.whenIdle(() => this.#settle());
+      this.#errors.write(`tsgi: shutdown: ${background.size} promises of waitUntil have not settled in time\n`);
+    }
+    this.#finished = true;
     clearInterval(this.#timer);
     this.#ignoreSignals();
     this.#finish();

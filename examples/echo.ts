@@ -17,16 +17,16 @@ export async function app(environ: Environ, startResponse: StartResponse): Promi
 
 /** The header fields under the names they have on the wire, in lower case. */
 function requestHeaders(environ: Environ): Record<string, string> {
-  const headers: Record<string, string> = {};
+  const headers = new Map<string, string>();
   for (const [key, value] of Object.entries(environ)) {
     const name = key === "CONTENT_TYPE" || key === "CONTENT_LENGTH"
       ? key
       : key.startsWith("HTTP_")
       ? key.slice(5)
       : null;
-    if (name !== null) headers[name.toLowerCase().replaceAll("_", "-")] = String(value);
+    if (name !== null) headers.set(name.toLowerCase().replaceAll("_", "-"), String(value));
   }
-  return headers;
+  return Object.fromEntries(headers);
 }
 
 /** One character a byte. */

@@ -10,7 +10,7 @@
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { bundle } from "./bundle.ts";
 import {
@@ -53,6 +53,7 @@ compile({ ...base, emitDeclarationOnly: true, declarationMap: true }, {
   files: [...entryPoints(manifest).values()],
   include: [],
 });
+pruneDeclarations(dist, [...entryPoints(manifest).values()].map((path) => places.types(path.slice(0, -".ts".length))));
 for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
   if (name.endsWith(".d.ts")) importScripts(join(dist, name));
 }
@@ -68,6 +69,27 @@ function compile(compilerOptions: object, selection: object): void {
   const { status } = spawnSync(process.execPath, [tsc, "--project", config], { stdio: "inherit" });
   rmSync(config);
   if (status !== 0) process.exit(status ?? 1);
+}
+
+/**
+ * Removes the declarations that no entry point's declarations lead to: those of modules that only code imports, which may
+ * speak of types that a consumer does not have.
+ */
+function pruneDeclarations(folder: string, entries: readonly string[]): void {
+  const kept = new Set<string>();
+  const keep = (path: string): void => {
+    if (kept.has(path)) return;
+    kept.add(path);
+    const code = readFileSync(path, "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
+    for (const [, stem = ""] of code.matchAll(/\b(?:from |import\(|import )"(\.[^"]+)\.ts"/g)) {
+      keep(join(dirname(path), `${stem}.d.ts`));
+    }
+  };
+  for (const entry of entries) keep(join(folder, entry));
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    const path = join(folder, name);
+    if (/\.d\.ts(?:\.map)?$/.test(name) && !kept.has(path.replace(/\.map$/, ""))) rmSync(path);
+  }
 }
 
 /**

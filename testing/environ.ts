@@ -4,6 +4,7 @@
  * @module
  */
 
+import { errorText } from "../core/errors.ts";
 import { ErrorStream } from "../core/gateway/errors.ts";
 import { InputStream } from "../core/gateway/input.ts";
 import { GatewayRequest } from "../core/gateway/request.ts";
@@ -78,6 +79,7 @@ export function createEnviron(options: EnvironOptions = {}): Environ {
     },
     offered: "",
     upgraded: () => {},
+    waitUntil: (promise) => void promise.catch((error) => errors.write(`waitUntil: ${errorText(error)}\n`)),
   });
-  return Object.assign(environ, own);
+  return { ...environ, ...own } as Environ; // assigning `__proto__` would set the prototype
 }

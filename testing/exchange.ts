@@ -84,12 +84,10 @@ export class TestExchange implements Exchange, Blocks {
   // The application's side.
 
   head(head: ResponseHead, length: number | null, _bodyless: boolean): void {
-    const noLength = head.code === 204;
-    const headers = head.headers.filter(([name]) => !noLength || name.toLowerCase() !== "content-length");
-    const stated = length !== null && head.contentLength === null && !noLength && head.code !== 304;
+    const stated = length !== null && head.contentLength === null;
     this.#resolve({
       status: head.status,
-      headers: stated ? [...headers, ["Content-Length", String(length)]] : headers,
+      headers: stated ? [...head.headers, ["Content-Length", String(length)]] : head.headers,
     });
   }
 

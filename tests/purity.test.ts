@@ -39,10 +39,12 @@ const WIRES = /^core\/(?:http1|cgi|scgi|fastcgi|uwsgi)\/|^core\/(?:server|wires?
 
 const core = sources("core");
 const adapters = sources("adapters");
+const bridges = sources("bridges");
 
 it("there is something to look at", () => {
   expect(core.length).toBeGreaterThan(20);
   expect(adapters.length).toBeGreaterThan(4);
+  expect(bridges.length).toBeGreaterThan(4);
 });
 
 describe("core", () => {
@@ -109,6 +111,42 @@ describe("adapters", () => {
     );
     // These need no runtime.
     expect(statics).toEqual([["./adapters/environment.ts"], [], ["./adapters/fetch.ts"]]);
+  });
+});
+
+describe("bridges", () => {
+  it("stand on the contract: of core they import types, errors, grammar and heads, and nothing else", () => {
+    const allowed =
+      /^bridges\/|^core\/(?:errors|grammar|seams)\.ts$|^core\/gateway\/(?:application|body|response|types)\.ts$|^node:/;
+    expect(bridges.length).toBeGreaterThan(10);
+    const strays = bridges.flatMap(({ file, imports }) =>
+      imports.filter((path) => !allowed.test(path)).map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it("16.1 that of fetch applications names no runtime", () => {
+    const own = bridges.filter(({ file }) => /^bridges\/fetch(?:\.ts|\/)/.test(file));
+    expect(offences(own, /\b(?:Deno|Bun|process|Buffer|require|globalThis)\b|["'](?:node|npm|jsr|bun):/g)).toEqual([]);
+  });
+
+  it("16.2 that of Node's listeners imports what listeners need of Node", () => {
+    const own = bridges.filter(({ file }) => /^bridges\/node(?:_listener\.ts|\/)/.test(file));
+    const strays = own.flatMap(({ file, imports }) =>
+      imports.filter((path) =>
+        path.startsWith("node:") && !/^node:(?:buffer|events|http|net|process|stream)$/.test(path)
+      )
+        .map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it("are loaded by no face, adapter or part of core", () => {
+    const faces = ["mod.ts", "mod_shared.ts", "mod_fetch.ts"].map((file) => source(projectPath(file)));
+    const strays = [...faces, ...core, ...adapters].flatMap(({ file, imports }) =>
+      imports.filter((path) => path.startsWith("bridges/")).map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([]);
   });
 });
 

@@ -37,6 +37,11 @@ export function runCommand(
   };
 }
 
+/** The environment of this process without `TSGI_*`: what the test run is told is no setting of the command. */
+export function ownEnvironment(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TSGI_")));
+}
+
 /** How a process ended. */
 export interface Exit {
   readonly code: number | null;
@@ -99,7 +104,7 @@ export class ServerProcess {
   ): Promise<ServerProcess> {
     const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe", ...sockets],
-      env: { ...process.env, ...env },
+      env: { ...ownEnvironment(), ...env },
     });
     const written = { all: "", out: "", err: "" };
     const exited = new Promise<Exit>((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));

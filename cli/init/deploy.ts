@@ -21,7 +21,10 @@ export function deployFiles(runtime: ProjectRuntime, name: string): ProjectFile[
 }
 
 function service(runtime: ProjectRuntime, name: string): string {
-  const cache = runtime === "deno" ? `CacheDirectory=${name}\nEnvironment=DENO_DIR=%C/${name}\n` : "";
+  // Node and Bun raise the number of open files to what systemd allows by themselves.
+  const cache = runtime === "deno"
+    ? `CacheDirectory=${name}\nEnvironment=DENO_DIR=%C/${name}\n# Connections are open files.\nLimitNOFILE=16384\n`
+    : "";
   return `[Unit]
 Description=${name}
 Requires=${name}.socket
@@ -111,22 +114,29 @@ const REST = `ENV TSGI_BIND=0.0.0.0:8000
 EXPOSE 8000
 `;
 
+/** An init, which waits for orphans and passes signals on: a server that is process 1 does not do the former. */
+const INIT = `# tini is process 1: it waits for processes whose parents have ended.
+RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
+ENTRYPOINT ["/usr/bin/tini", "--"]
+`;
+
 const DOCKERFILES: Readonly<Record<ProjectRuntime, string>> = {
   node: `FROM node:24-slim
-WORKDIR /srv/app
+${INIT}WORKDIR /srv/app
 COPY package*.json ./
 RUN npm install --omit=dev
 COPY . .
 USER node
 ${REST}${command("node")}`,
-  deno: `FROM denoland/deno:2.9.6
+  deno: `# This image has tini as process 1: it waits for processes whose parents have ended.
+FROM denoland/deno:2.9.6
 WORKDIR /srv/app
 COPY . .
 RUN deno cache app.ts tsgi/cli && chown -R deno:deno /deno-dir
 USER deno
 ${REST}${command("deno")}`,
   bun: `FROM oven/bun:1-slim
-WORKDIR /srv/app
+${INIT}WORKDIR /srv/app
 COPY package.json bun.lock* ./
 RUN bun install --production
 COPY . .

@@ -128,5 +128,9 @@ Or in a container:
 docker build -t ${name} .
 docker run -p 127.0.0.1:8000:8000 ${name}
 \`\`\`
+
+The image runs the command under tini. An image without an init needs
+\`docker run --init\`, or \`init: true\` in a compose file. Signals belong to the
+command itself, as in the Dockerfile and the unit: npm and npx may keep them.
 `;
 }

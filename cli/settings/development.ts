@@ -4,6 +4,8 @@
  * @module
  */
 
+import { APP_TYPES, type AppType } from "../app_type.ts";
+import type { ExtraListen } from "../programs/program.ts";
 import { choice, list, optional, text, toggle } from "./kinds.ts";
 import type { Topic } from "./setting.ts";
 
@@ -14,6 +16,10 @@ export type ReloadEngine = "auto" | "poll";
 export interface DevelopmentSettings {
   /** The application. */
   wsgiApp: string | null;
+  /** What kind of application it is. */
+  appType: AppType;
+  /** What becomes of a program's calls to listen behind the first. */
+  extraListen: ExtraListen;
   /** The configuration file. */
   config: string | null;
   /** Whether to restart workers when the code changes. */
@@ -35,6 +41,22 @@ export const development: Topic<DevelopmentSettings> = {
     default: null,
     defaultText: "none",
     help: "The application: what stands on the command line without an option.",
+  },
+  appType: {
+    kind: choice(...APP_TYPES),
+    default: "auto",
+    help:
+      "What kind of application it is. `auto` tells by the marks of frameworks: a method `fetch` (Hono, h3, Elysia, " +
+      "itty-router), the methods of Express, Koa, Fastify, connect and polka; a bare function is a WSGI application, and a " +
+      "module that listens while it is imported, or exports no application, is a program. `node` is a function of " +
+      "`(req, res)`, `fetch` one from a Request to a Response.",
+  },
+  extraListen: {
+    kind: choice("refuse", "ignore", "allow"),
+    default: "refuse",
+    help:
+      "What becomes of a program's calls to listen behind the first, which the command serves. `refuse` is an error in " +
+      "the program; `allow` really listens, in each worker; `ignore` only says so.",
   },
   config: {
     kind: optional(text("FILE")),

@@ -27,6 +27,17 @@ export function limit(least: number): Kind<number> {
   return withWord(integer(least), "Infinity", Infinity);
 }
 
+/** Permission bits in octal. */
+export function octal(what: string): Kind<number> {
+  return {
+    expected: `${what} in octal, 0 to 777`,
+    metavar: "OCTAL",
+    parse: (given) => /^(0o?)?[0-7]{1,3}$/.test(given) ? parseInt(given.replace(/^0o/, ""), 8) : undefined,
+    check: (value) =>
+      Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o777 ? value as number : undefined,
+  };
+}
+
 /** Seconds, with a fraction where it is wanted. */
 export function seconds(least: "from 0" | "above 0", word?: "Infinity"): Kind<number> {
   const check = (value: unknown): number | undefined =>

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { list, optional, text } from "./kinds.ts";
-import type { Kind, Topic } from "./setting.ts";
+import { list, octal, optional, text } from "./kinds.ts";
+import type { Topic } from "./setting.ts";
 
 /** The settings of this topic. */
 export interface ProcessSettings {
@@ -23,14 +23,6 @@ export interface ProcessSettings {
   umask: number | null;
 }
 
-const mask: Kind<number> = {
-  expected: "a file mode mask in octal, 0 to 777",
-  metavar: "OCTAL",
-  parse: (given) => /^(0o?)?[0-7]{1,3}$/.test(given) ? parseInt(given.replace(/^0o/, ""), 8) : undefined,
-  check: (value) =>
-    Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o777 ? value as number : undefined,
-};
-
 /** The settings of this topic. */
 export const processes: Topic<ProcessSettings> = {
   chdir: {
@@ -38,7 +30,8 @@ export const processes: Topic<ProcessSettings> = {
     default: null,
     defaultText: "where it was started",
     restart: true,
-    help: "Changes to this directory before the application is loaded. Relative paths of other settings start there.",
+    help: "Changes to this directory before the application is loaded. Relative paths of other settings start there. " +
+      "Each worker enters it anew, by this name: where it is a symbolic link, HUP follows it to a new release.",
   },
   env: {
     kind: list(text("NAME=VALUE", "NAME=VALUE", (given) => /^[^=]+=/.test(given))),
@@ -52,7 +45,7 @@ export const processes: Topic<ProcessSettings> = {
     default: null,
     defaultText: "none",
     restart: true,
-    help: "File for the id of the process that takes the signals. Refused while a process of that id runs.",
+    help: "File for the id of the process that takes the signals. Refused while the tsgi that wrote it runs.",
   },
   user: {
     kind: optional(text("USER")),
@@ -69,7 +62,7 @@ export const processes: Topic<ProcessSettings> = {
     help: "Group, by name or number, that the workers run as. They have no other groups then.",
   },
   umask: {
-    kind: optional(mask),
+    kind: optional(octal("a file mode mask")),
     short: "m",
     default: null,
     defaultText: "that of the command",

@@ -51,7 +51,10 @@ const WORDING: Readonly<Record<ServedOption, Wording>> = {
     restart: true,
     help: "Connections that the system holds until they are accepted. Bun has 512 and takes no other.",
   },
-  protocol: { help: "What is spoken: HTTP with clients, or what the web server in front speaks." },
+  protocol: {
+    restart: true, // the mode of Unix sockets goes by it
+    help: "What is spoken: HTTP with clients, or what the web server in front speaks.",
+  },
   allowIps: {
     kind: optional(list(network, 1)),
     default: null,
@@ -63,7 +66,8 @@ const WORDING: Readonly<Record<ServedOption, Wording>> = {
     default: 1000,
     help:
       "Connections that a worker holds at a time on each address. For one more, the one that has been idle between " +
-      "requests for longest is closed; where none is idle, the new one is answered with 503.",
+      "requests for longest is closed; where none is idle, the new one is answered with 503. " +
+      "Where a process may not have so many open files (`ulimit -n`), a worker holds fewer, and the log says how many.",
   },
   gracefulTimeout: {
     kind: seconds("from 0"),

@@ -18,6 +18,8 @@ export interface Kind<T> {
   parse(text: string): T | undefined;
   /** Checks what the configuration file gives; undefined when it is not allowed. */
   check(value: unknown): T | undefined;
+  /** Says which part of a value that is not allowed is wrong; undefined where the value tells it by itself. */
+  wrong?(value: unknown): string | undefined;
   /** Whether it may be given several times, each adding to the list. */
   readonly repeatable?: boolean;
   /** Whether only a program can give it: it is not on the command line, nor in the environment. */

@@ -5,7 +5,7 @@
  */
 
 import { type Bind, bindKind } from "../bind.ts";
-import { list } from "./kinds.ts";
+import { list, octal, optional } from "./kinds.ts";
 import { served, type ServedSettings } from "./served.ts";
 import type { Topic } from "./setting.ts";
 
@@ -14,6 +14,8 @@ export interface SocketSettings
   extends Pick<ServedSettings, "backlog" | "protocol" | "allowIps" | "scriptName" | "urlScheme" | "serverHeader"> {
   /** Addresses to listen on. */
   bind: readonly Bind[];
+  /** File mode of Unix sockets. */
+  socketMode: number | null;
 }
 
 /** The settings of this topic. */
@@ -27,6 +29,15 @@ export const sockets: Topic<SocketSettings> = {
     help:
       "Where to listen. `HOST:PORT`, `[::1]:PORT`, `unix:PATH`, or `fd://N` for a descriptor that listens already; " +
       "repeat the option for several. Port 0 takes a free one. Sockets that systemd hands over take precedence.",
+  },
+  socketMode: {
+    kind: optional(octal("a file mode")),
+    default: null,
+    defaultText: "777 for HTTP, 660 for the others, without what `--umask` takes",
+    restart: true,
+    help:
+      "File mode of Unix sockets, in octal: whoever may write may connect. Over FastCGI, SCGI and uwsgi a peer can " +
+      "claim to be any user. Owner and group of the socket are those of `--user` and `--group`.",
   },
   ...served("backlog", "protocol", "allowIps", "scriptName", "urlScheme", "serverHeader"),
 };

@@ -18,6 +18,8 @@ export interface WorkerSettings extends Pick<ServedSettings, "workerConnections"
   maxRequestsJitter: number;
   /** Seconds a worker may be silent. */
   timeout: number;
+  /** Seconds that a worker has to load the application. */
+  bootTimeout: number;
 }
 
 /** The settings of this topic. */
@@ -46,7 +48,14 @@ export const workers: Topic<WorkerSettings> = {
     default: 30,
     help: "Seconds after which a worker that does not answer is killed and replaced; 0 never. " +
       "It answers as long as its event loop runs: a slow response is no reason, an endless loop is. " +
-      "The time in which the application is loaded does not count.",
+      "The time in which the application is loaded does not count: see `--boot-timeout`.",
+  },
+  bootTimeout: {
+    kind: seconds("from 0"),
+    default: 120,
+    help: "Seconds that a worker has from its start until it serves; 0 for any time. " +
+      "One that takes longer is ended, as if the application did not load: at the first start that ends the command, " +
+      "after HUP the old workers serve on.",
   },
   ...served("gracefulTimeout"),
 };

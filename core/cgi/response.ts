@@ -12,12 +12,8 @@ import type { ResponseHead } from "../seams.ts";
 /** The head of a response whose body has `length` bytes (null: not known), its empty line included, as latin-1 text. */
 export function serializeCgiHead(head: ResponseHead, length: number | null): string {
   let text = `Status: ${head.status}\r\n`;
-  const noLength = head.code === 204; // RFC 9110 8.6
-  for (const [name, value] of head.headers) {
-    if (noLength && name.length === 14 && name.toLowerCase() === "content-length") continue;
-    text += `${name}: ${value}\r\n`;
-  }
-  const add = head.contentLength === null && length !== null && !noLength && head.code !== 304;
+  for (const [name, value] of head.headers) text += `${name}: ${value}\r\n`;
+  const add = head.contentLength === null && length !== null;
   return `${text}${add ? `Content-Length: ${length}\r\n` : ""}\r\n`;
 }
 

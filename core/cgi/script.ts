@@ -10,13 +10,15 @@
 import type { Application } from "../gateway/types.ts";
 import { serverTemplate } from "../gateway/environ.ts";
 import { ErrorStream } from "../gateway/errors.ts";
-import { createGateway } from "../gateway/gateway.ts";
+import { createGateway, type Gateway } from "../gateway/gateway.ts";
 import type { Settings } from "../options.ts";
 import type { Connection, Host, Transport } from "../seams.ts";
 import type { WireConfig } from "../wire.ts";
 import { OneRequestConnection, type OneRequestWire } from "./connection.ts";
 import { cgiRefusal, serializeCgiHead } from "./response.ts";
 import { Variables } from "./variables.ts";
+
+const LONGEST_TIMER = 0x7fffffff; // ms: more is taken for 1
 
 /** What a runtime gives to a script. */
 export interface ScriptHost extends Pick<Host, "latin1" | "turn"> {
@@ -68,7 +70,20 @@ export async function runScript(host: ScriptHost, app: Application, all: Setting
     return connection;
   });
   if (connection?.called === true) await released;
+  await behind(config.gateway, all.gracefulTimeout);
   return connection?.failed === false;
+}
+
+/** Waits for what goes on behind the response, at most `seconds`. */
+async function behind({ background, errors }: Gateway, seconds: number): Promise<void> {
+  if (background.size === 0) return;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.min(seconds * 1000, LONGEST_TIMER));
+    background.whenIdle(resolve);
+  });
+  clearTimeout(timer);
+  if (background.size > 0) errors.write(`tsgi: ${background.size} promises of waitUntil have not settled in time\n`);
 }
 
 type Pairs = readonly (readonly [name: string, value: string])[];

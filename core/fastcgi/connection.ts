@@ -13,8 +13,8 @@
  * *No request is to come* behind one without KEEP_CONN, behind the last that `maxRequestsPerConnection` allows, and once
  * shutdown has gone on for `drainIdle`, until which every request that comes is served. A BEGIN_REQUEST that still comes
  * while others run is OVERLOADED; once we have ended it is not heard. A web server that sends a request while our FIN is
- * on its way asks elsewhere only if the request may be repeated, which a POST may not. So the last response says that it
- * is the last (see `RecordWriter.end`), and a connection that is idle ends only QUIET_TIME after its last request: web
+ * on its way asks elsewhere only if the request may be repeated, which a POST may not. So the last response tells nginx
+ * that it is the last (see `RecordWriter.end`), and a connection that is idle ends only QUIET_TIME after its last request: web
  * servers take the connection next that they used last.
  *
  * *Roles*: the responder's alone. An ordinary application says 200 to nearly everything, and as an authorizer would let
@@ -46,7 +46,7 @@ import type { Transport } from "../seams.ts";
 import { Watch } from "../watch.ts";
 import type { Environ } from "../gateway/types.ts";
 import { LINGER_TIME, nextIdle, type WireConfig, type WireConnection } from "../wire.ts";
-import { decodePairs, encodePair } from "./pairs.ts";
+import { managementAnswer, MOST_REQUESTS } from "./management.ts";
 import * as fcgi from "./records.ts";
 import { FastcgiRequest, type RequestOwner } from "./request.ts";
 import { RecordWriter } from "./writer.ts";
@@ -55,15 +55,11 @@ const OPEN = 0;
 const LINGER = 1;
 const CLOSED = 2;
 
-/** Requests that one connection may have at a time. */
-export const MOST_REQUESTS = 64;
-
 const BEGIN_BODY = 8; // bytes of content of BEGIN_REQUEST
 const EXCESS_LIMIT = 65536; // bytes of answers by the wire itself that may wait for the web server to take them
 const TURN_BYTES = 1048576; // of output, after which other connections have their turn
 const BLOCK_COST = 256; // bytes that a turn counts for at least
 const QUIET_TIME = 0.5; // seconds without a request, behind which a web server hardly takes a connection
-const UNLIMITED = 65535; // what FCGI_MAX_CONNS says when there is no limit
 
 /** What a web server can be waited for to send. */
 const NOTHING_NOW = 0;
@@ -247,26 +243,8 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
 
   /** A management record. BEGIN_REQUEST is none, so that one without an id is of unknown type too. */
   #manage(): void {
-    if (this.#type === fcgi.FCGI_GET_VALUES) {
-      this.writer.text(fcgi.FCGI_GET_VALUES_RESULT, fcgi.FCGI_NULL_REQUEST_ID, this.#values(this.#content));
-    } else {
-      const body = String.fromCharCode(this.#type) + "\0".repeat(7);
-      this.writer.text(fcgi.FCGI_UNKNOWN_TYPE, fcgi.FCGI_NULL_REQUEST_ID, body);
-    }
-  }
-
-  /** The answer to GET_VALUES: of the names asked for, those that are known. */
-  #values(query: string): string {
-    const asked = new Set<string>();
-    if (!decodePairs(query, asked)) throw new fcgi.ProtocolError("GET_VALUES ends inside a name-value pair");
-    const { maxConnections = Infinity } = this.config;
-    let result = "";
-    for (const name of asked) {
-      if (name === "FCGI_MAX_CONNS") result += encodePair(name, `${Math.min(maxConnections, UNLIMITED)}`);
-      else if (name === "FCGI_MAX_REQS") result += encodePair(name, `${MOST_REQUESTS}`);
-      else if (name === "FCGI_MPXS_CONNS") result += encodePair(name, "1");
-    }
-    return result;
+    const [type, text] = managementAnswer(this.#type, this.#content, this.config.maxConnections ?? Infinity);
+    this.writer.text(type, fcgi.FCGI_NULL_REQUEST_ID, text);
   }
 
   #begin(): void {

@@ -46,6 +46,13 @@ const QUEUED = 1;
 const RUNNING = 2;
 const OVER = 3;
 
+/**
+ * SERVER_SOFTWARE of web servers that close a connection themselves when more follows its last END_REQUEST: nginx, also
+ * where its configuration gives no such variable, so that it is our own. Apache, which always gives it, would take what
+ * follows for the beginning of its next response.
+ */
+const HEEDS_LAST = /^(?:nginx|tsgi)\//;
+
 /** Values of appStatus, as of a CGI program's exit. */
 const SUCCESS = 0;
 const FAILURE = 1;
@@ -299,7 +306,8 @@ export class FastcgiRequest implements Exchange, BodySource {
   }
 
   #end(appStatus: number): void {
-    this.#owner.writer.end(this.id, this.#headSent, appStatus, FCGI_REQUEST_COMPLETE, this.#owner.isLast);
+    const last = this.#owner.isLast && HEEDS_LAST.test(String(this.#request?.environ.SERVER_SOFTWARE));
+    this.#owner.writer.end(this.id, this.#headSent, appStatus, FCGI_REQUEST_COMPLETE, last);
     this.#owner.over(this);
   }
 }

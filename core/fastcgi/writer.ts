@@ -93,8 +93,8 @@ export class RecordWriter {
 
   /**
    * Ends a request; with `stdout` its STDOUT first. With `last` an empty GET_VALUES_RESULT follows in the same write.
-   * FastCGI has no word for "no further request on this connection", but nginx and Apache keep a connection for reuse
-   * only if nothing follows END_REQUEST. Without it they may send the next request before they see our FIN.
+   * FastCGI has no word for "no further request on this connection", but nginx keeps a connection for reuse only if
+   * nothing follows END_REQUEST. Without it nginx may send the next request before it sees our FIN.
    */
   end(id: number, stdout: boolean, appStatus: number, protocolStatus: number, last: boolean = false): void {
     const size = (stdout ? FCGI_HEADER_LEN : 0) + END_REQUEST + (last ? FCGI_HEADER_LEN : 0);

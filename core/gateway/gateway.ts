@@ -7,6 +7,7 @@
 import type { Host } from "../seams.ts";
 import type { AccessLog } from "./access.ts";
 import { asFunction } from "./application.ts";
+import { Background } from "./background.ts";
 import type { ErrorStream } from "./errors.ts";
 import { InputError } from "./request_body.ts";
 import type { Application, ApplicationFunction } from "./types.ts";
@@ -44,6 +45,8 @@ export interface Gateway {
   readonly accessLog?: AccessLog | undefined;
   /** Called when the `close()` of a body has settled: then nothing of an invocation is left. */
   closed?(): void;
+  /** What goes on behind responses. */
+  readonly background: Background;
 }
 
 /** Those of its parts that are options. */
@@ -67,6 +70,7 @@ export function createGateway(
     writeBufferLimit,
     accessLog,
     turn: (callback) => host.turn(callback),
+    background: new Background(),
   };
 }
 

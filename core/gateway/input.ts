@@ -56,6 +56,36 @@ export class InputStream implements AsyncIterable<Uint8Array> {
   }
 
   /**
+   * Whether the end is known to have been reached: then every read gives nothing. A request without a body says so from
+   * the start over HTTP/1.1; where only reading can tell, this is false until a read has reached the end.
+   *
+   * @example
+   * ```ts
+   * import { InputStream } from "./input.ts";
+   * import { RequestBody } from "./request_body.ts";
+   * console.assert(new InputStream(RequestBody.empty(), 65536).ended);
+   * ```
+   */
+  get ended(): boolean {
+    return this.#body.ended;
+  }
+
+  /**
+   * Takes a block of what is here, without waiting; undefined where a read would wait, has ended, or would fail. For who
+   * can do with any number of bytes and has no use for a promise.
+   *
+   * @example
+   * ```ts
+   * import { InputStream } from "./input.ts";
+   * import { RequestBody } from "./request_body.ts";
+   * console.assert(new InputStream(RequestBody.empty(), 65536).readAvailable() === undefined);
+   * ```
+   */
+  readAvailable(): Uint8Array | undefined {
+    return this.#busy || this.#body.buffered === 0 ? undefined : this.#body.takeBlock();
+  }
+
+  /**
    * Reads up to `size` bytes; fewer only at the end. Without a size, or with a negative one, the whole rest.
    *
    * @throws {InputError} (as a rejection) for a body that is cut off, malformed or too large, an overlapping read,

@@ -23,7 +23,7 @@ import { type Gateway, type RequestTimeoutError, statusOf, WriteError } from "./
 import { InputStream } from "./input.ts";
 import { GatewayRequest, type RequestState } from "./request.ts";
 import { ClientDisconnectedError, InputError, type RequestBody } from "./request_body.ts";
-import { responseHead, StartResponseError } from "./response.ts";
+import { isContentless, responseHead, StartResponseError } from "./response.ts";
 import type { Environ, StartResponse, Write } from "./types.ts";
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
@@ -118,6 +118,11 @@ export class Invocation implements RequestState {
   /** The socket has left the wire: nothing more is sent from here. */
   upgraded(): void {
     this.#exchange = undefined;
+  }
+
+  /** The server waits for a promise before it ends. */
+  waitUntil(promise: Promise<unknown>): void {
+    this.#gateway.background.add(promise, (error) => this.#log(`waitUntil: ${errorText(error)}`));
   }
 
   // What a wire tells.
@@ -366,8 +371,9 @@ export class Invocation implements RequestState {
   #sendHead(): void {
     this.#requireStart();
     const head = this.#head as ResponseHead;
-    const length = head.contentLength ?? this.#autoLength;
-    this.#bodyless = this.#method === "HEAD" || head.code === 204 || head.code === 304;
+    const contentless = isContentless(head.code);
+    const length = head.contentLength ?? (contentless ? null : this.#autoLength);
+    this.#bodyless = contentless || this.#method === "HEAD";
     this.#remaining = this.#bodyless ? 0 : length ?? Infinity;
     this.#headSent = true;
     this.#exchange?.head(head, length, this.#bodyless);

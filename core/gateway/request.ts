@@ -30,6 +30,8 @@ export interface RequestState {
   readonly offered: string;
   /** The socket has left the wire. */
   upgraded(): void;
+  /** The server is to wait for a promise before it ends. */
+  waitUntil(promise: Promise<unknown>): void;
 }
 
 /** The value of `environ["tsgi.request"]`: what PEP 3333 has no name for. */
@@ -135,6 +137,36 @@ export class GatewayRequest {
     const socket = this.#state.exchange.upgrade(headers);
     this.#state.upgraded();
     return socket;
+  }
+
+  /**
+   * Lets work go on behind the response: a server that shuts down, a worker that is replaced and a CGI script wait for
+   * the promise, as long as they wait for running requests. What it rejects with is logged.
+   *
+   * @param promise The work. It may be given at any time, also after the response.
+   * @throws {TypeError} for what is no promise.
+   *
+   * @example
+   * ```ts
+   * import { serve } from "tsgi";
+   * const log: string[] = [];
+   * const server = await serve((environ, startResponse) => {
+   *   environ["tsgi.request"].waitUntil((async () => {
+   *     await new Promise((resolve) => setTimeout(resolve, 20));
+   *     log.push("counted");
+   *   })());
+   *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+   *   return ["hello\n"];
+   * }, { port: 0, onListen: () => {} });
+   * console.assert(await (await fetch(`http://127.0.0.1:${server.address.port}/`)).text() === "hello\n");
+   * await server.shutdown();
+   * console.assert(log.join() === "counted");
+   * ```
+   */
+  waitUntil(promise: Promise<unknown>): void {
+    const { then } = Object(promise) as { then?: unknown };
+    if (typeof then !== "function") throw new TypeError(`waitUntil: expected a promise, got ${describe(promise)}`);
+    this.#state.waitUntil(promise);
   }
 }
 

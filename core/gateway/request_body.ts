@@ -106,6 +106,11 @@ export class RequestBody {
     return this.#buffered;
   }
 
+  /** Whether the end has come and nothing is left in front of it. */
+  get ended(): boolean {
+    return this.#finished && this.#buffered === 0;
+  }
+
   /** Whether the application waits for more bytes than are here. */
   get awaited(): boolean {
     return this.#demand > this.#buffered;

@@ -24,7 +24,37 @@ export class StartResponseError extends Error {
 /** Three digits from 200 to 599, one space, a reason without white space at its ends. */
 const STATUS = /^[2-5][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
 
+/** What a bridge may pass on besides: codes that no RFC defines, but other contracts let applications send. */
+const FOREIGN_STATUS = /^[6-9][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
+
+/**
+ * A status from 600 to 999. `startResponse` refuses such a one as text, for an application of this contract that says it
+ * has made a mistake; a bridge, whose applications were written for a contract that allows it, says so with this.
+ */
+export class ForeignStatus {
+  /** The code, a space and the reason. */
+  readonly text: string;
+
+  /** A status line's text, unchecked. */
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 type Pair = readonly [string, string];
+
+/**
+ * Whether responses of a status have no content, whatever the application gives (RFC 9110 15.3.5, 15.3.6, 15.4.5).
+ *
+ * @example
+ * ```ts
+ * import { isContentless } from "./response.ts";
+ * console.assert(isContentless(204) && isContentless(205) && isContentless(304) && !isContentless(200));
+ * ```
+ */
+export function isContentless(code: number): boolean {
+  return code === 204 || code === 205 || code === 304;
+}
 
 /**
  * Checks a status and a header list and makes a {@linkcode ResponseHead} of them.
@@ -64,8 +94,10 @@ function sameHeaders(known: HeaderList, headers: unknown): boolean {
   return true;
 }
 
-function checkedHead(status: unknown, headers: unknown): ResponseHead {
-  if (typeof status !== "string" || !STATUS.test(status)) throw badStatus(status);
+function checkedHead(given: unknown, headers: unknown): ResponseHead {
+  const foreign = given instanceof ForeignStatus;
+  const status: unknown = foreign ? given.text : given;
+  if (typeof status !== "string" || !(foreign ? FOREIGN_STATUS : STATUS).test(status)) throw badStatus(status);
   const pairs = checkHeaders(headers, "startResponse");
   let contentLength: number | null = null;
   let hasDate = false;
@@ -83,7 +115,21 @@ function checkedHead(status: unknown, headers: unknown): ResponseHead {
     } else if (name.length === 4 && name.toLowerCase() === "date") hasDate = true;
     else if (name.length === 6 && name.toLowerCase() === "server") hasServer = true;
   }
-  return { status, code: Number(status.slice(0, 3)), headers: pairs, contentLength, hasDate, hasServer };
+  const code = Number(status.slice(0, 3));
+  if (code === 204 || code === 205) contentLength = setOwnLength(code, pairs);
+  return { status, code, headers: pairs, contentLength, hasDate, hasServer };
+}
+
+/**
+ * Puts the only Content-Length that a status allows in place of the application's. A 204 has none (RFC 9110 8.6). A 205
+ * says 0: clients look for the end of its content as for that of a 200 (RFC 9112 6.3).
+ */
+function setOwnLength(code: 204 | 205, pairs: Pair[]): number | null {
+  const at = pairs.findIndex(([name]) => name.toLowerCase() === "content-length");
+  if (at >= 0) pairs.splice(at, 1);
+  if (code === 204) return null;
+  pairs.push(["Content-Length", "0"]);
+  return 0;
 }
 
 /**

@@ -49,12 +49,8 @@ export function serializeHead(
   now: number = Date.now(),
 ): string {
   let text = `HTTP/1.1 ${head.status}\r\n`;
-  const dropLength = head.code === 204; // RFC 9110 8.6: no Content-Length in a 204
-  for (const [name, value] of head.headers) {
-    if (dropLength && name.length === 14 && name.toLowerCase() === "content-length") continue;
-    text += `${name}: ${value}\r\n`;
-  }
-  if (head.contentLength === null) text += framingField(head, length, how);
+  for (const [name, value] of head.headers) text += `${name}: ${value}\r\n`;
+  if (head.contentLength === null) text += framingField(length, how);
   if (!head.hasDate) text += `Date: ${httpDate(now)}\r\n`;
   if (!head.hasServer && context.serverHeader !== "") text += `Server: ${context.serverHeader}\r\n`;
   if (!context.keepAlive) text += "Connection: close\r\n";
@@ -62,11 +58,9 @@ export function serializeHead(
   return `${text}\r\n`;
 }
 
-function framingField(head: ResponseHead, length: number | null, how: Framing): string {
+function framingField(length: number | null, how: Framing): string {
   if (how === "chunked") return "Transfer-Encoding: chunked\r\n";
-  // Without a body a length is that of the GET response: known for HEAD, not ours to state for 204 and 304.
-  const stated = how === "length" || (how === "none" && length !== null && head.code !== 204 && head.code !== 304);
-  return stated ? `Content-Length: ${length}\r\n` : "";
+  return length === null ? "" : `Content-Length: ${length}\r\n`; // of an answer to HEAD: that of the GET response
 }
 
 /**

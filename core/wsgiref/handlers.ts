@@ -13,6 +13,7 @@
  */
 
 import { bytesOf } from "../gateway/body.ts";
+import { errorText } from "../errors.ts";
 import { cgiRequest } from "../cgi/environ.ts";
 import { serializeCgiHead } from "../cgi/response.ts";
 import { Variables } from "../cgi/variables.ts";
@@ -41,7 +42,8 @@ export interface HandlerOutput {
   /**
    * Takes bytes, all of them. While a promise it gave is pending the application waits.
    *
-   * @throws when nobody is there to take them: the application then sees a client that has left.
+   * @throws when it cannot take them: the application then sees a client that has left. An error that says so (a code such
+   * as EPIPE or ECONNRESET, Deno's `BrokenPipe`) is expected; any other is logged, as CPython does.
    */
   write(bytes: Uint8Array): unknown;
 }
@@ -141,7 +143,10 @@ export class SimpleHandler {
    */
   async run(app: Application): Promise<boolean> {
     const gateway = this.#gateway(app);
-    const outlet = new Outlet((bytes) => this.stdout.write(bytes));
+    const outlet = new Outlet(
+      (bytes) => this.stdout.write(bytes),
+      (error) => gateway.errors.write(`tsgi: the response could not be written: ${errorText(error)}\n`),
+    );
     let body: RequestBody;
     try {
       const { environ, contentLength } = this.setupEnviron();

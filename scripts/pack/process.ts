@@ -21,8 +21,8 @@ export interface Command {
 
 const DEADLINE = 60_000; // ms
 
-/** Variables of the project's own npm script, or of a server that is to find a free port, would tell a consumer's program lies. */
-const FOREIGN = /^npm_|^(?:PORT|WEB_CONCURRENCY|NODE_OPTIONS|NO_COLOR|FORCE_COLOR)$/;
+/** Variables of the project's own npm script or test run, or of a server that is to find a free port, would tell a consumer's program lies. */
+const FOREIGN = /^npm_|^TSGI_|^(?:PORT|WEB_CONCURRENCY|NODE_OPTIONS|NO_COLOR|FORCE_COLOR)$/;
 
 /** The environment of a consumer's shell, in which `binary` is the first to be found. */
 export function shellOf(binary: string): Record<string, string> {

@@ -3,6 +3,7 @@
  */
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { runCommand, type Runtime } from "../server_process.ts";
@@ -168,6 +169,42 @@ describe.concurrent.each(["node", "deno", "bun"] as const)("%s", (runtime) => {
   it("C11 what the application leaves open does not keep the process; close() is waited for", async () => {
     expect(await run({ env: { PATH_INFO: "/open" } })).toMatchObject({ code: 0, errors: "" });
     expect(await run({ env: { PATH_INFO: "/close" } })).toMatchObject({ code: 0, errors: "closed\n" });
+  });
+
+  it("14.26 the console writes to standard error, all of it", async () => {
+    const { output, errors, code } = await run({ env: { PATH_INFO: "/console" } });
+    expect(output).toBe("Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody");
+    expect(code).toBe(0);
+    const methods = ["log", "info", "debug", "dir", "dirxml", "trace", "warn", "error"].map((name) => `by ${name}`);
+    for (
+      const text of [...methods, "formatted and { key: 1 }", "column", "cell", "counted: 1", "grouped", "collapsed"]
+    ) {
+      expect(errors).toContain(text);
+    }
+    for (const text of ["within", "timed: ", "asserted"]) expect(errors).toContain(text);
+  });
+
+  it.each([["a pipe", "2> >(sleep 0.2; cat >&4)"], ["a socket", "2>&4"]])(
+    "14.26 300 KB on standard error, %s, are all there when the process has ended",
+    async (_what, redirection) => {
+      const { binary, args } = runCommand(runtime, "tests/cgi/programs/script.ts", ["-A"]);
+      const env = { ...process.env, ...REQUEST, PATH_INFO: "/errors", QUERY_STRING: "150000" };
+      // The shell waits for the reader of the pipe too.
+      const child = spawn("bash", ["-c", `"$0" "$@" ${redirection}; code=$?; wait $!; exit $code`, binary, ...args], {
+        stdio: ["ignore", "pipe", "ignore", "ignore", "pipe"],
+        env,
+      });
+      const code = new Promise((resolve) => child.once("close", resolve));
+      const [output, errors] = await Promise.all([text(child.stdout as Readable), text(child.stdio[4] as Readable)]);
+      expect(output).toMatch(/body$/);
+      expect([errors.match(/e/g)?.length, errors.match(/c/g)?.length]).toEqual([150_000 + 2, 150_000]);
+      expect(await code).toBe(0);
+    },
+  );
+
+  it("16.1 a script waits for the promises of waitUntil", async () => {
+    const outcome = await run({ env: { PATH_INFO: "/behind" } });
+    expect(outcome).toMatchObject({ code: 0, errors: "behind\n", output: expect.stringMatching(/before$/) });
   });
 
   it("C12 HEAD has no body", async () => {

@@ -3,8 +3,10 @@
  */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { surpluses } from "../../cli/balance.ts";
+import { Turns } from "../../cli/turns.ts";
+import type { Connection, Host, ListenOptions, Transport } from "../../core/seams.ts";
 import { Client } from "../behaviour/client.ts";
 import { textOf } from "../behaviour/response.ts";
 import { runtimes, SITE, until, withCommand } from "./command.ts";
@@ -23,6 +25,54 @@ describe("surpluses", () => {
     [[0, 0], [0, 0]],
   ])("%j lets %j go", (counts, expected) => expect(surpluses(counts)).toEqual(expected));
 });
+
+describe("18 a worker gives way behind an accept", () => {
+  // Each step: ms that pass, then "late" (a beat, by so many ms) or "accept", and whether it slept for that.
+  const cases: Record<string, [passes: number, late: number | "accept", sleeps?: boolean][]> = {
+    "never while the loop is not blocked": [[0, 10, false], [100, "accept", false]],
+    "once it was": [[0, 900, false], [100, "accept", true]],
+    "for the first connection after a pause": [
+      [0, 900],
+      [50, "accept", true],
+      [50, "accept", false],
+      [199, "accept", false],
+      [200, "accept", true],
+    ],
+    "for a minute": [[0, 900], [59_000, 0], [100, "accept", true], [1000, 0], [100, "accept", false]],
+  };
+  it.each(Object.entries(cases))("%s", async (_name, steps) => {
+    const wait = vi.spyOn(Atomics, "wait").mockReturnValue("timed-out");
+    onTestFinished(() => wait.mockRestore());
+    let now = 0;
+    let connect = (): void => {};
+    const host = {
+      listen: (_options: ListenOptions, accept: (transport: Transport) => Connection) => {
+        connect = () => void accept({} as Transport);
+        return Promise.resolve({});
+      },
+    } as unknown as Host;
+    const turns = new Turns(() => now);
+    await turns.host(host).listen({} as ListenOptions, () => ({}) as Connection);
+    for (const [passes, what, sleeps = false] of steps) {
+      now += passes;
+      wait.mockClear();
+      if (what === "accept") connect();
+      else turns.late(what);
+      expect([now, wait.mock.calls.length]).toEqual([now, sleeps ? 1 : 0]);
+    }
+  });
+});
+
+/** Blocks the event loop until there is a file "go". */
+const BLOCKS = `import { existsSync } from "node:fs";
+  export const app = (environ, start) => {
+    if (environ.PATH_INFO === "/block") {
+      environ["wsgi.errors"].write("blocked: " + process.pid + "\\n");
+      while (!existsSync("go"));
+    }
+    start("200 OK", []);
+    return [String(process.pid)];
+  };`;
 
 /** A client that keeps its connection until it is told to close, and tells which worker it was last answered by. */
 async function keep(port: number, seen: (pid: string) => void, over: () => boolean): Promise<void> {
@@ -73,4 +123,16 @@ describe.each(runtimes)("%s", (runtime) => {
     },
     60_000,
   );
+
+  it("18 no request waits for a worker that is blocked while another is idle", async () => {
+    await withCommand(runtime, { args: ["-w", "2", "app.mjs"], files: { "app.mjs": BLOCKS } }, async (command) => {
+      const blocking = command.get("/block");
+      await command.logged(/blocked: \d+/);
+      const pids = new Set<string>();
+      for (let i = 0; i < 10; i++) pids.add(await command.get("/"));
+      expect([...pids]).not.toContain(/blocked: (\d+)/.exec(command.log)?.[1]);
+      command.write("go", "");
+      await blocking;
+    });
+  });
 });

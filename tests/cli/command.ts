@@ -12,7 +12,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { until } from "../lifecycle/cell.ts";
-import { type Exit, projectPath, runCommand, type Runtime } from "../server_process.ts";
+import { type Exit, ownEnvironment, projectPath, runCommand, type Runtime } from "../server_process.ts";
 
 export { until } from "../lifecycle/cell.ts";
 export { projectPath, type Runtime } from "../server_process.ts";
@@ -33,6 +33,13 @@ export interface CommandOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Descriptors 3 and up. */
   readonly sockets?: readonly number[];
+  /** Where it is started, if that is not its folder. */
+  readonly cwd?: string;
+  /** Path of the program, where it is not the one of the project. */
+  readonly main?: string;
+  /** Descriptors in place of standard output and standard error, which the command then has nothing of. */
+  readonly out?: number;
+  readonly err?: number;
   /** What runs it in place of the test: `"$@"` is the command line. */
   readonly shell?: string;
 }
@@ -50,16 +57,17 @@ export class Command {
   #exit: Exit | undefined;
 
   /** Starts it. */
-  constructor(runtime: Runtime, { args = [], env = {}, files = {}, sockets = [], shell }: CommandOptions = {}) {
+  constructor(runtime: Runtime, options: CommandOptions = {}) {
+    const { args = [], env = {}, files = {}, sockets = [], cwd, main, out, err, shell } = options;
     this.folder = mkdtempSync(join(tmpdir(), "tsgi-cli-"));
     for (const [name, text] of Object.entries(files)) this.write(name, text);
     const { binary, args: words } = runCommand(runtime, "cli/main.ts", ["-A"]);
-    const line = [binary, ...words, ...args];
+    const line = [binary, ...(main === undefined ? words : words.with(-1, main)), ...args];
     const [program, rest] = shell === undefined ? [binary, line.slice(1)] : ["sh", ["-c", shell, "sh", ...line]];
-    const { PORT: _port, WEB_CONCURRENCY: _workers, ...environment } = process.env;
+    const { PORT: _port, WEB_CONCURRENCY: _workers, ...environment } = ownEnvironment();
     this.#child = spawn(program as string, rest as string[], {
-      cwd: this.folder,
-      stdio: ["ignore", "pipe", "pipe", ...sockets],
+      cwd: cwd ?? this.folder,
+      stdio: ["ignore", out ?? "pipe", err ?? "pipe", ...sockets],
       env: { ...environment, ...env },
     });
     this.#child.stdout?.setEncoding("utf8").on("data", (text) => this.#output.out += text);

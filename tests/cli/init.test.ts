@@ -23,6 +23,7 @@ import { projectFiles } from "../../cli/init/project.ts";
 import { manifest, PROJECTS } from "../../cli/init/runtimes.ts";
 import { VERSION } from "../../core/version.ts";
 import { block } from "../front/documented.ts";
+import { ownEnvironment } from "../server_process.ts";
 import { Command, ended, projectPath, type Runtime, runtimes, until, withCommand } from "./command.ts";
 
 const root = projectPath("");
@@ -66,7 +67,7 @@ function modules(...names: readonly string[]): Record<string, string> {
 /** Runs a line of shell in a folder. */
 function shell(cwd: string, line: string): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
-    const env = { ...process.env, PATH, NO_COLOR: "1" };
+    const env = { ...ownEnvironment(), PATH, NO_COLOR: "1" };
     execFile("sh", ["-c", line], { cwd, env, timeout: 30_000 }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
       resolve({ code, output: `${stdout}${stderr}` });

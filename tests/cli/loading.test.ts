@@ -41,7 +41,6 @@ const FILES = {
   "throws.ts": 'throw new Error("no database");',
   "imports.ts": 'import "./nowhere.ts"; export const app = 1;',
   "exits.ts": 'import process from "node:process"; process.exit(0);',
-  "fetch.ts": "export default { fetch() {} };",
   "number.ts": "export const app = 7; export const other = 8;",
 };
 
@@ -72,7 +71,6 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     ["factory:bad()", /bad\(\) failed: not today/],
     ["factory:site()", /site is no function to call/],
     ["number", /Expected an application: .*, got number 7/],
-    ["fetch.ts", /it is a fetch handler, which tsgi does not serve/],
     ["default.mjs", /Class .* has a wsgiApp method: pass an instance/],
   ])("%s does not load: exit status 3", async (spec, cause) => {
     const { code, err } = await ended(runtime, { args: ["--check-config", spec], files: FILES });

@@ -6,11 +6,13 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseFormat } from "../../cli/access_format.ts";
-import { BatchedLog } from "../../cli/log_file.ts";
+import { type Escape, parseFormat, wrongAtom } from "../../cli/access_format.ts";
+import { ACCESS_KEYS, accessFormat } from "../../cli/access_json.ts";
+import { ERROR_KEYS } from "../../cli/log.ts";
+import { LogFile } from "../../cli/log_file.ts";
 import type { AccessRecord } from "../../mod.ts";
 import { table } from "../../cli/settings/mod.ts";
-import { runtimes, SITE, until, withCommand } from "./command.ts";
+import { Command, runtimes, SITE, until, withCommand } from "./command.ts";
 
 const RECORD = {
   environ: {
@@ -60,9 +62,40 @@ describe("atoms", () => {
     expect(parseFormat("%(h)s %(b)s %(B)s")?.(record as unknown as AccessRecord)).toBe("- - 0");
   });
 
-  it.each(["%(z)s", "%(h)", "% ", "%({x}q)s", "%s"])("%s is refused", (format) => {
+  it.each([
+    ["%(z)s", "%(z)s"],
+    ["a %(h)s %(h)", "%(h)"],
+    ["%(h)s % ", "% "],
+    ["%({x}q)s %(h)s", "%({x}q)s"],
+    ["%s", "%s"],
+    ["100%", "%"],
+    ["%(remote_addr)s", "%(remote_addr)s"],
+  ])("14.23 %s is refused, and the atom named", (format, atom) => {
     expect(parseFormat(format)).toBeNull();
+    expect(wrongAtom(format)).toBe(atom);
   });
+
+  it("14.22 for a format of JSON, values are escaped as JSON has it", () => {
+    const format = '{"uri":"%(U)s","agent":"%(a)s","referer":"%(f)s","status":%(s)s,"none":"%({nope}i)s"}';
+    expect(JSON.parse(parseFormat(format, "json")?.(RECORD) as string)).toEqual({
+      uri: "/a/b",
+      agent: RECORD.environ.HTTP_USER_AGENT,
+      referer: RECORD.environ.HTTP_REFERER,
+      status: 200,
+      none: "-",
+    });
+  });
+
+  it.each<Escape>(["text", "json"])(
+    "14.20 a line that is too long has its values cut, and no status is lost (%s)",
+    (escape) => {
+      const long = { ...RECORD, environ: { ...RECORD.environ, HTTP_USER_AGENT: '"'.repeat(8000) } } as AccessRecord;
+      const line = parseFormat('{"agent":"%(a)s","status":%(s)s}', escape, 4095)?.(long) as string;
+      expect(line.length).toBeLessThan(4096);
+      expect(line).toMatch(/^\{"agent":".*\[cut\]","status":200\}$/);
+      if (escape === "json") expect(JSON.parse(line).status).toBe(200);
+    },
+  );
 
   it("the default is that of gunicorn", () => {
     expect(parseFormat(table.accessLogformat.default)?.(RECORD)).toMatch(
@@ -71,13 +104,60 @@ describe("atoms", () => {
   });
 });
 
+describe("14.22 lines of JSON", () => {
+  const settings = { accessLogJson: true, accessLogformat: "", accessLogEscape: "text" } as const;
+  const line = (record: object, most = Infinity): Record<string, unknown> => {
+    const text = accessFormat(settings, most)(record as AccessRecord);
+    expect(text).toMatch(/^[\x20-\x7e]*$/);
+    expect(text.length).toBeLessThanOrEqual(most);
+    return JSON.parse(text);
+  };
+
+  it("have the documented keys, whatever is in the request", () => {
+    const all = line(RECORD);
+    expect(all).toEqual({
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      pid: process.pid,
+      client: "192.0.2.7",
+      user: "alice",
+      method: "GET",
+      uri: "/a/b?c=d",
+      path: "/a/b",
+      query: "c=d",
+      protocol: "HTTP/1.1",
+      host: null,
+      status: 200,
+      bytes: 1234,
+      duration: 1.234568,
+      complete: true,
+      referer: RECORD.environ.HTTP_REFERER,
+      user_agent: RECORD.environ.HTTP_USER_AGENT,
+    });
+    expect(Object.keys(all)).toEqual(Object.keys(ACCESS_KEYS));
+  });
+
+  it("a request of which nothing is known has nulls", () => {
+    const { time: _time, pid: _pid, ...rest } = line({ ...RECORD, environ: {}, status: 400, complete: false });
+    expect(Object.values(rest).filter((value) => value !== null)).toEqual([400, 1234, 1.234568, false]);
+  });
+
+  it("that are too long for a pipe have their texts cut", () => {
+    const environ = { ...RECORD.environ, HTTP_USER_AGENT: "\xff".repeat(8000), HTTP_REFERER: "r".repeat(3000) };
+    const all = line({ ...RECORD, environ }, 4095);
+    expect(all["user_agent"]).toMatch(/^\xff+\[cut\]$/);
+    expect(all["status"]).toBe(200);
+  });
+});
+
 it("a batched log keeps the order of its lines over many writes and a file that is moved away", async () => {
   const folder = mkdtempSync(join(tmpdir(), "tsgi-log-"));
   try {
     const path = join(folder, "log");
-    const log = new BatchedLog(path);
+    const unexpected = (...what: unknown[]): void => void lost.push(what);
+    const lost: unknown[] = [];
+    const log = new LogFile({ path, standard: 1, delay: 100, lost: unexpected, failed: unexpected });
     for (let i = 0; i < 20_000; i++) {
-      log.line(`line ${i}`);
+      log.write(`line ${i}\n`);
       if (i === 10_000) {
         renameSync(path, `${path}.1`);
         log.reopen();
@@ -87,6 +167,7 @@ it("a batched log keeps the order of its lines over many writes and a file that 
     await log.close();
     const lines = (readFileSync(`${path}.1`, "utf8") + readFileSync(path, "utf8")).trimEnd().split("\n");
     expect(lines).toEqual(Array.from({ length: 20_000 }, (_, i) => `line ${i}`));
+    expect(lost).toEqual([]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -115,7 +196,6 @@ describe.each(runtimes)("%s", (runtime) => {
       const path = command.path(name);
       return existsSync(path) ? readFileSync(path, "utf8").split("\n").filter((line) => line !== "") : [];
     };
-    const { Command } = await import("./command.ts");
     const command = new Command(runtime, { args: ["-b", "127.0.0.1:0", ...more, ...args] });
     try {
       await until("it to serve", () => /All workers are ready/.test(lines("errors").join("\n")), 20_000);
@@ -139,6 +219,90 @@ describe.each(runtimes)("%s", (runtime) => {
         Array.from({ length: 40 }, (_, id) => `GET /?${id} HTTP/1.1|200|yes|${id}|${`ok ${id}`.length}`).toSorted(),
       );
       expect(lines("errors").join("\n")).toMatch(/Shutting down/);
+    } finally {
+      await command.stop();
+    }
+  });
+
+  it("14.24 HUP opens both logs anew in every process, also when the configuration is refused", async () => {
+    const logs = ["--access-logfile", "access", "--error-logfile", "errors", "--access-logformat", "%(U)s"];
+    const files = { "tsgi.config.ts": "export default {};" };
+    const command = new Command(runtime, { args: ["-b", "127.0.0.1:0", ...logs, SITE], files });
+    const read = (name: string): string =>
+      existsSync(command.path(name)) ? readFileSync(command.path(name), "utf8") : "";
+    const ready = (): boolean => /All workers are ready/.test(read("errors"));
+    const rotate = (number: number): void => {
+      for (const name of ["access", "errors"]) renameSync(command.path(name), command.path(`${name}.${number}`));
+      command.kill("SIGHUP");
+    };
+    try {
+      await until("it to serve", ready, 20_000);
+      const port = Number(/127\.0\.0\.1:(\d+)/.exec(read("errors"))?.[1]);
+      const get = async (path: string): Promise<void> => {
+        await (await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: "close" } })).text();
+      };
+      rotate(1);
+      await until("the new workers", ready, 20_000);
+      expect(read("errors")).toMatch(/Handling signal: hup|Hang up: reloading/);
+      const before = read("errors.1");
+      await get("/new");
+      await until("its line", () => read("access") === "/new\n");
+      command.write("tsgi.config.ts", "export default { nonsense: 1 };");
+      rotate(2);
+      await until("the refusal", () => /The configuration stays as it was/.test(read("errors")));
+      await until("the worker's new log", async () => {
+        await get("/old");
+        return /^\/old$/m.test(read("access"));
+      });
+      command.kill("SIGTERM");
+      expect((await command.exit()).code).toBe(0);
+      expect(read("errors")).toMatch(/Shutting down: done/);
+      expect(read("errors.1")).toBe(before);
+    } finally {
+      await command.stop();
+    }
+  });
+
+  it("14.22 --access-log-json and --error-log-json: each line is an object, whatever clients and applications write", async () => {
+    const files = {
+      "app.ts": `export const app = (environ: any, start: any) => {
+        environ["wsgi.errors"].write('a "quoted" part, ');
+        environ["wsgi.errors"].write("and its end\\nwith a second line\\n");
+        if (environ.PATH_INFO === "/fails") throw new Error("on purpose");
+        start("200 OK", []);
+        return ["ok"];
+      };`,
+    };
+    const args = ["-b", "127.0.0.1:0", "--access-logfile", "-", "--access-log-json", "--error-log-json", "app"];
+    const command = new Command(runtime, { args, files });
+    try {
+      await until("it to serve", () => /All workers are ready/.test(command.log), 20_000, () => command.log);
+      const port = Number(/127\.0\.0\.1:(\d+)/.exec(command.log)?.[1]);
+      for (const path of ['/%22?a="b', "/fails"]) {
+        await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: "close", "user-agent": 'x"\\y' } });
+      }
+      command.kill("SIGTERM");
+      expect((await command.exit()).code).toBe(0);
+      await command.closed;
+      const objects = (text: string): Record<string, unknown>[] =>
+        text.trimEnd().split("\n").map((line) => JSON.parse(line));
+      expect(objects(command.out).map(({ path, user_agent, status }) => [path, user_agent, status])).toEqual([
+        ['/"', 'x"\\y', 200],
+        ["/fails", 'x"\\y', 500],
+      ]);
+      const reports = objects(command.log);
+      for (const report of reports) expect(Object.keys(report)).toEqual(Object.keys(ERROR_KEYS));
+      expect(reports[0]).toMatchObject({
+        level: "info",
+        source: "tsgi",
+        message: expect.stringMatching(/^Starting tsgi/),
+      });
+      const written = reports.filter(({ source }) => source === "wsgi.errors").map(({ message }) => message);
+      expect(written).toEqual([
+        'a "quoted" part, and its end\nwith a second line',
+        'a "quoted" part, and its end\nwith a second line',
+        expect.stringMatching(/on purpose[^]*app\.ts/),
+      ]);
     } finally {
       await command.stop();
     }

@@ -125,6 +125,7 @@ describe("the command line", () => {
     [["--reload=maybe"], /^--reload: expected true or false, got "maybe"$/],
     [["--header-map", "keep"], /^--header-map: expected one of drop, refuse, dangerous, got "keep"$/],
     [["--umask", "8"], /^--umask: expected a file mode mask in octal/],
+    [["--wokers", "2"], /got --wokers \(did you mean --workers\?\)$/],
     [["--access-logformat", "%(z)s"], /^--access-logformat: expected text with atoms/],
     [["--on-exit", "x"], /got --on-exit$/],
     [["a", "b"], /^command line: expected one application, got a and b$/],
@@ -133,11 +134,24 @@ describe("the command line", () => {
 
 describe("the environment", () => {
   it("gives what TSGI_* says, and leaves the rest alone", () => {
-    const given = readEnvironment({ TSGI_WORKERS: "3", TSGI_BIND: ":1,:2", TSGI_KEEP_ALIVE: "", TSGI_OTHER: "?" });
+    const given = readEnvironment({ TSGI_WORKERS: "3", TSGI_BIND: ":1,:2", TSGI_KEEP_ALIVE: "", OTHER: "?" });
     expect(Object.fromEntries(given)).toMatchObject({ workers: 3, bind: [{ port: 1 }, { port: 2 }] });
     expect(given.size).toBe(2);
     expect(() => readEnvironment({ TSGI_TIMEOUT: "x" })).toThrow(
       'TSGI_TIMEOUT (environment): expected seconds from 0, got "x"',
+    );
+  });
+
+  it.each([
+    ["TSGI_WOKERS", "TSGI_WOKERS (did you mean TSGI_WORKERS?)"],
+    ["TSGI_ACCESS_LOG_FILE", "TSGI_ACCESS_LOG_FILE (did you mean TSGI_ACCESS_LOGFILE?)"],
+    ["TSGI_workers", "TSGI_workers"],
+    ["TSGI_SOMETHING_ELSE", "TSGI_SOMETHING_ELSE"],
+    ["TSGI_ON_EXIT", "TSGI_ON_EXIT"], // only a program can give it
+    ["TSGI_PRINT_CONFIG", "TSGI_PRINT_CONFIG"], // only the command line can
+  ])("14.28 %s is refused, with what may have been meant", (name, got) => {
+    expect(() => readEnvironment({ [name]: "1" })).toThrow(
+      `environment: expected in TSGI_* the name of a setting that a variable can give (docs/settings.md has them), got ${got}`,
     );
   });
 
@@ -162,9 +176,30 @@ describe("addresses", () => {
     ["unix:///run/a", { kind: "unix", path: "/run/a" }],
     ["fd://3", { kind: "fd", fd: 3 }],
   ])("%s", (text, bind) => expect(parseBind(text)).toEqual(bind));
-  it.each(["", "a:b", "::1", "1:2:3", ":70000", "unix:", "fd://x", "a b:1"])("%j is none", (text) => {
+  it.each([
+    "",
+    "a:b",
+    "::1",
+    "1:2:3",
+    ":70000",
+    "unix:",
+    "fd://x",
+    "a b:1",
+    "a\0:1",
+    "a\x1b:1",
+    "unix:/a\0",
+    "unix:/a\x7f",
+  ])("%j is none", (text) => {
     expect(parseBind(text)).toBeUndefined();
   });
+});
+
+describe("14.8 --script-name is refused where the option scriptName is", () => {
+  const { kind } = settingOf("scriptName");
+  it.each(["/a\n", "/a\0", "/a\r\nb", "/a\x7f", "/\u2713", "/", "/a/"])("%j", (text) => {
+    expect([kind.parse(text), kind.check(text)]).toEqual([undefined, undefined]);
+  });
+  it.each(["", "/a", "/a/b"])("%j is taken", (text) => expect(kind.parse(text)).toBe(text));
 });
 
 const CONFIG = "tsgi.config.ts";
@@ -196,6 +231,12 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
       [],
       /: expected the name of a .*wokers/,
     ],
+    [
+      "14.23 an atom that there is not",
+      { [CONFIG]: "export default { accessLogformat: '%(h)s %(zz)s' };" },
+      [],
+      /accessLogformat: expected text with atoms .*, got "%\(h\)s %\(zz\)s", where "%\(zz\)s" is no atom/,
+    ],
     ["a bad value", { [CONFIG]: "export default { workers: -1 };" }, [], /workers: expected .*, got number -1/],
     ["no object", { [CONFIG]: "export default 7;" }, [], /expected an object of settings .*, got number 7/],
     ["a syntax error", { [CONFIG]: "export default {" }, [], /tsgi\.config\.ts: /],
@@ -214,6 +255,12 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     const { code, err } = await ended(runtime, { args, files });
     expect(err).toMatch(message);
     expect(err).toMatch(/^tsgi: /);
+    expect(code).toBe(2);
+  });
+
+  it("14.28 a variable TSGI_* that there is not: exit status 2, and its name", async () => {
+    const { code, err } = await ended(runtime, { args: ["a"], env: { TSGI_TIMEOUTS: "3" } });
+    expect(err).toMatch(/^tsgi: environment: expected .*, got TSGI_TIMEOUTS \(did you mean TSGI_TIMEOUT\?\)\n$/);
     expect(code).toBe(2);
   });
 

@@ -4,6 +4,8 @@
  * - 20 HUPs, TTIN, TTOU and `--max-requests 200`, until 100,000 requests are answered: none may fail;
  * - SIGKILL of a worker every second for 30 s: the pool is whole again within 2 s each time.
  *
+ * Before that, event streams whose clients leave: nothing of them may stay alive (tests/lifecycle/soak.ts).
+ *
  * @module
  */
 
@@ -11,6 +13,7 @@ import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { Client } from "../behaviour/client.ts";
 import { textOf } from "../behaviour/response.ts";
+import { abandonedStreams } from "../lifecycle/soak.ts";
 import { type Command, type Runtime, runtimes, SITE, until, withCommand } from "./command.ts";
 
 const REQUESTS = 100_000;
@@ -107,6 +110,7 @@ function report(runtime: Runtime, what: string, { answered, connections, failure
 
 const chosen = process.argv.slice(2);
 for (const runtime of runtimes.filter((one) => chosen.length === 0 || chosen.includes(one))) {
+  await abandonedStreams(runtime);
   await reloads(runtime);
   await kills(runtime);
 }

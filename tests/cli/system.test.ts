@@ -7,9 +7,8 @@ import { once } from "node:events";
 import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
-import { denoCommand } from "../../cli/child.ts";
+import { alive, denoCommand } from "../../cli/child.ts";
 import { descriptorsFromLsof } from "../../cli/listen.ts";
-import { alive } from "../../cli/launcher.ts";
 import { scgiRequest } from "../scgi/request.ts";
 import { Command, ended, runtimes, SITE, until, withCommand } from "./command.ts";
 
@@ -143,7 +142,7 @@ describe.each(runtimes)("%s", (runtime) => {
       expect(JSON.parse(await command.get("/about"))).toMatchObject({
         directory: command.path("below"),
         greeting: "a=b",
-        multiprocess: false,
+        multiprocess: true,
       });
       const second = await ended(runtime, { args: ["-b", "127.0.0.1:0", "-p", pidfile, SITE] });
       expect([second.code, second.err]).toEqual([1, expect.stringMatching(/Pidfile .*: process \d+ runs already/)]);
@@ -175,7 +174,7 @@ describe("Deno without /proc, as on macOS", () => {
   const denied = 'deno=$1; shift 2; exec "$deno" run --deny-read=/proc "$@"';
 
   it("finds its sockets with lsof, and its flags with ps", async () => {
-    const args = ["-w", "2", "-b", "127.0.0.1:0", "-b", "unix:./a.sock", "-b", "127.0.0.1:0", SITE];
+    const args = ["-w", "2", "-b", "127.0.0.1:0", "-b", "unix:a.sock", "-b", "127.0.0.1:0", SITE];
     await withCommand("deno", { args, shell: denied }, async (command) => {
       const ports = [...command.log.matchAll(/http:\/\/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
       expect(new Set(ports).size).toBe(2);
@@ -219,5 +218,8 @@ describe("on Deno a process starts others as it was started", () => {
     ["deno run -A tsgi/cli", "https://jsr.io/@tsgi/tsgi/1.0.0/cli/main.ts", ["run", "-A", "tsgi/cli"]],
     ["deno run -R npm:tsgi", "file:///cache/npm/tsgi/cli/main.js", ["run", "-R", "npm:tsgi"]],
     ["/usr/bin/tsgi", main, ["run", "-A", "/srv/tsgi/cli/main.ts"]],
-  ])("%s", (line, url, expected) => expect(denoCommand(line.split(" "), url, "/srv/tsgi")).toEqual(expected));
+  ])("%s", (line, url, expected) => {
+    const script = url.replace("file://", "");
+    expect(denoCommand(line.split(" "), url, "/srv/tsgi", script)).toEqual(expected);
+  });
 });

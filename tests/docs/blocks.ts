@@ -47,6 +47,7 @@ export function documentedSources(): string[] {
     "mod_shared.ts",
     ...below("core").sort(),
     ...below("adapters").sort(),
+    ...below("bridges").sort(),
     ...below("testing").sort(),
   ];
 }

@@ -14,7 +14,7 @@ import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import type { Protocol } from "../../mod.ts";
 import { until } from "../lifecycle/cell.ts";
-import { projectPath } from "../server_process.ts";
+import { ownEnvironment, projectPath } from "../server_process.ts";
 import { makeFolder, pageBlocks, removeFolder, writeBlocks } from "./blocks.ts";
 import { ask, isAnswer } from "./served.ts";
 
@@ -141,7 +141,7 @@ export class Session {
   }
 
   #environment(): Record<string, string | undefined> {
-    const { WEB_CONCURRENCY: _workers, ...environment } = process.env;
+    const { WEB_CONCURRENCY: _workers, ...environment } = ownEnvironment();
     const path = [this.#bin, join(root, "node_modules/.bin"), environment.PATH].join(delimiter);
     const values = { PATH: path, PORT: "0", TSGI_BIND: "127.0.0.1:0", NO_COLOR: "1" };
     // `npm start` would install what the lockfile has and node_modules has not, beneath the tests that run.

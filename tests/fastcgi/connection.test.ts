@@ -346,10 +346,18 @@ describe("F07 output", () => {
     expect(talk.response(1).ends).toEqual(COMPLETE);
   });
 
-  it("F07 HEAD, 204 and 304 have no body, yet all records", () => {
-    const talk = new Talk(hello).receive(begin(1), params(1, { REQUEST_METHOD: "HEAD" }));
+  it.each([
+    ["HEAD", "200 OK", "5"],
+    ["GET", "204 No Content", undefined],
+    ["GET", "205 Reset Content", "0"],
+    ["GET", "304 Not Modified", "5"],
+  ])("F07 14.31 %s with %s has no body, yet all records", (method, status, length) => {
+    const talk = new Talk((_environ, startResponse) => {
+      startResponse(status, [["Content-Length", "5"]]);
+      return ["hello"];
+    }).receive(begin(1), params(1, { REQUEST_METHOD: method }));
     expect(talk.response(1)).toMatchObject({ body: "", stdoutEnds: 1, ends: COMPLETE });
-    expect(talk.response(1).head).toContain("Content-Length: 5");
+    expect(/Content-Length: (\d+)/.exec(talk.response(1).head)?.[1]).toBe(length);
   });
 
   it("F07 a failure before the head is a 500 with appStatus 1; the connection lives on", () => {

@@ -429,6 +429,16 @@ describe("L05 the server's word", () => {
     expect([own.records.at(-1)?.type, own.transport.calls]).toEqual([3, ["end"]]);
   });
 
+  it("14.13 only web servers that heed it are told which response is the last: others would take it for the next one", () => {
+    for (
+      const [software, type] of [["nginx/1.26.3", 10], ["Apache/2.4.66 (Debian)", 3], ["lighttpd/1.4", 3]] as const
+    ) {
+      const talk = new Talk(hello, { maxRequestsPerConnection: 1 });
+      talk.receive(begin(1), params(1, { SERVER_SOFTWARE: software }), stdinEnd(1));
+      expect([software, talk.records.at(-1)?.type, talk.transport.calls]).toEqual([software, type, ["end"]]);
+    }
+  });
+
   it("L05 shutdown: an idle web server has drainIdle", () => {
     const [idle] = with_({ drainIdle: 1, keepAliveTimeout: 60 });
     idle.connection.shutdown();

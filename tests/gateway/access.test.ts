@@ -5,6 +5,7 @@
 import { describe, expect, it } from "vitest";
 import type { AccessRecord } from "../../core/gateway/access.ts";
 import { asFunction } from "../../core/gateway/application.ts";
+import { Background } from "../../core/gateway/background.ts";
 import { ErrorStream } from "../../core/gateway/errors.ts";
 import { Invocation } from "../../core/gateway/invocation.ts";
 import { RequestBody } from "../../core/gateway/request_body.ts";
@@ -28,6 +29,7 @@ function logged(app: Application, accessLog?: (record: AccessRecord) => void): L
     limitReadline: 65536,
     writeBufferLimit: 1048576,
     turn: (callback: () => void) => void setTimeout(callback, 0),
+    background: new Background(),
     accessLog: accessLog ?? ((record: AccessRecord) => void records.push(record)),
   };
   const { environ } = call(() => [], {}, { later: true });

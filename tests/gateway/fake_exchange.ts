@@ -11,6 +11,7 @@
 import { bytesOf } from "../../core/gateway/body.ts";
 import { asFunction } from "../../core/gateway/application.ts";
 import { requestEnviron, serverTemplate } from "../../core/gateway/environ.ts";
+import { Background } from "../../core/gateway/background.ts";
 import { ErrorStream } from "../../core/gateway/errors.ts";
 import { type Gateway } from "../../core/gateway/gateway.ts";
 import { Invocation } from "../../core/gateway/invocation.ts";
@@ -126,6 +127,7 @@ export function call(app: Application, environ: Partial<Environ> = {}, setup: Se
       turns++;
       setTimeout(callback, 0);
     },
+    background: new Background(),
   };
   const exchange = new FakeExchange();
   exchange.flow = setup.flow ?? true;

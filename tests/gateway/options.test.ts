@@ -6,7 +6,7 @@
 
 import { describe, expect, test } from "vitest";
 import { describe as inWords, OptionError } from "../../core/errors.ts";
-import { type Settings, settings } from "../../core/options.ts";
+import { loopbackNotice, type Settings, settings } from "../../core/options.ts";
 import type { ServeOptions } from "../../core/serve_options.ts";
 import { NOTHING_THROWN, thrownBy } from "./fake_exchange.ts";
 
@@ -84,7 +84,7 @@ const LIMIT: Row = {
 const TABLE: Record<string, Row> = {
   hostname: {
     good: ["localhost", "0.0.0.0", "::", "fe80::1%eth0", "example.com"],
-    bad: ["", "a b", "http://x", "x/", "\n", 7, null, {}],
+    bad: ["", "a b", "http://x", "x/", "\n", "a\0", "a\x1b[2J", "a\x7f", NaN, 7, null, {}],
     expected: "a host name or address",
   },
   port: { good: [0, 1, 80, 65535], bad: [...NO_NUMBER, 65536, Infinity], expected: "a whole number from 0 to 65535" },
@@ -97,7 +97,7 @@ const TABLE: Record<string, Row> = {
   },
   scriptName: {
     good: ["", "/a", "/a/b", "/a b", "/\u00e9"],
-    bad: ["/", "a", "/a/", "a/b", "//", "/\u2713", null, 7],
+    bad: ["/", "a", "/a/", "a/b", "//", "/\u2713", "/a\n", "/a\nb", "/a\0", "/a\r", "/a\tb", "/a\x7f", null, 7],
     expected: 'a path that begins with "/" and does not end with one, or ""',
   },
   urlScheme: { good: ["http", "https"], bad: ["HTTP", "ftp", "", "https:", null, 7], expected: "one of http, https" },
@@ -114,7 +114,7 @@ const TABLE: Record<string, Row> = {
   },
   allowIps: {
     good: ["*", [], ["127.0.0.1", "::1", "10.0.0.0/8"]],
-    bad: ["127.0.0.1", ["localhost"], ["10.0.0.0/33"], [7], null, true],
+    bad: ["127.0.0.1", ["localhost"], ["10.0.0.0/33"], ["::1\n"], ["::1%\n"], [7], new Array(1), null, true],
     expected: 'an array of addresses and networks, or "*"',
   },
   limitRequestLine: COUNT,
@@ -180,6 +180,96 @@ describe("unknown options", () => {
   }
 });
 
+const PATH = { path: "/run/a.sock" };
+
+describe("14.8 options that contradict each other", () => {
+  const refused: readonly (readonly [string, object, string, string])[] = [
+    ["path with port", { ...PATH, port: 80 }, "port", "the option path"],
+    ["path with the default port", { ...PATH, port: 8000 }, "port", "the option path"],
+    ["path with hostname", { ...PATH, hostname: "::" }, "hostname", "the option path"],
+    ["path with reusePort", { ...PATH, reusePort: true }, "reusePort", "the option path"],
+    ["path with fd", { ...PATH, fd: 3 }, "path", "the option fd"],
+    ["mode alone", { mode: 0o660 }, "mode", "the option path"],
+    ["mode with port", { mode: 0o660, port: 1 }, "mode", "the option path"],
+    ["mode with fd", { mode: 0o660, fd: 3 }, "mode", "the option fd"],
+    ["fd with port", { fd: 3, port: 0 }, "port", "the option fd"],
+    ["fd with hostname", { fd: 3, hostname: "::1" }, "hostname", "the option fd"],
+    ["fd with reusePort", { fd: 3, reusePort: true }, "reusePort", "the option fd"],
+  ];
+
+  for (const [title, options, name, reason] of refused) {
+    test(`${title} is refused`, () => {
+      const thrown = thrownBy(() => make(options));
+      expectRefused(thrown, `Option ${name}: `, reason);
+      expect((thrown as OptionError).option).toBe(name);
+    });
+  }
+
+  const taken: readonly (readonly [string, object])[] = [
+    ["path with mode and backlog", { ...PATH, mode: 0o660, backlog: 7 }],
+    ["path without reusePort", { ...PATH, reusePort: false, port: undefined }],
+    ["fd with backlog", { fd: 3, backlog: 7 }],
+    ["port with reusePort and backlog", { port: 0, hostname: "::", reusePort: true, backlog: 7 }],
+  ];
+
+  for (const [title, options] of taken) {
+    test(`${title} is taken`, () => expect(make(options)).toMatchObject(JSON.parse(JSON.stringify(options)) as object));
+  }
+
+  test("beside path and fd nobody looks at PORT", () => {
+    expect(make(PATH, "tcp://10.0.0.1:80").path).toBe(PATH.path);
+    expect(make({ fd: 3 }, "tcp://10.0.0.1:80").fd).toBe(3);
+  });
+});
+
+describe("14.8 what is no plain object of options", () => {
+  const own = JSON.parse('{"__proto__": {"port": 70000}}') as object;
+
+  test("an own __proto__ is an unknown option, and sets no other", () => {
+    expectRefused(thrownBy(() => make(own)), "Option __proto__: ", "hostname, port,");
+    expect((make({ port: 1 }) as unknown as { nothing?: unknown }).nothing).toBeUndefined();
+  });
+
+  const bad: readonly (readonly [string, unknown])[] = [
+    ["a number", 8000],
+    ["a string", "8000"],
+    ["null", null],
+    ["an array", []],
+    ["a function", () => {}],
+    ["a Map", new Map([["port", 1]])],
+    ["an object that inherits its members", Object.create({ port: 70000 })],
+  ];
+
+  for (const [title, options] of bad) {
+    test(`${title} is refused`, () => expectRefused(thrownBy(() => make(options as object)), "a plain object"));
+  }
+
+  test("an object without a prototype is taken", () => {
+    expect(make(Object.assign(Object.create(null) as object, { port: 1 })).port).toBe(1);
+  });
+});
+
+describe("14.8 path", () => {
+  for (const path of ["", "\0abstract", "/run/a\n", "/run/\x1b[2J", "/run/\x7f", 7, null, NaN]) {
+    test(`${inWords(path)} is refused`, () => expectRefused(thrownBy(() => make({ path })), "Option path: "));
+  }
+
+  for (const path of ["/run/a b.sock", "a.sock", "/run/caf\u00e9"]) {
+    test(`${inWords(path)} is taken`, () => expect(make({ path }).path).toBe(path));
+  }
+});
+
+describe("14.8 numbers", () => {
+  const names = Object.entries(make({})).filter(([, value]) => typeof value === "number").map(([name]) => name);
+
+  test.each([...names, "mode", "fd", "backlog"])("%s refuses NaN, text and negative numbers", (name) => {
+    const where = name === "mode" ? PATH : {};
+    for (const value of [NaN, "1", -1, -Infinity, null, [1], { valueOf: () => 1 }]) {
+      expectRefused(thrownBy(() => make({ ...where, [name]: value })), `Option ${name}: `);
+    }
+  });
+});
+
 describe("the environment variable PORT", () => {
   for (const [text, port] of [["", 8000], ["0", 0], ["80", 80], ["0080", 80], ["65535", 65535]] as const) {
     test(`${JSON.stringify(text)} is ${port}`, () => expect(make({}, text).port).toBe(port));
@@ -215,5 +305,55 @@ describe("the environment variable PORT", () => {
 
   test("where the option is given, PORT is not looked at", () => {
     expect(thrownBy(() => make({ port: 1 }, "nonsense"))).toBe(NOTHING_THROWN);
+  });
+});
+
+describe("14.34 the environment variable HOST", () => {
+  test.each([
+    [undefined, "127.0.0.1"],
+    ["", "127.0.0.1"],
+    ["0.0.0.0", "0.0.0.0"],
+    ["::", "::"],
+    ["::1", "::1"],
+    ["192.0.2.7", "192.0.2.7"],
+    ["localhost", "localhost"],
+    // What shells, build tools and deployments set it to.
+    ["my-machine", "127.0.0.1"],
+    ["my-machine.local", "127.0.0.1"],
+    ["x86_64-unknown-linux-gnu", "127.0.0.1"],
+    ["http://0.0.0.0", "127.0.0.1"],
+    ["0.0.0.0:80", "127.0.0.1"],
+    ["0.0.0.0/0", "127.0.0.1"],
+    [" 0.0.0.0", "127.0.0.1"],
+    ["0.0.0.0\n", "127.0.0.1"],
+    ["0", "127.0.0.1"],
+  ])("%j is %j", (text, expected) => {
+    const fromHost = { port: undefined, hostname: text, errorLog: log };
+    expect(settings({}, fromHost).hostname).toBe(expected);
+    expect(settings({ hostname: "192.0.2.1" }, fromHost).hostname).toBe("192.0.2.1"); // the option wins
+  });
+
+  const unset = /^PORT is set and HOST is not set or may not be read: only this machine is served, .*HOST=0\.0\.0\.0/;
+  const ignored = /^PORT is set and HOST is string "box", which is neither an address nor localhost: only this machine/;
+  test.each<[ServeOptions, string | undefined, string | undefined, RegExp | undefined]>([
+    [{}, "8080", undefined, unset],
+    [{}, "8080", "", unset],
+    [{}, "8080", "box", ignored],
+    [{ port: 8080 }, "8080", undefined, unset],
+    [{ port: 9000 }, "8080", undefined, undefined],
+    [{}, "8080", "0.0.0.0", undefined],
+    [{}, "8080", "127.0.0.1", undefined],
+    [{}, "8080", "localhost", undefined],
+    [{ hostname: "127.0.0.1" }, "8080", undefined, undefined],
+    [{ path: "/run/app.sock" }, "8080", undefined, undefined],
+    [{ fd: 3 }, "8080", undefined, undefined],
+    [{}, "0", undefined, undefined],
+    [{}, "", undefined, undefined],
+    [{}, undefined, undefined, undefined],
+    [{}, undefined, "box", undefined],
+  ])("the notice for %j with PORT %j and HOST %j", (options, port, hostname, expected) => {
+    const notice = loopbackNotice(options, { port, hostname, errorLog: log });
+    if (expected === undefined) expect(notice).toBeUndefined();
+    else expect(notice).toMatch(expected);
   });
 });

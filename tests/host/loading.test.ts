@@ -32,7 +32,7 @@ const GATEWAY = [
   ...all("core/", "errors grammar option_table options peers protocol refusal version watch wire"),
   ...all(
     "core/gateway/",
-    "access application body closing environ errors file_wrapper gateway input invocation request request_body response upgraded_socket",
+    "access application background body closing environ errors file_wrapper gateway input invocation request request_body response upgraded_socket",
   ),
 ];
 const SOCKETS = [...all("core/", "raw_socket server wires"), ...all("adapters/", "environment latin1 output peer")];
@@ -41,11 +41,11 @@ const HTTP = all(
   "body body_rate connection exchange fields head_bytes head_models head_parser request_head serializer target",
 );
 const NODE = all("adapters/", "node stderr");
-const DENO = all("adapters/", "deno promised_socket refusals");
+const DENO = all("adapters/", "deno promised_socket refusals stderr");
 const BUN = all("adapters/", "bun bun_socket refusals stderr");
 const FASTCGI = [
   ...all("core/cgi/", "environ response variables"),
-  ...all("core/fastcgi/", "connection pairs records request writer"),
+  ...all("core/fastcgi/", "connection management pairs records request writer"),
 ];
 const SCGI = [...all("core/cgi/", "connection environ exchange response variables"), "core/scgi/connection.ts"];
 const UWSGI = [
@@ -105,8 +105,8 @@ const cases: readonly Case[] = [
     name: "HTTP at a Unix socket",
     runtime: "node",
     options: { path: join(folder, "socket") },
-    modules: [...server, ...HTTP, ...NODE, "adapters/unix_path.ts"],
-    builtins: ["node:fs", "node:net"],
+    modules: [...server, ...HTTP, ...NODE, ...all("adapters/", "placed_file unix_path")],
+    builtins: ["node:fs", "node:net", "node:path"],
   },
   {
     name: "FastCGI",

@@ -4,6 +4,7 @@
 
 import { describe, expect, it } from "vitest";
 import { allowsPeer, isWithin, LOOPBACK, type Network, parseIps } from "../../core/peers.ts";
+import type { SocketKind } from "../../core/seams.ts";
 
 describe("parseIps", () => {
   it.each([
@@ -58,15 +59,27 @@ it.each([
   expect(isWithin(address, parseIps(network) as Network)).toBe(expected);
 });
 
-it("the default is this machine, whatever the address looks like, and every Unix socket", () => {
-  const allowed = (remoteAddress: string): boolean =>
-    allowsPeer({ allowIps: LOOPBACK }, { remoteAddress, remotePort: "", localAddress: "", localPort: "" });
-  expect(["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", ""].map(allowed)).toEqual([
-    true,
-    true,
-    true,
-    true,
-    true,
-  ]);
-  expect(["192.0.2.1", "::2", "::ffff:192.0.2.1", "unknown"].map(allowed)).toEqual([false, false, false, false]);
-});
+it.each<[kind: SocketKind | undefined, allowIps: readonly string[] | "*", address: string, allowed: boolean]>([
+  ["tcp", LOOPBACK, "127.0.0.1", true],
+  ["tcp", LOOPBACK, "127.8.8.8", true],
+  ["tcp", LOOPBACK, "::1", true],
+  ["tcp", LOOPBACK, "::ffff:127.0.0.1", true],
+  ["tcp", LOOPBACK, "192.0.2.1", false],
+  ["tcp", LOOPBACK, "::2", false],
+  ["tcp", LOOPBACK, "::ffff:192.0.2.1", false],
+  ["tcp", LOOPBACK, "unknown", false],
+  ["tcp", LOOPBACK, "", false],
+  ["tcp", ["0.0.0.0/0", "::/0"], "", false],
+  ["tcp", "*", "192.0.2.1", true],
+  ["tcp", "*", "", false],
+  ["unix", LOOPBACK, "", true],
+  ["unix", "*", "", true],
+  [undefined, "*", "", true],
+  [undefined, "*", "192.0.2.1", true],
+])(
+  "14.1 at a listener of kind %s with allowIps %j a peer with the address %j: %s",
+  (kind, allowIps, address, allowed) => {
+    const peer = { remoteAddress: address, remotePort: "", localAddress: "", localPort: "" };
+    expect(allowsPeer(allowIps, peer, kind)).toBe(allowed);
+  },
+);

@@ -103,6 +103,61 @@ switch (process.argv[2]) {
     });
     break;
   }
+  case "signal": {
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>): void => {
+      listeners++;
+      add(...args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof remove>): void => {
+      listeners--;
+      remove(...args);
+    };
+    const most: number[] = [];
+    for (let round = 0; round < 20; round++) {
+      const server = await serve(app, { ...quiet, signal });
+      most.push(listeners);
+      await server.shutdown({ timeout: 0 });
+    }
+    await serve(app, { ...quiet, signal, onListen: () => JSON.parse("?") }).catch(() => {});
+    const simple = await makeServer("127.0.0.1", 0, app, { signal });
+    await simple.shutdown();
+    console.log(Math.max(...most), listeners);
+    break;
+  }
+  case "bad time-out": {
+    const server = await serve(app, quiet);
+    const simple = await makeServer("127.0.0.1", 0, app);
+    const told: string[] = [];
+    for (const timeout of [-1, NaN, "5", [], {}, true]) {
+      for (const one of [server, simple]) {
+        const stopping = one.shutdown({ timeout } as { timeout: number }); // whoever throws here ends the program
+        told.push(await stopping.then(() => "stopped", (error: Error) => `${error.name} ${error.message}`));
+      }
+    }
+    const answer = await fetch(`http://127.0.0.1:${server.address.port}/`);
+    console.log(
+      new Set(told).size,
+      told.every((text) => text.startsWith("OptionError Option timeout:")),
+      answer.status,
+    );
+    await answer.text();
+    await Promise.all([server.shutdown({ timeout: 0 }), simple.shutdown({ timeout: 0 })]);
+    break;
+  }
+  case "a log that nobody reads": {
+    // With onListen left as it is: it writes to standard error too. Each request adds 300 KB to the log.
+    const line = `${"x".repeat(999)}\n`;
+    const server = await serve((environ, startResponse) => {
+      for (let i = 0; i < 300; i++) environ["wsgi.errors"].write(line);
+      return app(environ, startResponse);
+    }, { port: 0 });
+    console.log(server.address.port);
+    break;
+  }
   case "shutdown at once": {
     // A connection that has just been told to end is cut in the same turn, again and again.
     for (let round = 0; round < 50; round++) {

@@ -4,10 +4,20 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { runCommand, type Runtime } from "../server_process.ts";
 
@@ -55,6 +65,39 @@ const cells: [name: string, runtime: Runtime, adapter: "native" | "net"][] = [
   ["node:net under bun", "bun", "net"],
 ];
 
+/** A Unix socket that takes no more: its server is stopped, and clients wait in its queue. */
+async function fullSocket(): Promise<{ path: string; child: ChildProcess; clients: Socket[] }> {
+  const path = join(folder, `full-${Math.random()}.sock`);
+  const script = `require("node:net").createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 },
+    () => console.log("up"))`;
+  const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout as NonNullable<typeof child.stdout>, "data");
+  child.kill("SIGSTOP");
+  const clients: Socket[] = [];
+  for (let code = ""; code !== "EAGAIN";) {
+    const client = connect(path);
+    clients.push(client);
+    code = await new Promise((resolve) => {
+      client.once("connect", () => resolve(""));
+      client.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? ""));
+    });
+  }
+  return { path, child, clients };
+}
+
+/** Bytes of the longest path of a Unix socket. */
+const LONGEST = process.platform === "linux" ? 107 : 103;
+
+/** A program of clients that send a request and reset the connection. */
+const RESETS = `
+  const { connect } = require("node:net");
+  for (let i = 0; i < 20; i++) {
+    const socket = connect(Number(process.argv[1]), "127.0.0.1", () => {
+      socket.write("GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n", () => socket.resetAndDestroy());
+    });
+  }
+`;
+
 describe.each(cells)("%s", (name, runtime, adapter) => {
   it("L04 a Unix socket: mode, names in the environ, live path refused, removed at the end", async () => {
     expect(await run(runtime, [adapter, "unix"])).toEqual([
@@ -69,9 +112,99 @@ describe.each(cells)("%s", (name, runtime, adapter) => {
     expect(await run(runtime, [adapter, "dead unix", await deadSocket()])).toEqual(["localhost 80 none"]);
     const file = join(folder, "file");
     writeFileSync(file, "precious");
-    expect(await run(runtime, [adapter, "not a socket", file])).toEqual([
+    expect(await run(runtime, [adapter, "refused", file])).toEqual([
       `ListenError: Cannot listen on unix:${file}: there is a file that is not a socket`,
     ]);
+  });
+
+  it("14.3 a Unix socket whose queue is full is not taken for dead", async () => {
+    const { path, child, clients } = await fullSocket();
+    try {
+      const { ino } = lstatSync(path);
+      expect(await run(runtime, [adapter, "refused", path])).toEqual([
+        `ListenError: Cannot listen on unix:${path}: another server listens there, and its queue is full`,
+      ]);
+      expect(lstatSync(path).ino).toBe(ino);
+    } finally {
+      for (const client of clients) client.destroy();
+      child.kill("SIGKILL");
+    }
+  });
+
+  it("14.2 a Unix socket has its mode from the moment of its bind, under a name that nobody knows", async () => {
+    expect(await run(runtime, [adapter, "mode at bind"])).toEqual(["660 22 false", "false true", "false"]);
+  });
+
+  it("14.2 a link in the place of the socket that was made is not followed", async () => {
+    const precious = join(folder, "precious");
+    writeFileSync(precious, "precious", { mode: 0o600 });
+    expect(await run(runtime, [adapter, "swapped", precious])).toEqual([
+      "Cannot listen on unix:PATH: another file stands at TEMPORARY, where the socket was made",
+      "false 600",
+    ]);
+  });
+
+  it("14.4 a server that ends leaves the socket of another one at its path", async () => {
+    expect(await run(runtime, [adapter, "succeeded"])).toEqual(["localhost 80 none", "false"]);
+  });
+
+  it("14.4 a relative path is removed, whatever the working directory is at the end", async () => {
+    expect(await run(runtime, [adapter, "moved on", folder])).toEqual(["true", "false"]);
+  });
+
+  it("14.4 a path as long as the system takes, with a short and with a long last part; one that is longer", async () => {
+    const fill = (length: number, last: string): string => {
+      const parent = join(folder, "x".repeat(length - folder.length - last.length - 2));
+      mkdirSync(parent, { recursive: true });
+      return join(parent, last);
+    };
+    for (const last of ["s", "s".repeat(20)]) {
+      const path = fill(LONGEST, last);
+      expect(await run(runtime, [adapter, "dead unix", path])).toEqual(["localhost 80 none"]);
+      expect(readdirSync(dirname(path))).toEqual([]);
+    }
+    const long = fill(LONGEST + 1, "s");
+    expect(await run(runtime, [adapter, "refused", long])).toEqual([
+      `ListenError: Cannot listen on unix:${long}: the path has ${LONGEST + 1} bytes, and the system takes ${LONGEST}`,
+    ]);
+  });
+
+  it.each([
+    ["nowhere/a.sock", "its directory does not exist"],
+    ["file/a.sock", "a part of its path is not a directory"],
+    ["circle/a.sock", "its path has a circle of symbolic links"],
+  ])("14.28 %s: %s", async (name, reason) => {
+    writeFileSync(join(folder, "file"), "precious");
+    rmSync(join(folder, "circle"), { force: true });
+    symlinkSync("circle", join(folder, "circle"));
+    const path = join(folder, name);
+    expect(await run(runtime, [adapter, "refused", path])).toEqual([
+      `ListenError: Cannot listen on unix:${path}: ${reason}`,
+    ]);
+  });
+
+  it.each([
+    ["*", "127.0.0.1 1"],
+    ["127.0.0.1", "127.0.0.1 1"],
+    ["192.0.2.1", "refused 0"],
+  ])(
+    "14.1 clients that reset before they are accepted run no request, with allowIps %s",
+    async (allowIps, expected) => {
+      const output = await run(runtime, [adapter, "resets", allowIps, process.execPath, RESETS]);
+      expect(output.at(-1)).toBe(expected);
+      expect(output.filter((line) => /turned away/.test(line))).toHaveLength(allowIps === "192.0.2.1" ? 1 : 0);
+    },
+  );
+
+  it("14.1 an inherited descriptor of a Unix socket, whose peers have no address", async () => {
+    const path = join(folder, `${Math.random()}.sock`);
+    const server = createServer().listen(path);
+    await once(server, "listening");
+    const other = join(folder, `${Math.random()}.sock`); // closing it here removes the name that it bound
+    linkSync(path, other);
+    const output = await run(runtime, [adapter, "fd", other], server);
+    if (name === "deno") expect(output[0]).toMatch(/Deno\.listen takes no file descriptor/);
+    else expect(output).toEqual([`localhost 80 none {"hostname":"","port":0,"path":""}`]);
   });
 
   it("an inherited descriptor", async () => {

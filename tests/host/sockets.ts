@@ -3,12 +3,16 @@
  * What happens is printed, a line each.
  */
 
-import { existsSync, statSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, lstatSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { request, type RequestOptions } from "node:http";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { serve as nodeServe } from "../../adapters/node.ts";
+import { UnixPath } from "../../adapters/unix_path.ts";
 import { type Application, serve as nativeServe, type ServeOptions, type Server } from "../../mod.ts";
 
 const [, , adapter, kind] = process.argv;
@@ -18,6 +22,12 @@ const app: Application = (environ, startResponse) => {
   startResponse("200 OK", [["Content-Type", "text/plain"]]);
   const { SERVER_NAME, SERVER_PORT, REMOTE_ADDR = "none" } = environ;
   return [`${SERVER_NAME} ${SERVER_PORT} ${REMOTE_ADDR}`];
+};
+
+let requests = 0;
+const counting: Application = (environ, startResponse) => {
+  requests++;
+  return app(environ, startResponse) as string[];
 };
 
 function get(options: RequestOptions): Promise<string> {
@@ -58,12 +68,89 @@ switch (kind) {
     await server?.shutdown({ timeout: 0 });
     break;
   }
-  case "not a socket":
+  case "refused":
     await attempt({ path: process.argv[4] as string });
     break;
+  case "succeeded": {
+    // The path is removed and taken by another server, before the first one ends.
+    const first = await attempt({ path });
+    rmSync(path);
+    const second = await attempt({ path });
+    await first?.shutdown({ timeout: 0 });
+    console.log(await get({ socketPath: path }));
+    await second?.shutdown({ timeout: 0 });
+    console.log(existsSync(path));
+    break;
+  }
+  case "mode at bind": {
+    // The mode between bind and listen, when the name is not public yet, and what becomes of the umask.
+    process.umask(0o022);
+    const claimed = await UnixPath.claim(path, { mode: 0o660 });
+    const server = createServer();
+    const mode = claimed.bind(() => {
+      server.listen(claimed.temporary);
+      return lstatSync(claimed.temporary).mode & 0o777;
+    });
+    console.log(mode.toString(8), process.umask().toString(8), existsSync(path));
+    await once(server, "listening");
+    claimed.publish();
+    console.log(existsSync(claimed.temporary), existsSync(path));
+    server.close();
+    claimed.release();
+    console.log(existsSync(path));
+    break;
+  }
+  case "swapped": {
+    // Somebody who may write in the directory puts a link in the place of the socket that has just been made.
+    const precious = process.argv[4] as string;
+    const claimed = await UnixPath.claim(path, { mode: 0o660, uid: process.getuid?.(), gid: process.getgid?.() });
+    const server = createServer();
+    claimed.bind(() => server.listen(claimed.temporary));
+    await once(server, "listening");
+    rmSync(claimed.temporary);
+    symlinkSync(precious, claimed.temporary);
+    try {
+      claimed.publish();
+    } catch (error) {
+      console.log((error as Error).message.replaceAll(claimed.temporary, "TEMPORARY").replace(path, "PATH"));
+    }
+    console.log(existsSync(path), (statSync(precious).mode & 0o777).toString(8));
+    rmSync(claimed.temporary, { force: true });
+    server.close();
+    break;
+  }
+  case "moved on": {
+    // The working directory is another one at the end.
+    process.chdir(process.argv[4] as string);
+    const server = await attempt({ path: "relative.sock" });
+    console.log(existsSync("relative.sock"));
+    process.chdir("/");
+    await server?.shutdown({ timeout: 0 });
+    console.log(existsSync(join(process.argv[4] as string, "relative.sock")));
+    break;
+  }
+  case "resets": {
+    // While this process waits, clients connect, send a request and reset the connection.
+    const [, , , , allowIps, node, script] = process.argv as string[];
+    const server = await serve(counting, {
+      port: 0,
+      onListen: () => {},
+      errorLog: (text) => console.log(text),
+      allowIps: allowIps === "*" ? "*" : [allowIps as string],
+    });
+    const { port } = server.address;
+    const { status, stderr } = spawnSync(node as string, ["-e", script as string, String(port)]);
+    if (status !== 0) throw new Error(String(stderr));
+    const last = await get({ port }); // behind all of those
+    console.log(last.split(" ")[2] ?? "refused", requests);
+    await server.shutdown({ timeout: 0 });
+    break;
+  }
   case "fd": {
-    const server = await attempt({ fd: 3 });
-    if (server !== undefined) console.log(await get({ port: Number(process.argv[4]) }), JSON.stringify(server.address));
+    const where = process.argv[4] as string;
+    const server = await attempt({ fd: 3, allowIps: ["127.0.0.1"] });
+    const target = where.startsWith("/") ? { socketPath: where } : { port: Number(where) };
+    if (server !== undefined) console.log(await get(target), JSON.stringify(server.address));
     await server?.shutdown({ timeout: 0 });
     break;
   }

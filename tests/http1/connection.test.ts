@@ -446,7 +446,7 @@ describe("what a response head looks like", () => {
   const reply = (
     status: string,
     headers: [string, string][],
-    body: string[],
+    body: Iterable<string>,
     request = GET,
     overrides: Overrides = {},
   ): string =>
@@ -494,6 +494,22 @@ describe("what a response head looks like", () => {
       "B10 204 has neither body nor length",
       reply("204 No Content", [["Content-Length", "3"]], ["abc"]),
       "HTTP/1.1 204 No Content\nDate: now\n\n",
+    ],
+    [
+      "14.31 205 has no body, and says so",
+      reply("205 Reset Content", [["Content-Length", "3"]], ["abc"]),
+      "HTTP/1.1 205 Reset Content\nContent-Length: 0\nDate: now\n\n",
+    ],
+    [
+      "14.31 205 of a generator is not chunked",
+      reply(
+        "205 Reset Content",
+        [],
+        (function* () {
+          yield "abc";
+        })(),
+      ),
+      "HTTP/1.1 205 Reset Content\nContent-Length: 0\nDate: now\n\n",
     ],
     [
       "B10 304 keeps a length that was given",

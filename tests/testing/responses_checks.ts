@@ -26,6 +26,20 @@ export const responseChecks: readonly Check[] = [
       equal([...await (await client(app).get("/")).bytes()].length, 7);
     },
   },
+  ...([["204 No Content", null], ["205 Reset Content", "0"], ["304 Not Modified", "5"]] as const).map((
+    [status, length],
+  ): Check => ({
+    name: `14.31 A response with ${status} has no content`,
+    run: async () => {
+      for (const body of [["bytes"], new Set(["by", "tes"])]) {
+        const response = await client((_environ, startResponse) => {
+          startResponse(status, [["Content-Length", "5"]]);
+          return body;
+        }).get("/");
+        equal([await response.text(), response.headers.get("content-length")], ["", length]);
+      }
+    },
+  })),
   {
     name: "A response streams: a block comes while the next one waits",
     run: async () => {

@@ -58,6 +58,27 @@ const failing: Application = () => {
   throw new RangeError("the spam is out");
 };
 
+const coded = (code: string): Error => Object.assign(new Error(code), { code });
+
+const called = (name: string): Error => Object.assign(new Error(name), { name });
+
+/** What an output may fail with, and whether that is logged. */
+const outputErrors: readonly (readonly [what: string, error: unknown, logged: boolean])[] = [
+  ...["EPIPE", "ECONNRESET", "ECONNABORTED", "ESHUTDOWN", "ERR_STREAM_DESTROYED", "ERR_STREAM_PREMATURE_CLOSE"].map((
+    code,
+  ) => [code, coded(code), false] as const),
+  ...["BrokenPipe", "ConnectionReset", "ConnectionAborted", "AbortError"].map((name) =>
+    [name, called(name), false] as const
+  ),
+  ...["ENOSPC", "EIO", "EBADF", "ETIMEDOUT", "ERR_STREAM_WRITE_AFTER_END"].map((code) =>
+    [code, coded(code), true] as const
+  ),
+  ["an error without a code", new Error("boom"), true],
+  ["a TypeError", new TypeError("boom"), true],
+  ["text", "EPIPE", true],
+  ["nothing", undefined, true],
+];
+
 /** Applications and what a CGI handler makes of them. */
 const responses: readonly (readonly [what: string, app: Application, variables: CGIVariables, out: string])[] = [
   ["an array of one", scheme, {}, "Status: 200 OK\r\nContent-Length: 4\r\n\r\nhttp"],
@@ -88,6 +109,15 @@ const responses: readonly (readonly [what: string, app: Application, variables: 
     },
     { REQUEST_METHOD: "HEAD" },
     "Status: 200 OK\r\nContent-Length: 12345\r\n\r\n",
+  ],
+  [
+    "14.31 a 205, which has no content",
+    (_environ, startResponse) => {
+      startResponse("205 Reset Content", [["Content-Length", "4"]]);
+      return ["spam"];
+    },
+    {},
+    "Status: 205 Reset Content\r\nContent-Length: 0\r\n\r\n",
   ],
   ["nothing", empty, {}, "Status: 200 OK\r\nContent-Length: 0\r\n\r\n"],
   [
@@ -400,18 +430,19 @@ export const handlersChecks: readonly Check[] = [
       equal([pulled, closed], [100, 1]);
     },
   },
-  {
-    name: "B21 an output that fails is a client that has gone: quiet, close() once, run() gives false",
-    run: async () => {
-      for (const asynchronous of [false, true]) {
+  ...outputErrors.flatMap(([what, error, logged]) =>
+    [false, true].map((later): Check => ({
+      name: `B21 14.35 an output that fails ${later ? "later" : "at once"} with ${what} is a client that has gone: ` +
+        `${logged ? "logged once" : "quiet"}, close() once, run() gives false`,
+      run: async () => {
         let closed = 0;
         let err = "";
         let writes = 0;
         const output = {
           write: () => {
             if (++writes < 3) return undefined;
-            if (asynchronous) return Promise.reject(new Error("EPIPE"));
-            throw new Error("EPIPE");
+            if (later) return Promise.reject(error);
+            throw error;
           },
         };
         const handler = new BaseCGIHandler(null, output, (text) => void (err += text), { REQUEST_METHOD: "GET" });
@@ -425,8 +456,24 @@ export const handlersChecks: readonly Check[] = [
           };
         });
         await new Promise((resolve) => setTimeout(resolve, 0));
-        equal([whole, err, closed], [false, "", 1]);
-      }
+        equal([whole, closed], [false, 1]);
+        equal(err.split("the response could not be written").length - 1, logged ? 1 : 0, err);
+        if (!logged) equal(err, "");
+      },
+    }))
+  ),
+  {
+    name: "14.35 an output that fails while a refusal is written is logged too",
+    run: async () => {
+      let err = "";
+      const output = {
+        write: () => {
+          throw coded("ENOSPC");
+        },
+      };
+      const handler = new BaseCGIHandler(null, output, (text) => void (err += text), {});
+      equal(await handler.run(empty), false);
+      ok(err.includes("refused a request: 400") && err.includes("could not be written: Error: ENOSPC"), err);
     },
   },
   {

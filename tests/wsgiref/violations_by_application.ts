@@ -77,6 +77,7 @@ const strictCalls: typeof calls = [
   ["B10", "no Content-Type", ["200 OK", []]],
   ["B10", "a Content-Type for 204", ["204 No Content", plain]],
   ["B10", "a Content-Type for 304", ["304 Not Modified", plain]],
+  ["B10", "14.31 a Content-Type for 205", ["205 Reset Content", plain]],
 ];
 
 function called(rows: typeof calls, strict: boolean): ApplicationRow[] {

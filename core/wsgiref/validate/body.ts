@@ -114,7 +114,7 @@ export const bodyTheme: Theme = {
       text: "A file is sent from where it stands to its end or the Content-Length.",
       reason: WIRE,
     },
-    { id: "W04", bound: "server", text: "HEAD, 204 and 304 send nothing of a file.", reason: WIRE },
+    { id: "W04", bound: "server", text: "HEAD, 204, 205 and 304 send nothing of a file.", reason: WIRE },
     {
       id: "W05",
       bound: "server",

@@ -11,6 +11,7 @@
 
 import { describe } from "../../errors.ts";
 import type { GatewayRequest } from "../../gateway/request.ts";
+import { isContentless } from "../../gateway/response.ts";
 import type { Chunk, HeaderList, StartResponse, Write } from "../../gateway/types.ts";
 import type { UpgradedSocket } from "../../gateway/upgraded_socket.ts";
 import type { RawSocket } from "../../seams.ts";
@@ -78,9 +79,9 @@ export const callTheme: Theme = {
   ],
 };
 
-/** Status codes whose responses have no body. */
+/** Whether a response has no body, whatever the application gives. */
 function hasNoBody(start: Start | null, method: string): boolean {
-  return method === "HEAD" || start?.status.startsWith("204") === true || start?.status.startsWith("304") === true;
+  return method === "HEAD" || (start !== null && isContentless(Number(start.status.slice(0, 3))));
 }
 
 /** One call of an application, and what is known of it. */
@@ -266,5 +267,10 @@ export class CheckedRequest {
     const socket = this.#request.rawSocket();
     this.#upgraded = true;
     return socket;
+  }
+
+  /** As the request's own. */
+  waitUntil(promise: Promise<unknown>): void {
+    this.#request.waitUntil(promise);
   }
 }

@@ -8,6 +8,7 @@
 
 import { describe } from "../../errors.ts";
 import { BEYOND_LATIN1, CONTROL_IN_VALUE, DIGITS, isHopByHop, TOKEN } from "../../grammar.ts";
+import { isContentless } from "../../gateway/response.ts";
 import { forApplication, must, type Theme } from "./rules.ts";
 
 const ARITY = forApplication(
@@ -48,7 +49,7 @@ const EXC_INFO = forApplication(
 const LENGTH = forApplication("R18", "Content-Length is given at most once, in decimal digits.");
 const TYPE = forApplication(
   "B10",
-  "A response has a Content-Type, but those of status 204 and 304, which have no body, do not.",
+  "A response has a Content-Type, but those of status 204, 205 and 304, which have no body, do not.",
   "strict",
 );
 
@@ -102,7 +103,7 @@ export function checkStart(args: readonly unknown[], strict: boolean): Start {
   if (strict) must(reason !== "", REASON, () => `the status is ${describe(status)}`);
   const names = checkHeaders(headers, strict);
   if (strict) {
-    const bodyless = status.startsWith("204") || status.startsWith("304");
+    const bodyless = isContentless(Number(status.slice(0, 3)));
     must(names.has("content-type") !== bodyless, TYPE, () => `${status} with${bodyless ? "" : "out"} a Content-Type`);
     must(
       excInfo === undefined || excInfo === null || excInfo instanceof Error,

@@ -27,9 +27,41 @@ async function app(environ: Environ, startResponse: StartResponse): Promise<Iter
       setInterval(() => {}, 1000); // nothing that a script leaves open keeps it alive
       startResponse("200 OK", PLAIN);
       return ["open"];
+    case "/console":
+      for (const method of ["log", "info", "debug", "dir", "dirxml", "trace", "warn", "error"] as const) {
+        console[method](`by ${method}`);
+      }
+      console.log("%s and %o", "formatted", { key: 1 });
+      console.table([{ column: "cell" }]);
+      console.count("counted");
+      console.countReset("counted");
+      console.group("grouped");
+      console.groupEnd();
+      console.groupCollapsed("collapsed");
+      console.log("within");
+      console.groupEnd();
+      console.time("timed");
+      console.timeLog("timed");
+      console.timeEnd("timed");
+      console.assert(false, "asserted");
+      startResponse("200 OK", PLAIN);
+      return ["body"];
+    case "/errors": {
+      // More than a pipe has room for, by either way to standard error.
+      const size = Number(environ.QUERY_STRING);
+      environ["wsgi.errors"].write(`${"e".repeat(size)}\n`);
+      console.error("c".repeat(size));
+      environ["wsgi.errors"].write("the end\n");
+      startResponse("200 OK", PLAIN);
+      return ["body"];
+    }
     case "/close":
       startResponse("200 OK", PLAIN);
       return closing(environ);
+    case "/behind":
+      environ["tsgi.request"].waitUntil(pause(50).then(() => environ["wsgi.errors"].write("behind\n")));
+      startResponse("200 OK", PLAIN);
+      return ["before"];
     default: {
       environ["wsgi.errors"].write("to wsgi.errors\n");
       startResponse("200 OK", PLAIN);

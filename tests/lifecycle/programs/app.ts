@@ -29,7 +29,8 @@ const abort = new AbortController();
 export function options(): ServeOptions {
   const given = JSON.parse(process.env["TSGI_SERVE"] ?? "{}") as ServeOptions;
   const onListen: ServeOptions["onListen"] = ({ port }) => console.log(`port ${port}`);
-  return { hostname: "127.0.0.1", port: 0, signal: abort.signal, onListen, ...given };
+  const where = given.fd === undefined ? { hostname: "127.0.0.1", port: 0 } : {};
+  return { ...where, signal: abort.signal, onListen, ...given };
 }
 
 /** A timer that the departure of the client ends: what the application leaves behind would keep the process alive. */

@@ -1,0 +1,25 @@
+/**
+ * The method of a request, as the fetch standard has it.
+ *
+ * @module
+ */
+
+import type { Environ } from "../../core/gateway/types.ts";
+
+/** Methods that are put in upper case. */
+const NORMALIZED: ReadonlySet<string> = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
+
+/** Methods that the constructor of `Request` refuses. */
+const FORBIDDEN: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+
+/** The method of a request as its `Request` has it. */
+export function methodOf({ REQUEST_METHOD: method }: Environ): string {
+  if (NORMALIZED.has(method)) return method;
+  const upper = method.toUpperCase();
+  return NORMALIZED.has(upper) ? upper : method;
+}
+
+/** Whether the constructor of `Request` refuses a method. */
+export function isForbidden(method: string): boolean {
+  return FORBIDDEN.has(method.toUpperCase());
+}

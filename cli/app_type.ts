@@ -1,0 +1,89 @@
+/**
+ * What kind of application a module has, and how it becomes one of ours.
+ *
+ * `--app-type` says it; `auto`, the default, tells by marks that frameworks put on their objects, in this order:
+ *
+ *     fetch    a method `fetch`: Hono, h3, Elysia, itty-router, `export default { fetch }`
+ *     node     methods `handle` and `set` (Express), `callback` and `use` (Koa), `handle` and `use` (connect),
+ *              `handler` and `listen` (polka), `routing` and `ready` (Fastify), or a server of node:http
+ *     wsgi     everything else: a function, a class, an object with `wsgiApp`
+ *
+ * The number of a function's parameters says nothing. So a bare function is a WSGI application, and `(req, res) => ...` or
+ * `(request) => new Response()` needs `--app-type node` or `fetch`.
+ *
+ * Bridges are loaded when an application needs one.
+ *
+ * @module
+ */
+
+import type { ApplicationFunction } from "../core/gateway/types.ts";
+import { asFunction } from "../core/gateway/application.ts";
+import type { Served } from "./programs/program.ts";
+
+/** The kinds of application. */
+export const APP_TYPES = ["auto", "wsgi", "fetch", "node", "program"] as const;
+
+/** A kind of application, or `auto`. */
+export type AppType = typeof APP_TYPES[number];
+
+type Listener = (request: never, response: never) => unknown;
+
+/** The kind of a value, by its marks. */
+export function typeOf(value: unknown): "wsgi" | "fetch" | "node" {
+  // itty-router has a method of any name, but says of those alone that they are `in` it that are its own.
+  const object = Object(value) as Readonly<Record<string, unknown>>;
+  const has = (...names: string[]): boolean =>
+    names.every((name) => name in object && typeof object[name] === "function");
+  if (has("wsgiApp")) return "wsgi";
+  if (has("fetch")) return "fetch";
+  const node = has("handle", "set") || has("callback", "use") || has("handle", "use") || has("handler", "listen") ||
+    has("routing", "ready") || has("listen", "emit", "setTimeout");
+  return node ? "node" : "wsgi";
+}
+
+/**
+ * Makes an application of a value.
+ *
+ * @throws {ApplicationError} (as a rejection) when the value is no application of the type.
+ */
+export async function applicationOf(value: unknown, type: Exclude<AppType, "program">): Promise<ApplicationFunction> {
+  switch (type === "auto" ? typeOf(value) : type) {
+    case "wsgi":
+      return asFunction(value as ApplicationFunction);
+    case "fetch":
+      return await served({ kind: "fetch", handler: value as never });
+    case "node":
+      return await served({ kind: "node", listener: await listenerOf(value) });
+  }
+}
+
+/** Makes an application of what a program serves. */
+export async function served(
+  { kind, ...what }: Served | { kind: "fetch"; handler: never },
+): Promise<ApplicationFunction> {
+  if (kind === "fetch") {
+    const { fromFetch } = await import("../bridges/fetch.ts");
+    return fromFetch((what as { handler: never }).handler);
+  }
+  const { fromNodeListener } = await import("../bridges/node_listener.ts");
+  return fromNodeListener((what as { listener: Listener }).listener);
+}
+
+/** The listener of a framework's object. */
+async function listenerOf(value: unknown): Promise<Listener> {
+  const object = Object(value) as {
+    callback?: () => Listener;
+    handler?: Listener;
+    routing?: Listener;
+    ready?: () => Promise<unknown>;
+    emit?: (event: string, ...args: unknown[]) => unknown;
+  };
+  if (typeof value === "function") return value as Listener; // Express, connect, a plain listener
+  if (typeof object.callback === "function") return object.callback();
+  if (typeof object.routing === "function" && typeof object.ready === "function") {
+    await object.ready();
+    return object.routing;
+  }
+  if (typeof object.handler === "function") return object.handler;
+  return (request, response) => object.emit?.("request", request, response);
+}

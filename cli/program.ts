@@ -1,0 +1,161 @@
+/**
+ * The program behind the `tsgi` command.
+ *
+ * One program, three kinds of process: the launcher (what a user starts), the arbiter and the workers.
+ *
+ * @module
+ */
+
+import { writeSync } from "node:fs";
+import process from "node:process";
+import { VERSION } from "../core/version.ts";
+import { runArbiter } from "./arbiter.ts";
+import type { Bind } from "./bind.ts";
+import { type Role, runtimeName, takeRole } from "./child.ts";
+import { type CommandLine, readCommandLine } from "./command_line.ts";
+import { type Resolved, resolveSettings } from "./config.ts";
+import { enter, nameOf, workingDirectory } from "./directory.ts";
+import { configText, helpText } from "./help.ts";
+import { launch } from "./launcher.ts";
+import { closeLog, openLog, standardOf } from "./log_open.ts";
+import { LOAD_FAILED } from "./pool.ts";
+import type { Settings } from "./settings/mod.ts";
+import { SettingError } from "./settings/setting.ts";
+import { freeSignals, holdStops } from "./signals.ts";
+import { AppLoadError, loadApp, loadFailure, parseSpec } from "./spec.ts";
+import { activatedSockets } from "./systemd.ts";
+import { identityOf } from "./user.ts";
+import { runWorker } from "./worker.ts";
+import { errorText } from "../core/errors.ts";
+
+/** The exit status for settings that are wrong. */
+const USAGE = 2;
+
+const STDERR = 2; // the descriptor
+
+/**
+ * Runs the program, and ends the process.
+ *
+ * @param main URL of the module that the runtime was started with.
+ */
+export async function runProgram(main: string): Promise<void> {
+  const role = takeRole();
+  if (role?.role === "worker") return await runWorker(role);
+  let status: number;
+  try {
+    status = role === undefined ? await runCommand(main, process.argv.slice(2)) : await runAsArbiter(main, role);
+  } catch (error) {
+    status = failed(error);
+  }
+  process.exit(status);
+}
+
+/** Says in a line what is wrong, and gives the exit status for it. */
+function failed(error: unknown): number {
+  const { name, message } = Object(error) as { name?: unknown; message?: unknown };
+  if (error instanceof AppLoadError) {
+    complain(loadFailure(error));
+    return LOAD_FAILED;
+  }
+  const usage = ["SettingError", "ConfigFileError", "InitError"].includes(String(name));
+  const own = usage || name === "ListenError" || name === "PidfileError";
+  complain(own ? String(message) : errorText(error));
+  return usage ? USAGE : 1;
+}
+
+/** Says what is wrong before the process exits: a stream could lose what is still on its way then. */
+function complain(text: string): void {
+  try {
+    writeSync(STDERR, `tsgi: ${text}\n`);
+  } catch {
+    // Nobody reads it.
+  }
+}
+
+async function runCommand(main: string, args: readonly string[]): Promise<number> {
+  if (args[0] === "init") {
+    freeSignals();
+    return await print((await import("./init/mod.ts")).init(args.slice(1)));
+  }
+  if (args[0] === "cgi") {
+    freeSignals();
+    return await (await import("./cgi.ts")).runScript(args.slice(1));
+  }
+  const commandLine = readCommandLine(args);
+  if (!serves(commandLine)) freeSignals();
+  if (commandLine.wants !== undefined) return await tell(commandLine);
+  const start = workingDirectory();
+  const resolved = await resolveSettings(commandLine.given, start);
+  const { settings } = resolved;
+  if (settings.printConfig) return await print(configText(settings));
+  prepare(resolved);
+  const directory = nameOf(start); // through the link that --chdir has named, if it leads there
+  if (settings.checkConfig) {
+    await checkApp(settings);
+    return 0;
+  }
+  const activated = activatedSockets();
+  if (activated.length === 0) return await launch(main, settings, args, directory);
+  const pidfile = settings.pid === null ? undefined : new (await import("./pidfile.ts")).Pidfile(settings.pid);
+  holdStops(); // who finds the pidfile may send any signal
+  pidfile?.create(process.pid);
+  const options = { main, commandLine: commandLine.given, directory, binds: activated, resolved };
+  const status = await runArbiter(options);
+  pidfile?.remove();
+  return status;
+}
+
+/** Loads the application as a worker would, and lets it go. */
+async function checkApp({ wsgiApp, appType, extraListen, bind }: Settings): Promise<void> {
+  const capture = { bind: bind[0] as Bind, extraListen, connections: () => 0, closed: () => {} };
+  await loadApp(wsgiApp as string, { type: appType, capture });
+}
+
+/** Whether a command line starts a server, which handles signals. */
+function serves({ wants, given }: CommandLine): boolean {
+  return wants === undefined && given.get("checkConfig") !== true && given.get("printConfig") !== true;
+}
+
+async function tell({ wants }: CommandLine): Promise<number> {
+  return await print(wants === "help" ? helpText() : `tsgi ${VERSION} (${runtimeName()})\n`);
+}
+
+/** Prints, and waits until it is out: what is still on its way when a process exits is lost. */
+function print(text: string): Promise<number> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve(0)));
+}
+
+/** Checks what can be checked before sockets are opened, and changes to where things are. */
+function prepare({ settings }: Resolved): void {
+  const { wsgiApp, chdir, umask } = settings;
+  if (wsgiApp === null) throw new SettingError("command line", "an application, MODULE[:NAME]", "none");
+  parseSpec(wsgiApp);
+  const owner = identityOf(settings);
+  if (chdir !== null) {
+    try {
+      enter(chdir);
+    } catch {
+      throw new SettingError("--chdir", "a directory", JSON.stringify(chdir));
+    }
+  }
+  if (umask !== null) process.umask(umask);
+  const logs = [["--error-logfile", settings.errorLogfile, 2], [
+    "--access-logfile",
+    settings.accessLogfile,
+    1,
+  ]] as const;
+  for (const [flag, path, standard] of logs) {
+    if (path === null || standardOf(path, standard) !== undefined) continue;
+    try {
+      closeLog(openLog(path, standard, owner));
+    } catch (error) {
+      throw new SettingError(flag, "a file that can be written", (error as Error).message);
+    }
+  }
+}
+
+async function runAsArbiter(main: string, { args, directory, binds }: Role & { role: "arbiter" }): Promise<number> {
+  const commandLine = readCommandLine(args);
+  const resolved = await resolveSettings(commandLine.given, directory);
+  return await runArbiter({ main, commandLine: commandLine.given, directory, binds, resolved });
+}

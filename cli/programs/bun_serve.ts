@@ -1,0 +1,128 @@
+/**
+ * `Bun.serve`, as a worker captures it.
+ *
+ * @module
+ */
+
+import { addressOf, type Capture, ProgramError, type Restore } from "./program.ts";
+
+/** The address of a client, as `requestIP` gives it. */
+interface ClientAddress {
+  readonly address: string;
+  readonly port: number;
+  readonly family: string;
+}
+
+/** What the bridge passes beside a request. */
+interface Context {
+  requestIP(request: Request): ClientAddress | null;
+}
+
+type Handler = (this: object, request: Request, server: object) => Response | Promise<Response>;
+
+/** What `Bun.serve` takes, as far as it matters here. */
+interface Options {
+  readonly fetch?: Handler;
+  readonly error?: (this: object, error: unknown) => Response | Promise<Response>;
+  readonly port?: number | string;
+  readonly unix?: string;
+  readonly tls?: unknown;
+  readonly routes?: unknown;
+  readonly static?: unknown;
+  readonly websocket?: unknown;
+  readonly development?: unknown;
+}
+
+/** The global that is replaced. */
+interface BunGlobal {
+  serve: (options: Options) => object;
+}
+
+/** An option that only Bun's own node:http gives: its `listen()` is captured elsewhere. */
+const INTERNAL = "onNodeHTTPRequest";
+
+/** What a worker cannot serve, and what to do instead. */
+const REFUSED: readonly (readonly [keyof Options, string])[] = [
+  ["tls", "a worker gets plain requests from the command: leave `tls` out"],
+  ["websocket", "the command has no WebSockets yet"],
+  ["routes", "the command does not know Bun's routes: answer in `fetch`, with a router of your own"],
+  ["static", "the command does not know Bun's routes: answer in `fetch`, with a router of your own"],
+];
+
+/** Captures `Bun.serve`. */
+export function captureBunServe(capture: Capture): Restore {
+  const { Bun } = globalThis as unknown as { readonly Bun: BunGlobal };
+  const original = Bun.serve;
+  Bun.serve = (options) => {
+    if (INTERNAL in options) return original.call(Bun, options);
+    let current = checked(options);
+    const contexts = new WeakMap<Request, Context>();
+    const handler = (request: Request, context: Context): Response | Promise<Response> => {
+      contexts.set(request, context);
+      return answer(current, request, server);
+    };
+    const where = options.unix ?? (options.port === undefined ? "its default port" : `port ${options.port}`);
+    if (!capture.listens(`Bun.serve on ${where}`, { kind: "fetch", handler })) return original.call(Bun, options);
+    const server: object = bunServer(capture, {
+      fetch: (request: Request) => answer(current, request, server),
+      requestIP: (request: Request) => contexts.get(request)?.requestIP(request) ?? null,
+      reload: (next: Options) => {
+        current = { ...current, ...checked(next) };
+        return server;
+      },
+      development: Boolean(options.development ?? false),
+    });
+    return server;
+  };
+  return () => void (Bun.serve = original);
+}
+
+function checked(options: Options): Options {
+  for (const [name, reason] of REFUSED) {
+    if (options[name] !== undefined) throw new ProgramError(`Bun.serve is called with \`${name}\`: ${reason}`);
+  }
+  if (typeof options.fetch !== "function") throw new TypeError("Bun.serve: expected a function `fetch`, got none");
+  return options;
+}
+
+async function answer({ fetch, error }: Options, request: Request, server: object): Promise<Response> {
+  try {
+    return await (fetch as Handler).call(server, request, server);
+  } catch (thrown) {
+    if (error === undefined) throw thrown;
+    return await error.call(server, thrown);
+  }
+}
+
+/** The members of Bun's servers. */
+function bunServer(capture: Capture, own: object): object {
+  const address = addressOf(capture.bind);
+  const tcp = typeof address === "string" ? undefined : address;
+  const hostname = tcp?.address.includes(":") === true ? `[${tcp.address}]` : tcp?.address;
+  const stop = (): Promise<void> => {
+    capture.closes();
+    return capture.drained;
+  };
+  return {
+    address,
+    port: tcp?.port,
+    hostname: tcp?.address,
+    url: new URL(tcp === undefined ? `unix://${address as string}` : `http://${hostname}:${tcp.port}/`),
+    id: "",
+    protocol: "http",
+    pendingWebSockets: 0,
+    get pendingRequests(): number {
+      return capture.connections();
+    },
+    stop,
+    closeIdleConnections: () => {},
+    timeout: () => {},
+    upgrade: () => false,
+    publish: () => 0,
+    subscriberCount: () => 0,
+    ref: () => {},
+    unref: () => {},
+    [Symbol.dispose]: () => void stop(),
+    ...own,
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * The calls of a program to listen, captured: what it serves, and what becomes of further calls.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import type { Bind } from "../bind.ts";
+import { captureNodeListen } from "./node_listen.ts";
+import { type Capture, type ExtraListen, ProgramError, type Restore, type Served } from "./program.ts";
+
+/** What a capture is told. */
+export interface CaptureOptions {
+  /** The address that the program is told it listens at. */
+  readonly bind: Bind;
+  /** What becomes of a call behind the first one. */
+  readonly extraListen: ExtraListen;
+  /** Connections that are open. */
+  readonly connections: () => number;
+  /** The program has closed its server, of its own accord. */
+  readonly closed: () => void;
+}
+
+/** Replaces the calls by which programs listen, from its making on. */
+export class ListenCapture implements Capture {
+  readonly bind: Bind;
+  readonly drained: Promise<void>;
+  /** Settles with what the first call serves. */
+  readonly served: Promise<Served>;
+  readonly #options: CaptureOptions;
+  #first: string | undefined; // the call that is served
+  #serve: (served: Served) => void = () => {};
+  #drained: () => void = () => {};
+  #restore: readonly Restore[] = [];
+
+  /** Replaces the calls. */
+  private constructor(options: CaptureOptions) {
+    this.bind = options.bind;
+    this.#options = options;
+    this.served = new Promise((resolve) => this.#serve = resolve);
+    this.drained = new Promise((resolve) => this.#drained = resolve);
+  }
+
+  /** Replaces the calls of this runtime. */
+  static async start(options: CaptureOptions): Promise<ListenCapture> {
+    const capture = new ListenCapture(options);
+    const restore = [captureNodeListen(capture)];
+    if (process.versions.deno !== undefined) {
+      restore.push((await import("./deno_serve.ts")).captureDenoServe(capture));
+    } else if (process.versions.bun !== undefined) {
+      restore.push((await import("./bun_serve.ts")).captureBunServe(capture));
+    }
+    capture.#restore = restore;
+    return capture;
+  }
+
+  /** Whether the program has listened. */
+  get listened(): boolean {
+    return this.#first !== undefined;
+  }
+
+  /** Gives the calls back to their owners: the module is no program. */
+  stop(): void {
+    this.#restore.forEach((restore) => restore());
+    this.#restore = [];
+  }
+
+  /** The worker has stopped serving. */
+  finish(): void {
+    this.#drained();
+  }
+
+  connections(): number {
+    return this.#options.connections();
+  }
+
+  listens(what: string, served: Served, again: boolean = false): boolean {
+    if (this.#first === undefined) {
+      this.#first = what;
+      this.#serve(served);
+      return true;
+    }
+    if (again || this.#options.extraListen === "ignore") return true;
+    if (this.#options.extraListen === "allow") return false;
+    throw new ProgramError(
+      `The program listens a second time: ${what}, after ${this.#first}, which the command serves. ` +
+        "With --extra-listen allow each worker really listens there, with --extra-listen ignore none does",
+    );
+  }
+
+  closes(): void {
+    this.#options.closed();
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Runs a program as if its runtime had been told to run it.
+ *
+ * Programs look at whether they are the one that was started, and listen only then. What they look at is:
+ *
+ * - `require.main === module`: true here, on each runtime;
+ * - `process.argv[1]`: the file of the program;
+ * - `import.meta.main`: true on Bun. Node and Deno give every imported module false, and nothing can change it.
+ *
+ * @module
+ */
+
+import { existsSync, readFileSync } from "node:fs";
+import Module from "node:module";
+import { dirname, extname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** What Node and Deno have besides the public part of node:module. */
+interface Loader {
+  _load(file: string, parent: null, isMain: true): unknown;
+}
+
+/** Imports the program at a `file:` URL; gives its exports. */
+export async function importMain(url: string): Promise<Record<string, unknown>> {
+  const file = fileURLToPath(url);
+  process.argv[1] = file;
+  const { Bun } = globalThis as unknown as { readonly Bun?: { main: string } };
+  if (Bun !== undefined) Bun.main = file;
+  else if (isCommonJs(file)) {
+    try {
+      const exports = (Module as unknown as Loader)._load(file, null, true);
+      return { ...(typeof exports === "object" ? exports : {}), default: exports };
+    } catch (error) {
+      // A module without a package that says so may be none of CommonJS after all.
+      if ((error as { code?: string }).code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
+    }
+  }
+  return await import(url) as Record<string, unknown>;
+}
+
+/**
+ * Whether a file is CommonJS: by its extension, else by `type` of the nearest package.json. Where that says nothing, Node
+ * looks at the syntax, and begins with CommonJS; Deno takes it for a module.
+ */
+export function isCommonJs(file: string): boolean {
+  const extension = extname(file);
+  if (/^\.c[jt]s$/.test(extension)) return true;
+  if (!/^\.[jt]s$/.test(extension)) return false;
+  for (let folder = dirname(file);; folder = dirname(folder)) {
+    const path = join(folder, "package.json");
+    const isLast = folder === dirname(folder);
+    if (!existsSync(path) && !isLast) continue;
+    const { type } = isLast ? {} : JSON.parse(readFileSync(path, "utf8")) as { type?: string };
+    return type === undefined ? process.versions.deno === undefined : type === "commonjs";
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * `listen()` of node:http, as a worker captures it.
+ *
+ * The replacement is an own property of `http.Server.prototype`. That reaches every server however the program came by
+ * `createServer`: named imports, subclasses and references taken before. `net.Server.prototype`, on which the worker's own
+ * sockets stand, is left alone.
+ *
+ * The captured server stays a real `http.Server` that never has a socket. What a program asks of a server that listens is
+ * answered by own properties: `listening`, `address()`, `close()`.
+ *
+ * @module
+ */
+
+import http from "node:http";
+import http2 from "node:http2";
+import https from "node:https";
+import process from "node:process";
+import { addressOf, type Capture, ProgramError, type Restore } from "./program.ts";
+
+type Callback = (error?: Error) => void;
+
+/** The part of a server that is used or replaced here. */
+interface Listening {
+  listen(...args: unknown[]): this;
+  emit(event: string, ...args: unknown[]): boolean;
+  once(event: string, listener: (...args: never[]) => void): this;
+}
+
+/** What a program asked for. */
+export interface ListenCall {
+  /** The port, or the path of a Unix socket; undefined for any free port. */
+  readonly where: string | number | undefined;
+  readonly host: string | undefined;
+  readonly callback: Callback | undefined;
+}
+
+const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "::1"]);
+
+/** Takes the arguments of `listen()` apart: `(port, host, backlog, callback)`, `(path, ...)`, `(options, callback)`. */
+export function listenCall(args: readonly unknown[]): ListenCall {
+  const callback = args.find((one): one is Callback => typeof one === "function");
+  const [first, second] = args;
+  if (typeof first === "object" && first !== null) {
+    const { port, path, host } = first as { port?: number | string; path?: string; host?: string };
+    return { where: path ?? numberOf(port), host, callback };
+  }
+  return { where: numberOf(first), host: typeof second === "string" ? second : undefined, callback };
+}
+
+function numberOf(value: unknown): string | number | undefined {
+  if (typeof value === "string" && /^[0-9]+$/.test(value)) return Number(value);
+  return typeof value === "string" || typeof value === "number" ? value : undefined;
+}
+
+/** Captures `listen()` of every server of node:http; one of node:https or node:http2 is refused. */
+export function captureNodeListen(capture: Capture): Restore {
+  const first: { where: string | number | undefined; taken: boolean } = { where: undefined, taken: false };
+  const restores = [
+    replaceListen(http.Server.prototype, function (original, args) {
+      const call = listenCall(args);
+      // Fastify binds "localhost" with one server for each of its addresses.
+      const again = first.taken && call.where === first.where && LOOPBACK.has(call.host ?? "");
+      const what = `listen() on ${call.where === undefined ? "a free port" : `port ${call.where}`}`;
+      const listener = (request: never, response: never): unknown => this.emit("request", request, response);
+      if (!capture.listens(what, { kind: "node", listener }, again)) return original.apply(this, args as []);
+      first.where = call.where;
+      first.taken = true;
+      return pretend(this as unknown as http.Server, call.callback, capture);
+    }),
+    ...[https.Server.prototype, http2SecureServer()].filter((one) => one !== undefined).map((prototype) =>
+      replaceListen(prototype, () => {
+        throw new ProgramError(
+          "The program listens with TLS. A worker gets plain requests from the command: let it listen with node:http",
+        );
+      })
+    ),
+  ];
+  return () => restores.forEach((restore) => restore());
+}
+
+/** The prototype of node:http2's servers, which the module does not export. */
+function http2SecureServer(): object | undefined {
+  try {
+    return Object.getPrototypeOf(http2.createServer()) as object;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Puts a `listen` of its own on a prototype. */
+function replaceListen(
+  prototype: object,
+  replacement: (this: Listening, original: Listening["listen"], args: readonly unknown[]) => unknown,
+): Restore {
+  const own = Object.getOwnPropertyDescriptor(prototype, "listen");
+  const original = (prototype as Listening).listen;
+  Object.defineProperty(prototype, "listen", {
+    configurable: true,
+    writable: true,
+    enumerable: own?.enumerable ?? false,
+    value: function (this: Listening, ...args: unknown[]) {
+      return replacement.call(this, original, args);
+    },
+  });
+  return () => {
+    if (own === undefined) delete (prototype as { listen?: unknown }).listen;
+    else Object.defineProperty(prototype, "listen", own);
+  };
+}
+
+/** Makes a server answer as one that listens. */
+function pretend(server: http.Server, callback: Callback | undefined, capture: Capture): http.Server {
+  let listening = true;
+  const closed = (done?: Callback): http.Server => {
+    if (!listening) {
+      const error = Object.assign(new Error("Server is not running."), { code: "ERR_SERVER_NOT_RUNNING" });
+      if (done !== undefined) process.nextTick(done, error);
+      return server;
+    }
+    listening = false;
+    if (done !== undefined) server.once("close", done);
+    capture.closes();
+    void capture.drained.then(() => server.emit("close"));
+    return server;
+  };
+  const own = {
+    address: () => listening ? addressOf(capture.bind) : null,
+    close: closed,
+    closeAllConnections: () => {},
+    closeIdleConnections: () => {},
+    getConnections: (done: (error: Error | null, count: number) => void) => {
+      process.nextTick(done, null, capture.connections());
+      return server;
+    },
+    ref: () => server,
+    unref: () => server,
+    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => closed(() => resolve())),
+  };
+  for (const name of Reflect.ownKeys(own)) {
+    const value = own[name as keyof typeof own];
+    Object.defineProperty(server, name, { configurable: true, writable: true, value });
+  }
+  Object.defineProperty(server, "listening", { configurable: true, get: () => listening });
+  if (callback !== undefined) server.once("listening", callback);
+  process.nextTick(() => listening && server.emit("listening"));
+  return server;
+}

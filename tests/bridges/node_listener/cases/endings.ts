@@ -1,0 +1,107 @@
+/**
+ * Endings that are none: clients that leave, listeners that cut.
+ */
+
+import type { Case } from "../case.ts";
+
+export const endingCases: readonly Case[] = [
+  {
+    name: "a client that leaves before the response",
+    leaves: true,
+    listener: (req, res, note) => {
+      note("leave");
+      res.on("close", () => note([res.writableEnded, res.destroyed, req.destroyed, req.aborted]));
+    },
+  },
+  {
+    name: "a client that leaves in the middle of the response",
+    leaves: true,
+    listener: (req, res, note) => {
+      res.write("part");
+      note("leave");
+      const timer = setInterval(() => res.write("more"), 5);
+      res.on("close", () => {
+        clearInterval(timer);
+        note([res.writableEnded, res.writableFinished, res.destroyed, req.destroyed]);
+      });
+    },
+  },
+  {
+    name: "a client that leaves in the middle of its body",
+    line: "POST / HTTP/1.1",
+    headers: ["Content-Length: 10"],
+    body: ["abc"],
+    leaves: true,
+    listener: (req, res, note) => {
+      req.once("data", () => note("leave"));
+      req.on("close", () => note([req.complete, req.aborted, req.readableEnded]));
+      res.on("close", () => note(res.headersSent));
+    },
+  },
+  {
+    name: "a listener that waits for a client that has left",
+    leaves: true,
+    listener: async (req, _res, note) => {
+      note("leave");
+      await new Promise((resolve) => req.once("close", resolve));
+      note("gone");
+    },
+  },
+  {
+    name: "a write to a client that has left",
+    leaves: true,
+    listener: async (_req, res, note) => {
+      note("leave");
+      await new Promise((resolve) => res.once("close", resolve));
+      note(res.write("late"));
+      res.end("later");
+    },
+    unordered: "what is told of a late write differs",
+  },
+  {
+    name: "res.destroy before the head",
+    listener: (_req, res, note) => {
+      res.destroy();
+      note([res.destroyed, res.writableEnded, res.headersSent]);
+    },
+    cut: true,
+  },
+  {
+    name: "res.destroy with an error in the middle",
+    listener: (_req, res, note) => {
+      res.writeHead(200, { "Content-Length": 100 });
+      res.write("part");
+      setTimeout(() => {
+        res.destroy(new Error("mine"));
+        note(res.destroyed);
+      }, 20);
+    },
+    cut: true,
+  },
+  {
+    name: "req.destroy in the middle",
+    listener: (req, res) => {
+      res.write("part");
+      setTimeout(() => req.destroy(), 20);
+    },
+    cut: true,
+  },
+  {
+    name: "req.socket.destroy in the middle",
+    listener: (req, res) => {
+      res.write("part");
+      setTimeout(() => req.socket.destroy(), 20);
+    },
+    cut: true,
+  },
+  {
+    name: "a response after its time-out",
+    listener: (req, res, note) => {
+      req.setTimeout(30);
+      res.setTimeout(30, () => {
+        note("timeout");
+        res.end("in time");
+      });
+    },
+  },
+];
