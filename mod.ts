@@ -16,12 +16,12 @@
  * @module
  */
 
-import type { Application } from "./core/gateway/types.ts";
-import { asFunction } from "./core/gateway/application.ts";
-import { settings } from "./core/options.ts";
-import type { ServeOptions } from "./core/serve_options.ts";
-import type { Server } from "./core/server.ts";
-import type { SimpleServer } from "./core/simple_server.ts";
+import type { Application } from "./core/contract/types.ts";
+import { asFunction } from "./core/contract/application.ts";
+import { settings } from "./core/server/options.ts";
+import type { ServeOptions } from "./core/server/serve_options.ts";
+import type { Server } from "./core/server/server.ts";
+import type { SimpleServer } from "./core/server/simple_server.ts";
 import type { FetchHandler, FetchOptions } from "./adapters/fetch.ts";
 import { isCgi } from "./adapters/environment.ts";
 
@@ -92,7 +92,10 @@ export async function makeServer(
   app: Application,
   options?: Omit<ServeOptions, "hostname" | "port">,
 ): Promise<SimpleServer> {
-  const [{ startSimpleServer }, pinned] = await Promise.all([import("./core/simple_server.ts"), adapter(options)]);
+  const [{ startSimpleServer }, pinned] = await Promise.all([
+    import("./core/server/simple_server.ts"),
+    adapter(options),
+  ]);
   return startSimpleServer(pinned.host, host, port, app, options);
 }
 

@@ -6,10 +6,10 @@
  */
 
 import { ListenError } from "./core/errors.ts";
-import type { Application } from "./core/gateway/types.ts";
-import type { ServeOptions } from "./core/serve_options.ts";
-import type { Server } from "./core/server.ts";
-import type { SimpleServer } from "./core/simple_server.ts";
+import type { Application } from "./core/contract/types.ts";
+import type { ServeOptions } from "./core/server/serve_options.ts";
+import type { Server } from "./core/server/server.ts";
+import type { SimpleServer } from "./core/server/simple_server.ts";
 
 export * from "./mod_shared.ts";
 export { toFetch } from "./adapters/fetch.ts";

@@ -14,25 +14,25 @@ export type {
   Environ,
   StartResponse,
   Write,
-} from "./core/gateway/types.ts";
+} from "./core/contract/types.ts";
 export type { Address, HeaderList, Peer } from "./core/seams.ts";
-export type { ServeOptions } from "./core/serve_options.ts";
-export type { HeaderMap } from "./core/http1/request_head.ts";
-export type { Server, ShutdownOptions } from "./core/server.ts";
-export type { SimpleServer } from "./core/simple_server.ts";
-export type { AccessLog, AccessRecord } from "./core/gateway/access.ts";
-export type { ErrorStream } from "./core/gateway/errors.ts";
-export type { GatewayRequest } from "./core/gateway/request.ts";
-export type { UpgradedSocket } from "./core/gateway/upgraded_socket.ts";
+export type { ServeOptions } from "./core/server/serve_options.ts";
+export type { HeaderMap } from "./core/wires/http1/request_head.ts";
+export type { Server, ShutdownOptions } from "./core/server/server.ts";
+export type { SimpleServer } from "./core/server/simple_server.ts";
+export type { AccessLog, AccessRecord } from "./core/gateway/access_log.ts";
+export type { ErrorStream } from "./core/contract/error_stream.ts";
+export type { GatewayRequest } from "./core/contract/tsgi_request.ts";
+export type { UpgradedSocket } from "./core/contract/upgraded_socket.ts";
 export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
-export type { Protocol } from "./core/protocol.ts";
-export { type FileLike, FileWrapper } from "./core/gateway/file_wrapper.ts";
+export type { Protocol } from "./core/wires/protocol.ts";
+export { type FileLike, FileWrapper } from "./core/contract/file_wrapper.ts";
 export { ListenError, OptionError } from "./core/errors.ts";
-export { ApplicationError } from "./core/gateway/application.ts";
-export { StartResponseError } from "./core/gateway/response.ts";
+export { ApplicationError } from "./core/contract/application.ts";
+export { StartResponseError } from "./core/contract/response_head.ts";
 export { WriteError } from "./core/gateway/gateway.ts";
-export { RequestError } from "./core/gateway/request.ts";
-export { InputStream, OverlappingReadError } from "./core/gateway/input.ts";
+export { RequestError } from "./core/contract/tsgi_request.ts";
+export { InputStream, OverlappingReadError } from "./core/contract/input_stream.ts";
 export {
   BodyTooLargeError,
   ClientDisconnectedError,
@@ -40,7 +40,7 @@ export {
   InputError,
   MalformedBodyError,
   TruncatedBodyError,
-} from "./core/gateway/request_body.ts";
+} from "./core/contract/request_body.ts";
 export { VERSION } from "./core/version.ts";
 
 /** The global by which Node.js tells which program it runs; Bun and Deno have `import.meta.main`. */

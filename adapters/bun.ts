@@ -5,14 +5,14 @@
  */
 
 import { listenError } from "../core/errors.ts";
-import type { Application } from "../core/gateway/types.ts";
-import type { ServeOptions } from "../core/serve_options.ts";
+import type { Application } from "../core/contract/types.ts";
+import type { ServeOptions } from "../core/server/serve_options.ts";
 import type { Address, Host, Listener, ListenOptions, SocketKind } from "../core/seams.ts";
-import { type Server, startServer } from "../core/server.ts";
+import { type Server, startServer } from "../core/server/server.ts";
 import { type BunSocket, BunTransport } from "./bun_socket.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
-import { refuseOnBun } from "./refusals.ts";
+import { refuseOnBun } from "./unsupported.ts";
 import { writeStderr } from "./stderr.ts";
 import type { UnixPath } from "./unix_path.ts";
 

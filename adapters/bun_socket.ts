@@ -9,7 +9,7 @@
  */
 
 import type { Connection, Peer, Transport } from "../core/seams.ts";
-import { BatchedOutput, type Block, COPY_LIMIT, type Memory, takeBack, type Turn } from "./output.ts";
+import { BatchedOutput, type Block, COPY_LIMIT, type Memory, takeBack, type Turn } from "./batched_transport.ts";
 import { peerOf, type SocketAddresses } from "./peer.ts";
 
 /** A TCP socket, with data of ours. */

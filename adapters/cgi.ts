@@ -8,12 +8,12 @@
  * @module
  */
 
-import { runScript } from "../core/cgi/script.ts";
-import type { Application } from "../core/gateway/types.ts";
-import { settings } from "../core/options.ts";
-import type { ServeOptions } from "../core/serve_options.ts";
+import { runScript } from "../core/server/script.ts";
+import type { Application } from "../core/contract/types.ts";
+import { settings } from "../core/server/options.ts";
+import type { ServeOptions } from "../core/server/serve_options.ts";
 import type { Connection, Transport } from "../core/seams.ts";
-import type { Server } from "../core/server.ts";
+import type { Server } from "../core/server/server.ts";
 import { consoleToStandardError, type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
 import { type PromisedSocket, PromisedTransport } from "./promised_socket.ts";
 

@@ -9,14 +9,14 @@
 
 import { listenError } from "../core/errors.ts";
 import { readLatin1 } from "../core/grammar.ts";
-import type { Application } from "../core/gateway/types.ts";
-import type { ServeOptions } from "../core/serve_options.ts";
+import type { Application } from "../core/contract/types.ts";
+import type { ServeOptions } from "../core/server/serve_options.ts";
 import type { Connection, Host, Listener, ListenOptions, Transport } from "../core/seams.ts";
-import { type Server, startServer } from "../core/server.ts";
+import { type Server, startServer } from "../core/server/server.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
 import { type PromisedSocket, PromisedTransport, type SocketEnd } from "./promised_socket.ts";
-import { refuseOnDeno } from "./refusals.ts";
+import { refuseOnDeno } from "./unsupported.ts";
 import { writeStderr } from "./stderr.ts";
 
 /** A listening socket. */

@@ -7,20 +7,20 @@
  * @module
  */
 
-import { type EnvironTemplate, serverTemplate } from "../core/gateway/environ.ts";
-import { ErrorStream } from "../core/gateway/errors.ts";
+import { type EnvironTemplate, serverTemplate } from "../core/contract/environ.ts";
+import { ErrorStream } from "../core/contract/error_stream.ts";
 import { createGateway } from "../core/gateway/gateway.ts";
-import type { Application } from "../core/gateway/types.ts";
-import { settings } from "../core/options.ts";
+import type { Application } from "../core/contract/types.ts";
+import { settings } from "../core/server/options.ts";
 import { Refusal, SERVICE_UNAVAILABLE } from "../core/refusal.ts";
-import type { FetchOptions } from "../core/serve_options.ts";
+import type { FetchOptions } from "../core/server/serve_options.ts";
 import { FetchClosing } from "./fetch_closing.ts";
 import { type FetchInfo, fetchRequest } from "./fetch_environ.ts";
 import { FetchExchange, refusalOf } from "./fetch_exchange.ts";
 
 export type { FetchInfo } from "./fetch_environ.ts";
 
-export type { FetchOptions } from "../core/serve_options.ts";
+export type { FetchOptions } from "../core/server/serve_options.ts";
 
 /** A fetch handler: what `toFetch` makes. `info` is what the host passes beside the request. */
 export type FetchHandler = (request: Request, info?: FetchInfo) => Promise<Response>;

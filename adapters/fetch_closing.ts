@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Settings } from "../core/options.ts";
+import type { Settings } from "../core/server/options.ts";
 
 const LONGEST = 2 ** 31 - 1; // ms that a timer can have
 

@@ -6,10 +6,10 @@
  * @module
  */
 
-import { connectionTemplate, environKey, type EnvironTemplate, requestEnviron } from "../core/gateway/environ.ts";
-import type { Environ } from "../core/gateway/types.ts";
+import { connectionTemplate, environKey, type EnvironTemplate, requestEnviron } from "../core/contract/environ.ts";
+import type { Environ } from "../core/contract/types.ts";
 import { DIGITS } from "../core/grammar.ts";
-import type { Settings } from "../core/options.ts";
+import type { Settings } from "../core/server/options.ts";
 import { BAD_REQUEST, CONTENT_TOO_LARGE, Refusal } from "../core/refusal.ts";
 import { type FetchInfo, fetchTarget, isFromBun } from "./fetch_target.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { bytesOf } from "../core/gateway/body.ts";
+import { bytesOf } from "../core/gateway/blocks.ts";
 import { type Gateway, RequestTimeoutError } from "../core/gateway/gateway.ts";
 import { Invocation } from "../core/gateway/invocation.ts";
 import {
@@ -14,11 +14,11 @@ import {
   type InputError,
   RequestBody,
   TruncatedBodyError,
-} from "../core/gateway/request_body.ts";
-import { RequestError } from "../core/gateway/request.ts";
-import { isContentless } from "../core/gateway/response.ts";
-import type { Environ } from "../core/gateway/types.ts";
-import type { Settings } from "../core/options.ts";
+} from "../core/contract/request_body.ts";
+import { RequestError } from "../core/contract/tsgi_request.ts";
+import { isContentless } from "../core/contract/response_head.ts";
+import type { Environ } from "../core/contract/types.ts";
+import type { Settings } from "../core/server/options.ts";
 import { SERVICE_UNAVAILABLE } from "../core/refusal.ts";
 import type { Exchange, Octets, RawSocket, ResponseHead } from "../core/seams.ts";
 import { after, type Cuttable, type FetchClosing } from "./fetch_closing.ts";

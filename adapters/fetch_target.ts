@@ -13,7 +13,7 @@
  */
 
 import { readLatin1 } from "../core/grammar.ts";
-import { checkHost, parseTarget, type Target } from "../core/http1/target.ts";
+import { checkHost, parseTarget, type Target } from "../core/wires/http1/target.ts";
 import { BAD_REQUEST, NOT_IMPLEMENTED, Refusal } from "../core/refusal.ts";
 
 /** What hosts pass beside the request: Deno an info object, Bun its server. Everything in it is optional. */

@@ -12,13 +12,13 @@
 
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net";
 import { listenError } from "../core/errors.ts";
-import type { Application } from "../core/gateway/types.ts";
-import type { ServeOptions } from "../core/serve_options.ts";
+import type { Application } from "../core/contract/types.ts";
+import type { ServeOptions } from "../core/server/serve_options.ts";
 import type { Connection, Host, Listener, ListenOptions, Peer, SocketKind, Transport } from "../core/seams.ts";
-import { type Server, startServer } from "../core/server.ts";
+import { type Server, startServer } from "../core/server/server.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
-import { BatchedOutput, type Memory } from "./output.ts";
+import { BatchedOutput, type Memory } from "./batched_transport.ts";
 import { peerOf } from "./peer.ts";
 import { writeStderr } from "./stderr.ts";
 
@@ -123,7 +123,7 @@ export const host: Host = {
     const { hostname, port, path, fd, backlog, reusePort } = options;
     let { kind } = options;
     if (process.versions.bun !== undefined) {
-      (await import("./refusals.ts")).refuseOnBun(options);
+      (await import("./unsupported.ts")).refuseOnBun(options);
       // Before it listens: from then on connections come.
       if (fd !== undefined) kind ??= (await import("./proc_sockets.ts")).kindOfDescriptor(fd);
     }

@@ -17,7 +17,7 @@ import {
   type Memory,
   takeBack,
   type Turn,
-} from "./output.ts";
+} from "./batched_transport.ts";
 import { peerOf } from "./peer.ts";
 
 /** One end of a connection. */

@@ -13,9 +13,9 @@
  */
 
 import { describe, OptionError } from "../core/errors.ts";
-import { ApplicationError } from "../core/gateway/application.ts";
-import { isThenable } from "../core/gateway/body.ts";
-import type { ApplicationFunction, Body } from "../core/gateway/types.ts";
+import { ApplicationError } from "../core/contract/application.ts";
+import { isThenable } from "../core/gateway/blocks.ts";
+import type { ApplicationFunction, Body } from "../core/contract/types.ts";
 import { FetchContext } from "./fetch/context.ts";
 import { LazyRequest } from "./fetch/lazy_request.ts";
 import { respond } from "./fetch/response.ts";

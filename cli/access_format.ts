@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { AccessRecord } from "../core/gateway/access.ts";
+import type { AccessRecord } from "../core/gateway/access_log.ts";
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import { cutText } from "./json_line.ts";

@@ -8,7 +8,7 @@
  */
 
 import process from "node:process";
-import type { AccessRecord } from "../core/gateway/access.ts";
+import type { AccessRecord } from "../core/gateway/access_log.ts";
 import { type Format, parseFormat, userOf } from "./access_format.ts";
 import { jsonLine } from "./json_line.ts";
 import type { LoggingSettings } from "./settings/logging.ts";

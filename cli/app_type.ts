@@ -16,8 +16,8 @@
  * @module
  */
 
-import type { ApplicationFunction } from "../core/gateway/types.ts";
-import { asFunction } from "../core/gateway/application.ts";
+import type { ApplicationFunction } from "../core/contract/types.ts";
+import { asFunction } from "../core/contract/application.ts";
 import type { Served } from "./programs/program.ts";
 
 /** The kinds of application. */

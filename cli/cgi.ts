@@ -13,7 +13,7 @@
 import { runCgi } from "../adapters/cgi.ts";
 import { APP_TYPES, type AppType } from "./app_type.ts";
 import { SettingError } from "./settings/setting.ts";
-import { loadApp } from "./spec.ts";
+import { loadApp } from "./application.ts";
 
 /**
  * Answers the request of this process.

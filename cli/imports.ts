@@ -9,7 +9,7 @@
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { candidatesOf, fileOf, parseSpec } from "./spec.ts";
+import { candidatesOf, fileOf, parseSpec } from "./application.ts";
 
 const IMPORT = /(?:\bfrom|\bimport|\brequire)\s*\(?\s*(["'])(\.{1,2}\/[^"'\n]+|file:[^"'\n]+)\1/g;
 

@@ -22,7 +22,7 @@ import { LOAD_FAILED } from "./pool.ts";
 import type { Settings } from "./settings/mod.ts";
 import { SettingError } from "./settings/setting.ts";
 import { freeSignals, holdStops } from "./signals.ts";
-import { AppLoadError, loadApp, loadFailure, parseSpec } from "./spec.ts";
+import { AppLoadError, loadApp, loadFailure, parseSpec } from "./application.ts";
 import { activatedSockets } from "./systemd.ts";
 import { identityOf } from "./user.ts";
 import { runWorker } from "./worker.ts";

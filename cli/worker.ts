@@ -17,10 +17,10 @@
 import process from "node:process";
 import { host } from "../adapters/node.ts";
 import { errorText } from "../core/errors.ts";
-import type { ApplicationFunction } from "../core/gateway/types.ts";
+import type { ApplicationFunction } from "../core/contract/types.ts";
 import type { Host } from "../core/seams.ts";
-import { type Server, startServer } from "../core/server.ts";
-import type { ServeOptions } from "../core/serve_options.ts";
+import { type Server, startServer } from "../core/server/server.ts";
+import type { ServeOptions } from "../core/server/serve_options.ts";
 import { VERSION } from "../core/version.ts";
 import type { Format } from "./access_format.ts";
 import { accessFormat } from "./access_json.ts";
@@ -45,7 +45,7 @@ import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
 import { serveOptions } from "./settings/served.ts";
 import { takeSignals, whenOrphaned } from "./signals.ts";
-import { loadApp, loadFailure } from "./spec.ts";
+import { loadApp, loadFailure } from "./application.ts";
 import { Turns } from "./turns.ts";
 
 const ORPHAN_TIME = 2; // seconds that requests have when the arbiter is gone

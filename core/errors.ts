@@ -1,8 +1,8 @@
 /**
  * The named errors of the public API that are not about one request.
  *
- * Errors about a request stand beside the code that throws them: `core/gateway/input.ts` (reading),
- * `core/gateway/response.ts` (startResponse), `core/gateway/invocation.ts` (write, bodies).
+ * Errors about a request stand beside the code that throws them: `core/contract/input_stream.ts` (reading),
+ * `core/contract/response_head.ts` (startResponse), `core/gateway/invocation.ts` (write, bodies).
  *
  * @module
  */

@@ -5,6 +5,6 @@
  */
 
 import { writeFileSync } from "node:fs";
-import { specification } from "../core/wsgiref/validate/spec.ts";
+import { specification } from "../wsgiref/validate/spec.ts";
 
 writeFileSync(new URL("../docs/SPEC.md", import.meta.url), specification());

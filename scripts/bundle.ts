@@ -22,11 +22,11 @@ const INTERNAL = "internal";
 const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
   [
     "core",
-    /^core\/(?:gateway\/.*|errors|grammar|option_table|options|peers|protocol|refusal|version|watch|wire)\.js$|^adapters\/(?:environment|latin1|output|peer)\.js$|^mod_shared\.js$/,
+    /^core\/(?:contract\/.*|gateway\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy)|wires\/(?:protocol|stopwatch|wire))\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
   ],
-  ["server", /^core\/(?:raw_socket|server|wires)\.js$|^adapters\/(?:refusals|stderr)\.js$/],
-  ["http1", /^core\/http1\/(?!serializer\.js$)/],
-  ["cgi", /^core\/cgi\/(?:connection|environ|exchange|response|variables)\.js$/],
+  ["server", /^core\/(?:wires\/(?:load|raw_socket)|server\/server)\.js$|^adapters\/(?:unsupported|stderr)\.js$/],
+  ["http1", /^core\/wires\/http1\/(?!serializer\.js$)/],
+  ["cgi", /^core\/wires\/cgi\/(?:connection|environ|exchange|response|variables)\.js$/],
 ];
 
 /**
@@ -53,7 +53,7 @@ export async function bundle(folder: string, entries: readonly string[]): Promis
     format: "esm",
     entryFileNames: "[name].js",
     chunkFileNames: ({ name, facadeModuleId }) => {
-      const wire = /core\/(\w+)\/connection\.js$/.exec(facadeModuleId ?? "")?.[1];
+      const wire = /core\/wires\/(\w+)\/connection\.js$/.exec(facadeModuleId ?? "")?.[1];
       return `${INTERNAL}/${wire ?? name}.js`;
     },
     minify: false,

@@ -4,17 +4,25 @@
  * @module
  */
 
-import { asFunction } from "../core/gateway/application.ts";
+import { asFunction } from "../core/contract/application.ts";
 import { createGateway } from "../core/gateway/gateway.ts";
-import { ErrorStream } from "../core/gateway/errors.ts";
-import type { Application } from "../core/gateway/types.ts";
-import { type Settings, settings } from "../core/options.ts";
-import type { ServeOptions } from "../core/serve_options.ts";
+import { ErrorStream } from "../core/contract/error_stream.ts";
+import type { Application } from "../core/contract/types.ts";
+import { type Settings, settings } from "../core/server/options.ts";
+import type { ServeOptions } from "../core/server/serve_options.ts";
 import { Refusal } from "../core/refusal.ts";
 import { CookieJar } from "./cookies.ts";
 import { ApplicationFailedError, watched } from "./errors.ts";
 import { type SentHead, TestExchange } from "./exchange.ts";
-import { type Content, contentOf, type Endpoints, pairs, prepare, type RequestParts, targetOf } from "./request.ts";
+import {
+  type Content,
+  contentOf,
+  type Endpoints,
+  pairs,
+  prepare,
+  type RequestParts,
+  targetOf,
+} from "./request_parts.ts";
 import { type Interim, TestResponse } from "./response.ts";
 import { Upload } from "./upload.ts";
 

@@ -5,12 +5,12 @@
  */
 
 import { errorText } from "../core/errors.ts";
-import { ErrorStream } from "../core/gateway/errors.ts";
-import { InputStream } from "../core/gateway/input.ts";
-import { GatewayRequest } from "../core/gateway/request.ts";
-import type { Environ } from "../core/gateway/types.ts";
-import { settings } from "../core/options.ts";
-import { contentOf, prepare, type RequestParts, targetOf } from "./request.ts";
+import { ErrorStream } from "../core/contract/error_stream.ts";
+import { InputStream } from "../core/contract/input_stream.ts";
+import { GatewayRequest } from "../core/contract/tsgi_request.ts";
+import type { Environ } from "../core/contract/types.ts";
+import { settings } from "../core/server/options.ts";
+import { contentOf, prepare, type RequestParts, targetOf } from "./request_parts.ts";
 import { Upload } from "./upload.ts";
 
 /** What an environ is made of. */

@@ -7,9 +7,9 @@
  * @module
  */
 
-import { asFunction } from "../core/gateway/application.ts";
-import { cancelled, isThenable } from "../core/gateway/body.ts";
-import type { Application, ApplicationFunction, Body, Chunk } from "../core/gateway/types.ts";
+import { asFunction } from "../core/contract/application.ts";
+import { cancelled, isThenable } from "../core/gateway/blocks.ts";
+import type { Application, ApplicationFunction, Body, Chunk } from "../core/contract/types.ts";
 
 /** An application answered with a 500 and the error was the gateway's: a body that is none, no call of startResponse. */
 export class ApplicationFailedError extends Error {

@@ -7,13 +7,13 @@
  * @module
  */
 
-import { bytesOf } from "../core/gateway/body.ts";
+import { bytesOf } from "../core/gateway/blocks.ts";
 import { errorText } from "../core/errors.ts";
 import type { Gateway } from "../core/gateway/gateway.ts";
 import { Invocation } from "../core/gateway/invocation.ts";
-import { InputClosedError } from "../core/gateway/request_body.ts";
-import { RequestError } from "../core/gateway/request.ts";
-import type { Environ } from "../core/gateway/types.ts";
+import { InputClosedError } from "../core/contract/request_body.ts";
+import { RequestError } from "../core/contract/tsgi_request.ts";
+import type { Environ } from "../core/contract/types.ts";
 import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../core/seams.ts";
 import { type Blocks, type Interim, TruncatedResponseError } from "./response.ts";
 import type { Upload } from "./upload.ts";

@@ -22,5 +22,5 @@ export { client, type ClientOptions, RedirectError, type RequestOptions, TestCli
 export { type Cookie, CookieJar, type CookieScope } from "./cookies.ts";
 export { createEnviron, type EnvironOptions } from "./environ.ts";
 export { ApplicationFailedError } from "./errors.ts";
-export type { Pairs, RequestContent, RequestParts } from "./request.ts";
+export type { Pairs, RequestContent, RequestParts } from "./request_parts.ts";
 export { type Blocks, type Interim, TestResponse, TruncatedResponseError } from "./response.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Headers } from "../core/wsgiref/headers.ts";
+import { Headers } from "../wsgiref/headers.ts";
 import type { HeaderList } from "../core/seams.ts";
 
 /** The body of a response ended before its end: the application failed after the head had been sent. */

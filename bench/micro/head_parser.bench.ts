@@ -9,9 +9,9 @@
 import { expect, test } from "vitest";
 import { Buffer } from "node:buffer";
 import { latin1With } from "../../adapters/latin1.ts";
-import { HeadModels } from "../../core/http1/head_models.ts";
-import { HeadParser } from "../../core/http1/head_parser.ts";
-import { settings } from "../../core/options.ts";
+import { HeadModels } from "../../core/wires/http1/head_models.ts";
+import { HeadParser } from "../../core/wires/http1/head_parser.ts";
+import { settings } from "../../core/server/options.ts";
 import { requestsOf } from "./heads.ts";
 
 const limits = settings({}, { port: undefined, errorLog: () => {} });

@@ -7,7 +7,7 @@
  */
 
 import { expect, test } from "vitest";
-import { type HeadContext, serializeHead } from "../../core/http1/serializer.ts";
+import { type HeadContext, serializeHead } from "../../core/wires/http1/serializer.ts";
 import type { HeaderList, ResponseHead } from "../../core/seams.ts";
 
 const context: HeadContext = { http11: true, keepAlive: true, serverHeader: "" };

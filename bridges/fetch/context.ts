@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { Environ } from "../../core/gateway/types.ts";
+import type { Environ } from "../../core/contract/types.ts";
 
 /** The client's address, as Deno gives it. */
 export interface RemoteAddress {

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Environ } from "../../core/gateway/types.ts";
+import type { Environ } from "../../core/contract/types.ts";
 import { leadOn } from "./lead_on.ts";
 
 const KEYS_KEPT = 512;

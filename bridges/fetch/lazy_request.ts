@@ -12,7 +12,7 @@
  * @module
  */
 
-import type { Environ } from "../../core/gateway/types.ts";
+import type { Environ } from "../../core/contract/types.ts";
 import { clientAddress, waitUntil } from "./context.ts";
 import { RequestHeaders } from "./headers.ts";
 import { leadOn, leadProperty } from "./lead_on.ts";

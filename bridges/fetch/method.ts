@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Environ } from "../../core/gateway/types.ts";
+import type { Environ } from "../../core/contract/types.ts";
 
 /** Methods that are put in upper case. */
 const NORMALIZED: ReadonlySet<string> = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);

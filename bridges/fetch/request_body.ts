@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Environ } from "../../core/gateway/types.ts";
+import type { Environ } from "../../core/contract/types.ts";
 
 /** What the methods of a `Request` that read its body are called. */
 export type BodyMethod = "arrayBuffer" | "blob" | "bytes" | "formData" | "json" | "text";

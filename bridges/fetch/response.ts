@@ -5,7 +5,7 @@
  */
 
 import { describe } from "../../core/errors.ts";
-import type { Body, StartResponse } from "../../core/gateway/types.ts";
+import type { Body, StartResponse } from "../../core/contract/types.ts";
 import { isHopByHop } from "../../core/grammar.ts";
 import { ResponseBody } from "./response_body.ts";
 import { wholeBody } from "./whole_body.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Body, StartResponse } from "../../core/gateway/types.ts";
+import type { Body, StartResponse } from "../../core/contract/types.ts";
 
 const LOOKS = 16; // microtasks in which a body that is complete shows to be
 const CLOSING = 3; // of them, behind a block: how long a stream takes to close

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Environ } from "../../core/gateway/types.ts";
+import type { Environ } from "../../core/contract/types.ts";
 import { BrandedRequest } from "./branded_request.ts";
 import { LazyRequest } from "./lazy_request.ts";
 

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { Environ } from "../../core/gateway/types.ts";
+import type { Environ } from "../../core/contract/types.ts";
 import { percentDecode } from "../../core/grammar.ts";
 
 /** Path and query that a URL parser leaves as they are, but for dot segments. */

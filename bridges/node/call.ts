@@ -18,8 +18,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import process from "node:process";
 import { errorText } from "../../core/errors.ts";
-import { ForeignStatus } from "../../core/gateway/response.ts";
-import type { Body, Chunk, Environ, StartResponse, Write } from "../../core/gateway/types.ts";
+import { ForeignStatus } from "../../core/contract/response_head.ts";
+import type { Body, Chunk, Environ, StartResponse, Write } from "../../core/contract/types.ts";
 import { Queue, type Written } from "./queue.ts";
 import { abortedError, afterReading, dumpRequest, isReading, requestOf, type RequestOwner } from "./request.ts";
 import {

@@ -9,7 +9,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { Chunk } from "../../core/gateway/types.ts";
+import type { Chunk } from "../../core/contract/types.ts";
 
 /** Called when a write is over, with what kept it from being sent. */
 export type Written = (error?: Error | null) => void;

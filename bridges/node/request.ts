@@ -14,7 +14,7 @@ import { Buffer } from "node:buffer";
 import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import process from "node:process";
-import type { Environ } from "../../core/gateway/types.ts";
+import type { Environ } from "../../core/contract/types.ts";
 import type { RequestSocket } from "./socket.ts";
 import { targetOf } from "./target.ts";
 

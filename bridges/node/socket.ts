@@ -11,7 +11,7 @@
 import { EventEmitter } from "node:events";
 import process from "node:process";
 import { getDefaultHighWaterMark } from "node:stream";
-import type { Environ } from "../../core/gateway/types.ts";
+import type { Environ } from "../../core/contract/types.ts";
 
 /** What a socket asks of the request that it was made for. */
 export interface SocketOwner {

@@ -10,7 +10,7 @@
  */
 
 import { percentDecode } from "../../core/grammar.ts";
-import type { Environ } from "../../core/gateway/types.ts";
+import type { Environ } from "../../core/contract/types.ts";
 
 /** Where a request is for, in the names of connect and Express. */
 export interface Target {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Values } from "../../core/option_table.ts";
+import type { Values } from "../../core/server/option_table.ts";
 import type { Kind } from "./setting.ts";
 
 /** A whole number within bounds. */

@@ -8,9 +8,9 @@
  * @module
  */
 
-import { COMMAND_NAMES, optionTable } from "../../core/option_table.ts";
-import { ALL_PEERS, parseIps } from "../../core/peers.ts";
-import type { ServeOptions } from "../../core/serve_options.ts";
+import { COMMAND_NAMES, optionTable } from "../../core/server/option_table.ts";
+import { ALL_PEERS, parseIps } from "../../core/server/peer_policy.ts";
+import type { ServeOptions } from "../../core/server/serve_options.ts";
 import { integer, kindOf, list, optional, seconds, text } from "./kinds.ts";
 import type { Kind, Setting } from "./setting.ts";
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { isThenable } from "./body.ts";
+import { isThenable } from "./blocks.ts";
 
 /** Told of what goes wrong, and where: `""` or `"close(): "`. */
 export type Failed = (error: unknown, where: string) => void;

@@ -5,12 +5,12 @@
  */
 
 import type { Host } from "../seams.ts";
-import type { AccessLog } from "./access.ts";
-import { asFunction } from "./application.ts";
+import type { AccessLog } from "./access_log.ts";
+import { asFunction } from "../contract/application.ts";
 import { Background } from "./background.ts";
-import type { ErrorStream } from "./errors.ts";
-import { InputError } from "./request_body.ts";
-import type { Application, ApplicationFunction } from "./types.ts";
+import type { ErrorStream } from "../contract/error_stream.ts";
+import { InputError } from "../contract/request_body.ts";
+import type { Application, ApplicationFunction } from "../contract/types.ts";
 
 /**
  * `write()` was called when it may not be, or with more than it may send (PEP 3333, "The write() Callable" and "Handling

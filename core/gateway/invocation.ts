@@ -16,15 +16,15 @@
 
 import { errorText } from "../errors.ts";
 import type { Exchange, Octets, ResponseHead } from "../seams.ts";
-import { LoggedExchange } from "./access.ts";
-import { blockOctets, cancelled, firstOctets, isThenable, notABody } from "./body.ts";
+import { LoggedExchange } from "./access_log.ts";
+import { blockOctets, cancelled, firstOctets, isThenable, notABody } from "./blocks.ts";
 import { closeBody, hasClose } from "./closing.ts";
 import { type Gateway, type RequestTimeoutError, statusOf, WriteError } from "./gateway.ts";
-import { InputStream } from "./input.ts";
-import { GatewayRequest, type RequestState } from "./request.ts";
-import { ClientDisconnectedError, InputError, type RequestBody } from "./request_body.ts";
-import { isContentless, responseHead, StartResponseError } from "./response.ts";
-import type { Environ, StartResponse, Write } from "./types.ts";
+import { InputStream } from "../contract/input_stream.ts";
+import { GatewayRequest, type RequestState } from "../contract/tsgi_request.ts";
+import { ClientDisconnectedError, InputError, type RequestBody } from "../contract/request_body.ts";
+import { isContentless, responseHead, StartResponseError } from "../contract/response_head.ts";
+import type { Environ, StartResponse, Write } from "../contract/types.ts";
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 

@@ -5,7 +5,7 @@
  */
 
 import { describe, expect, it } from "vitest";
-import type { Wire } from "../../core/wires.ts";
+import type { Wire } from "../../core/wires/load.ts";
 import { type NaiveHead, naiveVerdict } from "./naive.ts";
 import { captures, digest, inPieces, mutated, randomFrom, type Verdict, verdictOf } from "./trial.ts";
 

@@ -3,11 +3,11 @@
  */
 
 import { describe, expect, it } from "vitest";
-import { cgiRequest, type CgiRules } from "../../core/cgi/environ.ts";
-import { Variables } from "../../core/cgi/variables.ts";
-import { serverTemplate } from "../../core/gateway/environ.ts";
-import { ErrorStream } from "../../core/gateway/errors.ts";
-import type { Environ } from "../../core/gateway/types.ts";
+import { cgiRequest, type CgiRules } from "../../core/wires/cgi/environ.ts";
+import { Variables } from "../../core/wires/cgi/variables.ts";
+import { serverTemplate } from "../../core/contract/environ.ts";
+import { ErrorStream } from "../../core/contract/error_stream.ts";
+import type { Environ } from "../../core/contract/types.ts";
 
 type Pairs = readonly (readonly [name: string, value: string])[];
 

@@ -4,14 +4,14 @@
  */
 
 import { describe, expect, it } from "vitest";
-import { OneRequestConnection } from "../../core/cgi/connection.ts";
-import type { HeadFormat } from "../../core/cgi/exchange.ts";
-import { cgiRefusal, serializeCgiHead } from "../../core/cgi/response.ts";
-import { Variables } from "../../core/cgi/variables.ts";
-import type { Body, Environ, StartResponse } from "../../core/gateway/types.ts";
-import { scgiConnection } from "../../core/scgi/connection.ts";
-import { uwsgiConnection } from "../../core/uwsgi/connection.ts";
-import type { Wire } from "../../core/wires.ts";
+import { OneRequestConnection } from "../../core/wires/cgi/connection.ts";
+import type { HeadFormat } from "../../core/wires/cgi/exchange.ts";
+import { cgiRefusal, serializeCgiHead } from "../../core/wires/cgi/response.ts";
+import { Variables } from "../../core/wires/cgi/variables.ts";
+import type { Body, Environ, StartResponse } from "../../core/contract/types.ts";
+import { scgiConnection } from "../../core/wires/scgi/connection.ts";
+import { uwsgiConnection } from "../../core/wires/uwsgi/connection.ts";
+import type { Wire } from "../../core/wires/load.ts";
 import { hello, noting, type Overrides, type Seen, Talk } from "../http1/harness.ts";
 import { until } from "../lifecycle/cell.ts";
 import { scgiRequest } from "../scgi/request.ts";

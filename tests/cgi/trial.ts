@@ -1,7 +1,7 @@
 /**
  * One request a connection, without sockets: what SCGI and uwsgi tests share.
  *
- * `tests/wires/` holds what nginx and Apache sent for known requests, a file a connection. A *verdict* is what can be
+ * `tests/captures/` holds what nginx and Apache sent for known requests, a file a connection. A *verdict* is what can be
  * told from outside: whether the application was called and with what, and what was answered.
  *
  * @module
@@ -10,16 +10,16 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { projectPath } from "../server_process.ts";
-import type { Wire } from "../../core/wires.ts";
-import type { Environ, StartResponse } from "../../core/gateway/types.ts";
+import type { Wire } from "../../core/wires/load.ts";
+import type { Environ, StartResponse } from "../../core/contract/types.ts";
 import { type Overrides, Talk } from "../http1/harness.ts";
 
 /** The captured connections of a protocol: `"nginx-scgi-get"` and its bytes. */
 export function captures(protocol: string): readonly (readonly [name: string, bytes: Uint8Array])[] {
-  const names = readdirSync(projectPath("tests/wires")).filter((name) => name.includes(`-${protocol}-`)).sort();
+  const names = readdirSync(projectPath("tests/captures")).filter((name) => name.includes(`-${protocol}-`)).sort();
   return names.map((
     name,
-  ) => [name.replace(".bin", ""), new Uint8Array(readFileSync(projectPath(`tests/wires/${name}`)))]);
+  ) => [name.replace(".bin", ""), new Uint8Array(readFileSync(projectPath(`tests/captures/${name}`)))]);
 }
 
 /** What became of a connection. */

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { importedFiles } from "../../cli/imports.ts";
-import { watchCode } from "../../cli/reload.ts";
+import { watchCode } from "../../cli/code_watcher.ts";
 import { Command, ended, projectPath, runtimes, SITE, until, withCommand } from "./command.ts";
 
 const FILES = {

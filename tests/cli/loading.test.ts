@@ -3,7 +3,7 @@
  */
 
 import { describe, expect, it } from "vitest";
-import { parseSpec } from "../../cli/spec.ts";
+import { parseSpec } from "../../cli/application.ts";
 import { Command, ended, runtimes } from "./command.ts";
 
 describe("parseSpec", () => {

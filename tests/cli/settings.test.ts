@@ -10,8 +10,8 @@ import { configText, helpText, settingsPage } from "../../cli/help.ts";
 import { keys, settingOf, type Settings } from "../../cli/settings/mod.ts";
 import { serveOptions } from "../../cli/settings/served.ts";
 import { flagOf, variableOf } from "../../cli/settings/setting.ts";
-import { settings } from "../../core/options.ts";
-import type { ServeOptions } from "../../core/serve_options.ts";
+import { settings } from "../../core/server/options.ts";
+import type { ServeOptions } from "../../core/server/serve_options.ts";
 import { ended, projectPath, runtimes } from "./command.ts";
 
 const commandLineKeys = keys.filter((key) => settingOf(key).kind.code !== true);

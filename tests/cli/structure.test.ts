@@ -30,12 +30,14 @@ function imports(folder: string): string[] {
 it("cli imports itself, adapters, core and built-in modules only", () => {
   const all = imports("cli").filter((line) => !line.startsWith("cli/init/project.ts: tsgi")); // of its templates
   expect(all.length).toBeGreaterThan(80);
-  expect(all.filter((line) => !/: (cli|adapters|core)\/|: node:/.test(line))).toEqual(["cli/reload.ts: chokidar"]);
+  expect(all.filter((line) => !/: (cli|adapters|core)\/|: node:/.test(line))).toEqual([
+    "cli/code_watcher.ts: chokidar",
+  ]);
 });
 
 it("chokidar, the one dependency, is loaded with --reload only", () => {
   expect(Object.keys(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).dependencies)).toEqual(["chokidar"]);
-  const source = readFileSync(join(root, "cli/reload.ts"), "utf8");
+  const source = readFileSync(join(root, "cli/code_watcher.ts"), "utf8");
   expect(source.match(/^import .* from "chokidar";$/gm)).toEqual(['import type { FSWatcher } from "chokidar";']);
 });
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
-import { InputStream, OverlappingReadError } from "../../core/gateway/input.ts";
-import { InputClosedError, RequestBody, TruncatedBodyError } from "../../core/gateway/request_body.ts";
+import { InputStream, OverlappingReadError } from "../../core/contract/input_stream.ts";
+import { InputClosedError, RequestBody, TruncatedBodyError } from "../../core/contract/request_body.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (part: Uint8Array): string => new TextDecoder().decode(part);

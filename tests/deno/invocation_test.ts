@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import { WriteError } from "../../core/gateway/gateway.ts";
-import { TruncatedBodyError } from "../../core/gateway/request_body.ts";
-import type { Application, Environ } from "../../core/gateway/types.ts";
+import { TruncatedBodyError } from "../../core/contract/request_body.ts";
+import type { Application, Environ } from "../../core/contract/types.ts";
 import { call, settle, thrownBy } from "../gateway/fake_exchange.ts";
-import { KINDS, Watch } from "../gateway/observed_body.ts";
+import { BodyWatch, KINDS } from "../gateway/observed_body.ts";
 
 interface Row {
   readonly name: string;
@@ -51,7 +51,7 @@ for (const { name, script, headers = [], environ, calls, stops } of ROWS) {
   Deno.test(`B13 ${name}: every kind of body is closed once`, async (t) => {
     for (const kind of KINDS) {
       await t.step(kind.name, async () => {
-        const watch = new Watch();
+        const watch = new BodyWatch();
         const { exchange } = call((_environ, startResponse) => {
           startResponse("200 OK", headers);
           return kind.make(script, watch);
@@ -67,7 +67,7 @@ for (const { name, script, headers = [], environ, calls, stops } of ROWS) {
 Deno.test("B04 nothing is pulled while the client is slow; departure stops and closes the body", async (t) => {
   for (const kind of KINDS) {
     await t.step(kind.name, async () => {
-      const watch = new Watch();
+      const watch = new BodyWatch();
       const app: Application = (_environ, startResponse) => {
         startResponse("200 OK", []);
         return kind.make(["a", "b", "c"], watch);

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { serve } from "../../adapters/deno.ts";
 import { ListenError } from "../../core/errors.ts";
-import type { Application } from "../../core/gateway/types.ts";
+import type { Application } from "../../core/contract/types.ts";
 import type { Address } from "../../core/seams.ts";
-import type { Server } from "../../core/server.ts";
+import type { Server } from "../../core/server/server.ts";
 
 /** Answers with what it was asked, then with the body it was sent. */
 const echo: Application = async function* (environ, startResponse) {

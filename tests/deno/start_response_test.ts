@@ -1,5 +1,5 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import { responseHead, StartResponseError } from "../../core/gateway/response.ts";
+import { responseHead, StartResponseError } from "../../core/contract/response_head.ts";
 import { call, settle, thrownBy } from "../gateway/fake_exchange.ts";
 
 Deno.test("R03 to R07, R18 startResponse refuses", async (t) => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Environ, StartResponse } from "../../mod.ts";
-import { validator } from "../../core/wsgiref/validate.ts";
+import { validator } from "../../wsgiref/validate.ts";
 import { client, createEnviron } from "../../testing/mod.ts";
 
 async function greeter(environ: Environ, startResponse: StartResponse): Promise<string[]> {

@@ -5,8 +5,8 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { refuseOnBun, refuseOnDeno } from "../../adapters/refusals.ts";
-import { settings } from "../../core/options.ts";
+import { refuseOnBun, refuseOnDeno } from "../../adapters/unsupported.ts";
+import { settings } from "../../core/server/options.ts";
 import type { ListenOptions } from "../../core/seams.ts";
 import { projectPath } from "../server_process.ts";
 import { pageText, tableRows } from "./markdown.ts";

@@ -10,8 +10,8 @@ import { hooks } from "../../cli/settings/hooks.ts";
 import { keys } from "../../cli/settings/mod.ts";
 import * as tsgi from "../../mod.ts";
 import * as testing from "../../testing/mod.ts";
-import * as wsgiref from "../../core/wsgiref/mod.ts";
-import { settings } from "../../core/options.ts";
+import * as wsgiref from "../../wsgiref/mod.ts";
+import { settings } from "../../core/server/options.ts";
 import { pageText, tableRows } from "./markdown.ts";
 
 const security = pageText("docs/security.md");

@@ -2,7 +2,7 @@
  * Applications whose every step a test decides.
  */
 
-import type { Body, Environ, StartResponse } from "../../core/gateway/types.ts";
+import type { Body, Environ, StartResponse } from "../../core/contract/types.ts";
 
 /** Answers at once and reads nothing. */
 export function hello(_environ: Environ, startResponse: StartResponse): string[] {

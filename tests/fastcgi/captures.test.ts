@@ -1,5 +1,5 @@
 /**
- * What nginx and Apache really send (tests/wires), cut in every way: the requests are always the same.
+ * What nginx and Apache really send (tests/captures), cut in every way: the requests are always the same.
  * `TSGI_EXHAUSTIVE=1` also cuts at each byte of the long uploads.
  */
 
@@ -223,7 +223,7 @@ const captures: readonly Capture[] = [
 ];
 
 function bytesOfCapture(name: string): Uint8Array {
-  return new Uint8Array(readFileSync(projectPath(`tests/wires/${name}.bin`)));
+  return new Uint8Array(readFileSync(projectPath(`tests/captures/${name}.bin`)));
 }
 
 function check(verdict: Verdict, { requests, ending }: Capture): void {

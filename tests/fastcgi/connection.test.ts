@@ -3,7 +3,7 @@
  */
 
 import { describe, expect, it } from "vitest";
-import type { Body, Environ, StartResponse } from "../../core/gateway/types.ts";
+import type { Body, Environ, StartResponse } from "../../core/contract/types.ts";
 import { echo, Held, hello, path, settle } from "./apps.ts";
 import {
   begin,

@@ -6,9 +6,9 @@
  */
 
 import process from "node:process";
-import { fastcgiConnection } from "../../core/fastcgi/connection.ts";
-import type { EnvironTemplate } from "../../core/gateway/environ.ts";
-import type { Environ, StartResponse } from "../../core/gateway/types.ts";
+import { fastcgiConnection } from "../../core/wires/fastcgi/connection.ts";
+import type { EnvironTemplate } from "../../core/contract/environ.ts";
+import type { Environ, StartResponse } from "../../core/contract/types.ts";
 import type { Transport } from "../../core/seams.ts";
 import { configOf } from "../http1/harness.ts";
 import { comparable, type Verdict } from "./naive.ts";

@@ -4,10 +4,10 @@
  * What is sent is taken apart by code of its own: an encoder and a decoder that shared a mistake would agree.
  */
 
-import type { Application } from "../../core/gateway/types.ts";
-import { type FastcgiConfig, fastcgiConnection } from "../../core/fastcgi/connection.ts";
+import type { Application } from "../../core/contract/types.ts";
+import { type FastcgiConfig, fastcgiConnection } from "../../core/wires/fastcgi/connection.ts";
 import { writeLatin1 } from "../../core/grammar.ts";
-import type { WireConnection } from "../../core/wire.ts";
+import type { WireConnection } from "../../core/wires/wire.ts";
 import { configOf, RecordingTransport } from "../http1/harness.ts";
 
 /** What a test may set of the configuration. */

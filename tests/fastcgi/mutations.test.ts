@@ -77,14 +77,14 @@ function damage(bytes: Uint8Array, random: Random): Uint8Array {
   }
 }
 
-const captures = readdirSync(projectPath("tests/wires")).filter((name) => /-fcgi-.*\.bin$/.test(name));
+const captures = readdirSync(projectPath("tests/captures")).filter((name) => /-fcgi-.*\.bin$/.test(name));
 
 it("there are captures", () => {
   expect(captures.length).toBeGreaterThan(10);
 });
 
 it.each(captures)("F01 %s, damaged", async (name) => {
-  const original = new Uint8Array(readFileSync(projectPath(`tests/wires/${name}`)));
+  const original = new Uint8Array(readFileSync(projectPath(`tests/captures/${name}`)));
   const random = randomNumbers(0x5eed + name.length);
   for (let round = 0; round < ROUNDS; round++) {
     let bytes = damage(original, random);

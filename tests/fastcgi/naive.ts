@@ -5,9 +5,9 @@
  * Only the wire is done anew here; what variables mean is asked of core/cgi.
  */
 
-import { cgiRequest } from "../../core/cgi/environ.ts";
-import { Variables, VARIABLES_LIMIT } from "../../core/cgi/variables.ts";
-import type { Environ } from "../../core/gateway/types.ts";
+import { cgiRequest } from "../../core/wires/cgi/environ.ts";
+import { Variables, VARIABLES_LIMIT } from "../../core/wires/cgi/variables.ts";
+import type { Environ } from "../../core/contract/types.ts";
 import { Refusal } from "../../core/refusal.ts";
 
 /** How a body ended: its bytes as latin-1, or the name of the error. */

@@ -4,9 +4,9 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodePairs, encodePair } from "../../core/fastcgi/pairs.ts";
-import { RecordDecoder, type RecordSink, writeEndRequest, writeHeader } from "../../core/fastcgi/records.ts";
-import { RecordWriter } from "../../core/fastcgi/writer.ts";
+import { decodePairs, encodePair } from "../../core/wires/fastcgi/pairs.ts";
+import { RecordDecoder, type RecordSink, writeEndRequest, writeHeader } from "../../core/wires/fastcgi/records.ts";
+import { RecordWriter } from "../../core/wires/fastcgi/writer.ts";
 import { readLatin1 } from "../../core/grammar.ts";
 import { RecordingTransport } from "../http1/harness.ts";
 import { echo, settle } from "./apps.ts";

@@ -1,8 +1,8 @@
 /** toFetch with a Request made by hand: the body, departures, and the options that a server has too. @module */
 
 import { type FetchOptions, toFetch } from "../../adapters/fetch.ts";
-import type { AccessRecord } from "../../core/gateway/access.ts";
-import type { Application, ApplicationFunction } from "../../core/gateway/types.ts";
+import type { AccessRecord } from "../../core/gateway/access_log.ts";
+import type { Application, ApplicationFunction } from "../../core/contract/types.ts";
 import { type Check, equal, ok, thrownBy } from "../wsgiref/check.ts";
 
 const plain: [string, string][] = [["Content-Type", "text/plain"]];

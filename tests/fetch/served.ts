@@ -2,7 +2,7 @@
 
 import process from "node:process";
 import { toFetch } from "../../adapters/fetch.ts";
-import type { ApplicationFunction } from "../../core/gateway/types.ts";
+import type { ApplicationFunction } from "../../core/contract/types.ts";
 
 type Handler = (request: Request, info: unknown) => Response | Promise<Response>;
 

@@ -3,13 +3,13 @@
  */
 
 import { describe, expect, it } from "vitest";
-import type { AccessRecord } from "../../core/gateway/access.ts";
-import { asFunction } from "../../core/gateway/application.ts";
+import type { AccessRecord } from "../../core/gateway/access_log.ts";
+import { asFunction } from "../../core/contract/application.ts";
 import { Background } from "../../core/gateway/background.ts";
-import { ErrorStream } from "../../core/gateway/errors.ts";
+import { ErrorStream } from "../../core/contract/error_stream.ts";
 import { Invocation } from "../../core/gateway/invocation.ts";
-import { RequestBody } from "../../core/gateway/request_body.ts";
-import type { Application } from "../../core/gateway/types.ts";
+import { RequestBody } from "../../core/contract/request_body.ts";
+import type { Application } from "../../core/contract/types.ts";
 import { call, FakeExchange, settle } from "./fake_exchange.ts";
 
 interface Logged {

@@ -5,8 +5,8 @@
  */
 
 import { describe, expect, test } from "vitest";
-import { ApplicationError, asFunction } from "../../core/gateway/application.ts";
-import type { Application, Environ, StartResponse } from "../../core/gateway/types.ts";
+import { ApplicationError, asFunction } from "../../core/contract/application.ts";
+import type { Application, Environ, StartResponse } from "../../core/contract/types.ts";
 
 const ENVIRON = {} as Environ;
 const START = (() => {}) as unknown as StartResponse;

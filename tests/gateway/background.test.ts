@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { serve } from "../../adapters/node.ts";
 import type { Application, ServeOptions } from "../../mod.ts";
 import { client } from "../../testing/mod.ts";
-import { validator } from "../../core/wsgiref/validate.ts";
+import { validator } from "../../wsgiref/validate.ts";
 
 const QUIET: ServeOptions = { port: 0, onListen: () => {}, handleSignals: false };
 

@@ -5,9 +5,9 @@
  */
 
 import { describe, expect, test } from "vitest";
-import type { Application, Environ } from "../../core/gateway/types.ts";
+import type { Application, Environ } from "../../core/contract/types.ts";
 import { call, settle } from "./fake_exchange.ts";
-import { type Kind, KINDS, Watch } from "./observed_body.ts";
+import { BodyWatch, type Kind, KINDS } from "./observed_body.ts";
 
 type Headers = readonly (readonly [string, string])[];
 
@@ -94,7 +94,7 @@ describe("bodies pulled block by block", () => {
   for (const kind of KINDS) {
     for (const [name, [script, calls]] of Object.entries(scripts)) {
       test(`B01, B06 ${kind.name} of ${name}`, async () => {
-        const watch = new Watch();
+        const watch = new BodyWatch();
         expect(await callsFor(kind.make(script, watch))).toEqual({ calls, log: [] });
         expect(watch).toMatchObject({ stops: 0, closes: 1, late: 0, pulls: script.length + 1 });
       });
@@ -109,7 +109,7 @@ describe("bodies pulled block by block", () => {
       const called = call(
         (_environ, startResponse) => {
           startResponse("200 OK", []);
-          return kind.make(script, new Watch());
+          return kind.make(script, new BodyWatch());
         },
         {},
         { later: true },
@@ -207,7 +207,7 @@ describe("B09, B10 responses without a body", () => {
   for (const [name, status, environ, array, generator, given] of bodyless) {
     for (const kind of KINDS) {
       test(`B09 ${name}, ${kind.name}: pulled to the first byte, none sent, then closed`, async () => {
-        const watch = new Watch();
+        const watch = new BodyWatch();
         const { calls, log } = await callsFor(kind.make(["", "a", "b"], watch), { status, environ });
         expect([calls, log]).toEqual([[`head ${status}${generator} bodyless`, "end"], []]);
         expect(watch).toMatchObject({ pulls: 2, stops: kind.stoppable ? 1 : 0, closes: 1, late: 0 });
@@ -223,7 +223,7 @@ describe("B09, B10 responses without a body", () => {
 
     test(`B08 ${name}: the application's Content-Length is handed on where it may be, and nothing is missing`, async () => {
       const headers: Headers = [["Content-Length", "12345"]];
-      for (const body of [[], ["ab"], "", KINDS[2]?.make(["x"], new Watch())]) {
+      for (const body of [[], ["ab"], "", KINDS[2]?.make(["x"], new BodyWatch())]) {
         const { calls, log } = await callsFor(body, { status, environ, headers });
         expect([calls, log]).toEqual([[`head ${status}${given} bodyless`, "end"], []]);
       }
@@ -262,7 +262,7 @@ describe("B11, B12 bodies and Content-Length", () => {
   for (const kind of [array, ...KINDS]) {
     for (const [name, [script, sent, ending, logged]] of Object.entries(scripts)) {
       test(`B11, B12 ${kind.name}: ${name}`, async () => {
-        const { calls, log } = await callsFor(kind.make(script, new Watch()), { headers: three });
+        const { calls, log } = await callsFor(kind.make(script, new BodyWatch()), { headers: three });
         expect(calls).toEqual(["head 200 OK length 3", ...sent, ending]);
         expect(log.length).toBe(logged === null ? 0 : 1);
         if (logged !== null) expect(log[0]).toMatch(logged);

@@ -6,10 +6,10 @@
  */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Application, Environ, StartResponse } from "../../core/gateway/types.ts";
+import type { Application, Environ, StartResponse } from "../../core/contract/types.ts";
 import type { RawSocket } from "../../core/seams.ts";
 import { call, type Called, type Gate, gate, settle, type Setup, thrownBy } from "./fake_exchange.ts";
-import { type Kind, KINDS, type Script, Watch } from "./observed_body.ts";
+import { BodyWatch, type Kind, KINDS, type Script } from "./observed_body.ts";
 
 const failure = new Error("on purpose");
 const OK = "head 200 OK";
@@ -193,7 +193,7 @@ const ENDINGS: readonly Ending[] = [
   },
 ];
 
-async function play(ending: Ending, kind: Kind, watch: Watch): Promise<Called> {
+async function play(ending: Ending, kind: Kind, watch: BodyWatch): Promise<Called> {
   const stage = gate();
   const app: Application = (environ, startResponse) => {
     if (ending.start !== false) startResponse(ending.status ?? "200 OK", ending.headers ?? []);
@@ -213,7 +213,7 @@ for (const ending of ENDINGS) {
   describe(`B13 ${ending.name}`, () => {
     for (const kind of KINDS.filter((kind) => kind.async || ending.waits !== true)) {
       test(`B13 ${kind.name} is closed once`, async () => {
-        const watch = new Watch();
+        const watch = new BodyWatch();
         const { exchange, log } = await play(ending, kind, watch);
         expect(exchange.calls).toEqual(ending.calls);
         expect(watch.closes).toBe(1);
@@ -251,7 +251,7 @@ describe("B13 bodies that are not iterated", () => {
   }
 
   test("B13 a body returned behind an Upgrade is closed, not iterated and not sent", async () => {
-    const watch = new Watch();
+    const watch = new BodyWatch();
     const { exchange } = call(
       (environ) => {
         environ["tsgi.request"].rawSocket();

@@ -14,12 +14,12 @@ import {
   type RequestLine,
   type ServerFacts,
   serverTemplate,
-} from "../../core/gateway/environ.ts";
-import { ErrorStream } from "../../core/gateway/errors.ts";
-import { FileWrapper } from "../../core/gateway/file_wrapper.ts";
-import { InputStream } from "../../core/gateway/input.ts";
-import { GatewayRequest } from "../../core/gateway/request.ts";
-import type { Environ } from "../../core/gateway/types.ts";
+} from "../../core/contract/environ.ts";
+import { ErrorStream } from "../../core/contract/error_stream.ts";
+import { FileWrapper } from "../../core/contract/file_wrapper.ts";
+import { InputStream } from "../../core/contract/input_stream.ts";
+import { GatewayRequest } from "../../core/contract/tsgi_request.ts";
+import type { Environ } from "../../core/contract/types.ts";
 import { call, thrownBy } from "./fake_exchange.ts";
 
 const FACTS: ServerFacts = {

@@ -7,17 +7,17 @@
 
 import { describe, expect, test } from "vitest";
 import { errorText } from "../../core/errors.ts";
-import { ErrorStream } from "../../core/gateway/errors.ts";
-import { ClientDisconnectedError } from "../../core/gateway/request_body.ts";
+import { ErrorStream } from "../../core/contract/error_stream.ts";
+import { ClientDisconnectedError } from "../../core/contract/request_body.ts";
 import {
   BodyTooLargeError,
   InputClosedError,
   InputError,
   MalformedBodyError,
   TruncatedBodyError,
-} from "../../core/gateway/request_body.ts";
-import { OverlappingReadError } from "../../core/gateway/input.ts";
-import type { Application } from "../../core/gateway/types.ts";
+} from "../../core/contract/request_body.ts";
+import { OverlappingReadError } from "../../core/contract/input_stream.ts";
+import type { Application } from "../../core/contract/types.ts";
 import { call, settle, thrownBy } from "./fake_exchange.ts";
 
 const REFUSED = ["refuse 500 Internal Server Error"];

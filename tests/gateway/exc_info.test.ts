@@ -5,7 +5,7 @@
  */
 
 import { describe, expect, test } from "vitest";
-import type { Application, StartResponse } from "../../core/gateway/types.ts";
+import type { Application, StartResponse } from "../../core/contract/types.ts";
 import { call, settle, thrownBy } from "./fake_exchange.ts";
 
 const failure = new Error("too late");

@@ -8,16 +8,16 @@
  * @module
  */
 
-import { bytesOf } from "../../core/gateway/body.ts";
-import { asFunction } from "../../core/gateway/application.ts";
-import { requestEnviron, serverTemplate } from "../../core/gateway/environ.ts";
+import { bytesOf } from "../../core/gateway/blocks.ts";
+import { asFunction } from "../../core/contract/application.ts";
+import { requestEnviron, serverTemplate } from "../../core/contract/environ.ts";
 import { Background } from "../../core/gateway/background.ts";
-import { ErrorStream } from "../../core/gateway/errors.ts";
+import { ErrorStream } from "../../core/contract/error_stream.ts";
 import { type Gateway } from "../../core/gateway/gateway.ts";
 import { Invocation } from "../../core/gateway/invocation.ts";
-import { RequestError } from "../../core/gateway/request.ts";
-import { RequestBody } from "../../core/gateway/request_body.ts";
-import type { Application, Environ } from "../../core/gateway/types.ts";
+import { RequestError } from "../../core/contract/tsgi_request.ts";
+import { RequestBody } from "../../core/contract/request_body.ts";
+import type { Application, Environ } from "../../core/contract/types.ts";
 import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../../core/seams.ts";
 
 /** Records what it is told. */

@@ -5,9 +5,9 @@
  */
 
 import { describe, expect, test } from "vitest";
-import { type FileLike, FileWrapper } from "../../core/gateway/file_wrapper.ts";
-import { RequestBody } from "../../core/gateway/request_body.ts";
-import type { Environ } from "../../core/gateway/types.ts";
+import { type FileLike, FileWrapper } from "../../core/contract/file_wrapper.ts";
+import { RequestBody } from "../../core/contract/request_body.ts";
+import type { Environ } from "../../core/contract/types.ts";
 import { call, settle } from "./fake_exchange.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -5,14 +5,14 @@
 
 import { createHook } from "node:async_hooks";
 import { describe, expect, test } from "vitest";
-import type { Application } from "../../core/gateway/types.ts";
+import type { Application } from "../../core/contract/types.ts";
 import { call, settle } from "./fake_exchange.ts";
-import { KINDS, Watch } from "./observed_body.ts";
+import { BodyWatch, KINDS } from "./observed_body.ts";
 
 describe("B04 a slow client", () => {
   for (const kind of KINDS) {
     test(`B04 ${kind.name} is not pulled before the drain, and goes on at it`, async () => {
-      const watch = new Watch();
+      const watch = new BodyWatch();
       const app: Application = (_environ, startResponse) => {
         startResponse("200 OK", []);
         return kind.make(["", "a", "b", "c"], watch);
@@ -45,7 +45,7 @@ describe("B04 a slow client", () => {
 
   for (const kind of KINDS) {
     test(`B04 after a write() nobody awaited, ${kind.name} is not pulled before the drain`, async () => {
-      const watch = new Watch();
+      const watch = new BodyWatch();
       const app: Application = (_environ, startResponse) => {
         startResponse("200 OK", [])("written");
         return kind.make(["a"], watch);
@@ -60,7 +60,7 @@ describe("B04 a slow client", () => {
   }
 
   test("B04 a drain nobody waited for does nothing", async () => {
-    const watch = new Watch();
+    const watch = new BodyWatch();
     const { invocation, exchange } = call((_environ, startResponse) => {
       startResponse("200 OK", []);
       return KINDS[2]?.make(["a", "b"], watch) as Iterable<string>;
@@ -79,7 +79,7 @@ describe("a long body lets others have their turn", () => {
     test(`${kind.name} of 10 MiB yields about once a MiB`, async () => {
       const { exchange, turns } = call((_environ, startResponse) => {
         startResponse("200 OK", []);
-        return kind.make(Array.from({ length: (10 * MIB) / block.length }, () => block), new Watch());
+        return kind.make(Array.from({ length: (10 * MIB) / block.length }, () => block), new BodyWatch());
       });
       if (!kind.async && kind.name !== "a promise of a generator") expect(exchange.blocks.length).toBe(16);
       for (let i = 0; i < 10; i++) await settle();

@@ -8,8 +8,8 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { InputStream } from "../../core/gateway/input.ts";
-import { MalformedBodyError, RequestBody } from "../../core/gateway/request_body.ts";
+import { InputStream } from "../../core/contract/input_stream.ts";
+import { MalformedBodyError, RequestBody } from "../../core/contract/request_body.ts";
 
 const LF = 0x0a;
 

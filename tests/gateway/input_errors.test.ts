@@ -5,8 +5,8 @@
  */
 
 import { describe, expect, test } from "vitest";
-import { InputStream, OverlappingReadError } from "../../core/gateway/input.ts";
-import { InputClosedError, InputError, RequestBody, TruncatedBodyError } from "../../core/gateway/request_body.ts";
+import { InputStream, OverlappingReadError } from "../../core/contract/input_stream.ts";
+import { InputClosedError, InputError, RequestBody, TruncatedBodyError } from "../../core/contract/request_body.ts";
 import { settle } from "./fake_exchange.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -7,10 +7,10 @@
  * @module
  */
 
-import type { Body } from "../../core/gateway/types.ts";
+import type { Body } from "../../core/contract/types.ts";
 
 /** What happened to a body. */
-export class Watch {
+export class BodyWatch {
   /** Calls of `next`. */
   pulls = 0;
   /** Calls of the iterator's `return` (for a stream: `cancel`). */
@@ -43,13 +43,13 @@ export interface Kind {
   readonly async: boolean;
   /** Whether it can be stopped before its end. */
   readonly stoppable: boolean;
-  readonly make: (script: Script, watch: Watch) => Body | Promise<Body>;
+  readonly make: (script: Script, watch: BodyWatch) => Body | Promise<Body>;
 }
 
 type Step = IteratorResult<unknown, undefined>;
 
 /** The `next` of a synchronous body. */
-function player(script: Script, watch: Watch): () => Step {
+function player(script: Script, watch: BodyWatch): () => Step {
   let at = 0;
   return () => {
     watch.next();
@@ -68,7 +68,7 @@ function player(script: Script, watch: Watch): () => Step {
 }
 
 /** The `next` of an asynchronous body. */
-function asyncPlayer(script: Script, watch: Watch): () => Promise<Step> {
+function asyncPlayer(script: Script, watch: BodyWatch): () => Promise<Step> {
   const play = player(script, watch);
   return async () => {
     try {
@@ -83,7 +83,7 @@ function asyncPlayer(script: Script, watch: Watch): () => Promise<Step> {
 
 const DONE: Step = { done: true, value: undefined };
 
-function closable(watch: Watch): { close(): void } {
+function closable(watch: BodyWatch): { close(): void } {
   return {
     close: () => {
       watch.closes++;
@@ -96,7 +96,7 @@ function asBody(body: unknown): Body {
 }
 
 /** Watches the `return` of a generator. */
-function watched<T extends { return: (value: undefined) => unknown }>(generator: T, watch: Watch): T {
+function watched<T extends { return: (value: undefined) => unknown }>(generator: T, watch: BodyWatch): T {
   const original = generator.return.bind(generator);
   generator.return = (value) => {
     watch.stop();
@@ -105,7 +105,7 @@ function watched<T extends { return: (value: undefined) => unknown }>(generator:
   return Object.assign(generator, closable(watch));
 }
 
-function iterable(script: Script, watch: Watch, stoppable: boolean): Body {
+function iterable(script: Script, watch: BodyWatch, stoppable: boolean): Body {
   const next = player(script, watch);
   const stop = {
     return: () => {
@@ -116,7 +116,7 @@ function iterable(script: Script, watch: Watch, stoppable: boolean): Body {
   return asBody({ [Symbol.iterator]: () => ({ next, ...(stoppable ? stop : {}) }), ...closable(watch) });
 }
 
-function asyncIterable(script: Script, watch: Watch, stoppable: boolean): Body {
+function asyncIterable(script: Script, watch: BodyWatch, stoppable: boolean): Body {
   const next = asyncPlayer(script, watch);
   const stop = {
     return: () => {
@@ -127,7 +127,7 @@ function asyncIterable(script: Script, watch: Watch, stoppable: boolean): Body {
   return asBody({ [Symbol.asyncIterator]: () => ({ next, ...(stoppable ? stop : {}) }), ...closable(watch) });
 }
 
-function generator(script: Script, watch: Watch): Body {
+function generator(script: Script, watch: BodyWatch): Body {
   const play = player(script, watch);
   const made = (function* () {
     for (let step = play(); step.done !== true; step = play()) yield step.value;
@@ -135,7 +135,7 @@ function generator(script: Script, watch: Watch): Body {
   return asBody(watched(made, watch));
 }
 
-function asyncGenerator(script: Script, watch: Watch): Body {
+function asyncGenerator(script: Script, watch: BodyWatch): Body {
   const play = asyncPlayer(script, watch);
   const made = (async function* () {
     for (let step = await play(); step.done !== true; step = await play()) yield step.value;
@@ -143,7 +143,7 @@ function asyncGenerator(script: Script, watch: Watch): Body {
   return asBody(watched(made, watch));
 }
 
-function stream(script: Script, watch: Watch): Body {
+function stream(script: Script, watch: BodyWatch): Body {
   const play = asyncPlayer(script, watch);
   const made = new ReadableStream<unknown>({
     pull: async (controller) => {

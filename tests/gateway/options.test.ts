@@ -6,8 +6,8 @@
 
 import { describe, expect, test } from "vitest";
 import { describe as inWords, OptionError } from "../../core/errors.ts";
-import { loopbackNotice, type Settings, settings } from "../../core/options.ts";
-import type { ServeOptions } from "../../core/serve_options.ts";
+import { loopbackNotice, type Settings, settings } from "../../core/server/options.ts";
+import type { ServeOptions } from "../../core/server/serve_options.ts";
 import { NOTHING_THROWN, thrownBy } from "./fake_exchange.ts";
 
 const log = (): void => {};

@@ -5,11 +5,11 @@
  */
 
 import { describe, expect, test, vi } from "vitest";
-import { type GatewayRequest, RequestError } from "../../core/gateway/request.ts";
-import { ClientDisconnectedError } from "../../core/gateway/request_body.ts";
-import { StartResponseError } from "../../core/gateway/response.ts";
-import type { Application, HeaderList } from "../../core/gateway/types.ts";
-import type { UpgradedSocket } from "../../core/gateway/upgraded_socket.ts";
+import { type GatewayRequest, RequestError } from "../../core/contract/tsgi_request.ts";
+import { ClientDisconnectedError } from "../../core/contract/request_body.ts";
+import { StartResponseError } from "../../core/contract/response_head.ts";
+import type { Application, HeaderList } from "../../core/contract/types.ts";
+import type { UpgradedSocket } from "../../core/contract/upgraded_socket.ts";
 import type { Connection, RawSocket, Transport } from "../../core/seams.ts";
 import { call, type Called, NOTHING_THROWN, settle, thrownBy } from "./fake_exchange.ts";
 

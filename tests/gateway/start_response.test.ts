@@ -5,8 +5,8 @@
  */
 
 import { describe, expect, test } from "vitest";
-import { StartResponseError } from "../../core/gateway/response.ts";
-import type { HeaderList, StartResponse } from "../../core/gateway/types.ts";
+import { StartResponseError } from "../../core/contract/response_head.ts";
+import type { HeaderList, StartResponse } from "../../core/contract/types.ts";
 import type { ResponseHead } from "../../core/seams.ts";
 import { call, type FakeExchange, NOTHING_THROWN, settle, thrownBy } from "./fake_exchange.ts";
 

@@ -4,11 +4,11 @@
  * It gives undefined while the client keeps up, else a promise that settles on drain or departure and never rejects.
  */
 
-import { ClientDisconnectedError } from "../../core/gateway/request_body.ts";
+import { ClientDisconnectedError } from "../../core/contract/request_body.ts";
 import { describe, expect, test } from "vitest";
-import { ApplicationError } from "../../core/gateway/application.ts";
+import { ApplicationError } from "../../core/contract/application.ts";
 import { WriteError } from "../../core/gateway/gateway.ts";
-import type { Application, Write } from "../../core/gateway/types.ts";
+import type { Application, Write } from "../../core/contract/types.ts";
 import { call, type Called, NOTHING_THROWN, settle, thrownBy } from "./fake_exchange.ts";
 
 /** Calls an application that writes with `script` and returns `body`. */

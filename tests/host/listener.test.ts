@@ -5,7 +5,7 @@
 import { expect, it } from "vitest";
 import { listenError, OptionError } from "../../core/errors.ts";
 import type { Host, SocketKind } from "../../core/seams.ts";
-import { startServer } from "../../core/server.ts";
+import { startServer } from "../../core/server/server.ts";
 
 /** A host that listens nowhere, at a socket of this kind. */
 function hostOf(kind: SocketKind | undefined, closed: () => void): Host {

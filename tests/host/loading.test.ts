@@ -29,33 +29,43 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const all = (before: string, names: string): string[] => names.split(" ").map((name) => `${before}${name}.ts`);
 
 const GATEWAY = [
-  ...all("core/", "errors grammar option_table options peers protocol refusal version watch wire"),
+  ...all("core/", "errors grammar refusal version"),
+  ...all("core/server/", "option_table options peer_policy"),
+  ...all("core/wires/", "protocol stopwatch wire"),
   ...all(
-    "core/gateway/",
-    "access application background body closing environ errors file_wrapper gateway input invocation request request_body response upgraded_socket",
+    "core/contract/",
+    "application environ error_stream file_wrapper input_stream tsgi_request request_body response_head upgraded_socket",
   ),
+  ...all("core/gateway/", "access_log background blocks closing gateway invocation"),
 ];
-const SOCKETS = [...all("core/", "raw_socket server wires"), ...all("adapters/", "environment latin1 output peer")];
+const SOCKETS = [
+  ...all("core/", "wires/raw_socket server/server wires/load"),
+  ...all("adapters/", "environment latin1 batched_transport peer"),
+];
 const HTTP = all(
-  "core/http1/",
-  "body body_rate connection exchange fields head_bytes head_models head_parser request_head serializer target",
+  "core/wires/http1/",
+  "body_decoder body_rate connection exchange fields head_bytes head_models head_parser request_head serializer target",
 );
 const NODE = all("adapters/", "node stderr");
-const DENO = all("adapters/", "deno promised_socket refusals stderr");
-const BUN = all("adapters/", "bun bun_socket refusals stderr");
+const DENO = all("adapters/", "deno promised_socket unsupported stderr");
+const BUN = all("adapters/", "bun bun_socket unsupported stderr");
 const FASTCGI = [
-  ...all("core/cgi/", "environ response variables"),
-  ...all("core/fastcgi/", "connection management pairs records request writer"),
+  ...all("core/wires/cgi/", "environ response variables"),
+  ...all("core/wires/fastcgi/", "connection management pairs records request writer"),
 ];
-const SCGI = [...all("core/cgi/", "connection environ exchange response variables"), "core/scgi/connection.ts"];
+const SCGI = [
+  ...all("core/wires/cgi/", "connection environ exchange response variables"),
+  "core/wires/scgi/connection.ts",
+];
 const UWSGI = [
-  ...all("core/cgi/", "connection environ exchange http_format variables"),
-  "core/uwsgi/connection.ts",
-  "core/http1/serializer.ts",
+  ...all("core/wires/cgi/", "connection environ exchange http_format variables"),
+  "core/wires/uwsgi/connection.ts",
+  "core/wires/http1/serializer.ts",
 ];
 const SCRIPT = [
-  ...all("core/cgi/", "connection environ exchange response script variables"),
-  ...all("adapters/", "cgi cgi_process environment output peer promised_socket"),
+  "core/server/script.ts",
+  ...all("core/wires/cgi/", "connection environ exchange response variables"),
+  ...all("adapters/", "cgi cgi_process environment batched_transport peer promised_socket"),
 ];
 const SCRIPT_NODE = all("adapters/", "cgi_node latin1");
 const MOD = "mod.ts";

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { BatchedOutput, COPY_LIMIT, type Memory, takeBack } from "../../adapters/output.ts";
+import { BatchedOutput, COPY_LIMIT, type Memory, takeBack } from "../../adapters/batched_transport.ts";
 import type { Connection } from "../../core/seams.ts";
 
 /** An output that keeps what is sent. */

@@ -3,7 +3,7 @@
  */
 
 import { describe, expect, it } from "vitest";
-import { allowsPeer, isWithin, LOOPBACK, type Network, parseIps } from "../../core/peers.ts";
+import { allowsPeer, isWithin, LOOPBACK, type Network, parseIps } from "../../core/server/peer_policy.ts";
 import type { SocketKind } from "../../core/seams.ts";
 
 describe("parseIps", () => {

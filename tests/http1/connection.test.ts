@@ -3,7 +3,7 @@
  */
 
 import { describe, expect, it, vi } from "vitest";
-import type { Body, Environ, StartResponse } from "../../core/gateway/types.ts";
+import type { Body, Environ, StartResponse } from "../../core/contract/types.ts";
 import { hello, noting, type Overrides, type Seen, Talk } from "./harness.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";

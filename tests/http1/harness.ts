@@ -5,18 +5,18 @@
  * the socket comes. Text is latin-1 throughout.
  */
 
-import { serverTemplate } from "../../core/gateway/environ.ts";
-import { ErrorStream } from "../../core/gateway/errors.ts";
+import { serverTemplate } from "../../core/contract/environ.ts";
+import { ErrorStream } from "../../core/contract/error_stream.ts";
 import { createGateway } from "../../core/gateway/gateway.ts";
-import type { Application, Environ, StartResponse } from "../../core/gateway/types.ts";
+import type { Application, Environ, StartResponse } from "../../core/contract/types.ts";
 import { readLatin1, writeLatin1 } from "../../core/grammar.ts";
-import type { Http1Config } from "../../core/http1/config.ts";
-import { Http1Connection } from "../../core/http1/connection.ts";
-import { HeadModels } from "../../core/http1/head_models.ts";
-import { settings } from "../../core/options.ts";
+import type { Http1Config } from "../../core/wires/http1/config.ts";
+import { Http1Connection } from "../../core/wires/http1/connection.ts";
+import { HeadModels } from "../../core/wires/http1/head_models.ts";
+import { settings } from "../../core/server/options.ts";
 import type { Connection, Transport } from "../../core/seams.ts";
-import type { WireConnection } from "../../core/wire.ts";
-import type { Wire } from "../../core/wires.ts";
+import type { WireConnection } from "../../core/wires/wire.ts";
+import type { Wire } from "../../core/wires/load.ts";
 
 const START = 5; // where the memory that is lent begins: a wire must not take it to be 0
 

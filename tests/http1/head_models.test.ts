@@ -5,11 +5,11 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { HeadModels } from "../../core/http1/head_models.ts";
-import { RequestHead } from "../../core/http1/request_head.ts";
-import { settings } from "../../core/options.ts";
+import { HeadModels } from "../../core/wires/http1/head_models.ts";
+import { RequestHead } from "../../core/wires/http1/request_head.ts";
+import { settings } from "../../core/server/options.ts";
 import { Refusal } from "../../core/refusal.ts";
-import type { Wire } from "../../core/wires.ts";
+import type { Wire } from "../../core/wires/load.ts";
 import { loadCases, type WireCase } from "../wire/driver.ts";
 import { noting, remembering, type Seen, Talk } from "./harness.ts";
 

@@ -3,9 +3,9 @@
  */
 
 import { describe, expect, it } from "vitest";
-import { GuardedConnection } from "../../core/raw_socket.ts";
-import { ErrorStream } from "../../core/gateway/errors.ts";
-import type { Body, Environ, StartResponse } from "../../core/gateway/types.ts";
+import { GuardedConnection } from "../../core/wires/raw_socket.ts";
+import { ErrorStream } from "../../core/contract/error_stream.ts";
+import type { Body, Environ, StartResponse } from "../../core/contract/types.ts";
 import type { Connection } from "../../core/seams.ts";
 import { hello, RecordingTransport, Talk } from "./harness.ts";
 

@@ -4,13 +4,13 @@
 
 import { describe, expect, it } from "vitest";
 import { parseFormat } from "../../cli/access_format.ts";
-import { fastcgiConnection } from "../../core/fastcgi/connection.ts";
-import type { AccessRecord } from "../../core/gateway/access.ts";
-import type { Application } from "../../core/gateway/types.ts";
-import { HeadModels } from "../../core/http1/head_models.ts";
-import { scgiConnection } from "../../core/scgi/connection.ts";
-import { uwsgiConnection } from "../../core/uwsgi/connection.ts";
-import type { Wire } from "../../core/wires.ts";
+import { fastcgiConnection } from "../../core/wires/fastcgi/connection.ts";
+import type { AccessRecord } from "../../core/gateway/access_log.ts";
+import type { Application } from "../../core/contract/types.ts";
+import { HeadModels } from "../../core/wires/http1/head_models.ts";
+import { scgiConnection } from "../../core/wires/scgi/connection.ts";
+import { uwsgiConnection } from "../../core/wires/uwsgi/connection.ts";
+import type { Wire } from "../../core/wires/load.ts";
 import { begin, params, stdin } from "../fastcgi/harness.ts";
 import { scgiRequest } from "../scgi/request.ts";
 import { uwsgiRequest } from "../uwsgi/request.ts";

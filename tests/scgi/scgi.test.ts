@@ -3,7 +3,7 @@
  */
 
 import { describe, expect, it } from "vitest";
-import { scgiConnection } from "../../core/scgi/connection.ts";
+import { scgiConnection } from "../../core/wires/scgi/connection.ts";
 import { BODIES, describeCaptures } from "../cgi/captures.ts";
 import { noting, type Seen, Talk } from "../http1/harness.ts";
 import { scgiRequest as request } from "./request.ts";

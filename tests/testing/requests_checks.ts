@@ -1,7 +1,7 @@
 /** What a test client sends; the environ builder. @module */
 
 import { type Application, type Environ, type StartResponse } from "../../mod.ts";
-import { validator } from "../../core/wsgiref/validate.ts";
+import { validator } from "../../wsgiref/validate.ts";
 import { client, createEnviron, type RequestOptions, type TestResponse } from "../../testing/mod.ts";
 import { type Check, equal, ok, thrownBy } from "../wsgiref/check.ts";
 

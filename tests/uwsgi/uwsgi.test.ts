@@ -3,7 +3,7 @@
  */
 
 import { describe, expect, it } from "vitest";
-import { uwsgiConnection } from "../../core/uwsgi/connection.ts";
+import { uwsgiConnection } from "../../core/wires/uwsgi/connection.ts";
 import { BODIES, describeCaptures } from "../cgi/captures.ts";
 import { noting, type Seen, Talk } from "../http1/harness.ts";
 import { naiveUwsgi } from "./naive.ts";

@@ -4,9 +4,9 @@
  */
 
 import { describe, expect, test } from "vitest";
-import { validator, WsgiViolation } from "../../core/wsgiref/validate.ts";
-import type { Protocol } from "../../core/protocol.ts";
-import { loadWire } from "../../core/wires.ts";
+import { validator, WsgiViolation } from "../../wsgiref/validate.ts";
+import type { Protocol } from "../../core/wires/protocol.ts";
+import { loadWire } from "../../core/wires/load.ts";
 import type { Environ, StartResponse } from "../../mod.ts";
 import { captures, inPieces, mutated, randomFrom } from "../cgi/trial.ts";
 import { Talk } from "../http1/harness.ts";

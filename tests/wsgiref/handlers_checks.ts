@@ -5,7 +5,7 @@
  */
 
 import type { Application, Environ, StartResponse } from "../../mod.ts";
-import { demoApp } from "../../core/wsgiref/demo_app.ts";
+import { demoApp } from "../../wsgiref/demo_app.ts";
 import {
   BaseCGIHandler,
   CGIHandler,
@@ -13,8 +13,8 @@ import {
   type HandlerInput,
   IISCGIHandler,
   SimpleHandler,
-} from "../../core/wsgiref/handlers.ts";
-import { validator } from "../../core/wsgiref/validate.ts";
+} from "../../wsgiref/handlers.ts";
+import { validator } from "../../wsgiref/validate.ts";
 import { type Check, equal, latin1, ok } from "./check.ts";
 
 /** A handler of some class, and what came of running an application on it. */

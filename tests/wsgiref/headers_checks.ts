@@ -1,6 +1,6 @@
 /** Headers as wsgiref's: rule M06, and CPython's cases for `wsgiref.headers`. @module */
 
-import { type Header, Headers } from "../../core/wsgiref/headers.ts";
+import { type Header, Headers } from "../../wsgiref/headers.ts";
 import { type Check, equal, latin1, ok, thrownBy } from "./check.ts";
 
 const controls = Array.from({ length: 32 }, (_, code) => String.fromCharCode(code)).concat("\x7f");

@@ -4,7 +4,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { specification, themes } from "../../core/wsgiref/validate/spec.ts";
+import { specification, themes } from "../../wsgiref/validate/spec.ts";
 import { projectPath } from "../server_process.ts";
 import { applicationRows } from "./violations_by_application.ts";
 import { serverRows } from "./violations_by_server.ts";

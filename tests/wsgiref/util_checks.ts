@@ -8,8 +8,8 @@ import {
   requestUri,
   setupTestingDefaults,
   shiftPathInfo,
-} from "../../core/wsgiref/util.ts";
-import { validator } from "../../core/wsgiref/validate.ts";
+} from "../../wsgiref/util.ts";
+import { validator } from "../../wsgiref/validate.ts";
 import { type Check, equal, ok } from "./check.ts";
 
 /** SCRIPT_NAME and PATH_INFO before; the name that is given, SCRIPT_NAME and PATH_INFO after. */

@@ -6,7 +6,7 @@
  */
 
 import type { Application, StartResponse } from "../../mod.ts";
-import { validator } from "../../core/wsgiref/validate.ts";
+import { validator } from "../../wsgiref/validate.ts";
 import { client, createEnviron } from "../../testing/mod.ts";
 import { call } from "../gateway/fake_exchange.ts";
 import { type Check, equal, ok, thrownBy } from "./check.ts";

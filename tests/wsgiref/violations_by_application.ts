@@ -6,7 +6,7 @@
 
 import type { Environ, HeaderList, StartResponse } from "../../mod.ts";
 import { client } from "../../testing/mod.ts";
-import { validator, WsgiViolation } from "../../core/wsgiref/validate.ts";
+import { validator, WsgiViolation } from "../../wsgiref/validate.ts";
 import { type Check, equal, ok, thrownBy } from "./check.ts";
 
 type Misbehaviour = (environ: Environ, start: (...args: unknown[]) => (...chunks: unknown[]) => unknown) => unknown;

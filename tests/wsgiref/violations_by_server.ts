@@ -5,7 +5,7 @@
  */
 
 import type { Application, Environ, StartResponse, Write } from "../../mod.ts";
-import { type ValidatedApplication, validator, type WsgiViolation } from "../../core/wsgiref/validate.ts";
+import { type ValidatedApplication, validator, type WsgiViolation } from "../../wsgiref/validate.ts";
 import { createEnviron } from "../../testing/mod.ts";
 import { type Check, equal, thrownBy } from "./check.ts";
 import { isViolation, type Row } from "./violations_by_application.ts";

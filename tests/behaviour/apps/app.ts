@@ -8,7 +8,7 @@
  */
 
 import process from "node:process";
-import type { Application, ApplicationFunction, Body, Environ, StartResponse } from "../../../core/gateway/types.ts";
+import type { Application, ApplicationFunction, Body, Environ, StartResponse } from "../../../core/contract/types.ts";
 import { bodyTable } from "./body.ts";
 import { environTable } from "./environ.ts";
 import { errorTable } from "./errors.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Body, StartResponse, Write } from "../../../core/gateway/types.ts";
+import type { Body, StartResponse, Write } from "../../../core/contract/types.ts";
 import { bump, counted, type Entry, gate, gateOrSignal, nameOf, note, type Table, watchSignal } from "./record.ts";
 
 const plain: [string, string][] = [["Content-Type", "text/plain"]];

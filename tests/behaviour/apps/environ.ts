@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Environ } from "../../../core/gateway/types.ts";
+import type { Environ } from "../../../core/contract/types.ts";
 import { json, type Table } from "./record.ts";
 
 /** What `/environ` tells of its environ. */

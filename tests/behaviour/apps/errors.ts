@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Body, StartResponse } from "../../../core/gateway/types.ts";
+import type { Body, StartResponse } from "../../../core/contract/types.ts";
 import { bump, counted, type Entry, gate, nameOf, type Table } from "./record.ts";
 
 function start(startResponse: StartResponse, length: string | null): void {

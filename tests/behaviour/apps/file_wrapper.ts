@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FileLike } from "../../../core/gateway/file_wrapper.ts";
+import type { FileLike } from "../../../core/contract/file_wrapper.ts";
 import { bump, type Entry, note, type Table } from "./record.ts";
 
 /** What the files hold. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { UpgradedSocket } from "../../../core/gateway/upgraded_socket.ts";
+import type { UpgradedSocket } from "../../../core/contract/upgraded_socket.ts";
 import { bump, type Entry, gate, json, nameOf, note, type Table } from "./record.ts";
 
 /** The other end of the "echo" protocol: what comes is sent back, and the client's end is answered with ours. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Environ } from "../../../core/gateway/types.ts";
+import type { Environ } from "../../../core/contract/types.ts";
 import { bump, type Entry, gate, json, nameOf, note, type Table, watchSignal } from "./record.ts";
 
 function show(block: unknown): string {

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { Body, Environ, StartResponse } from "../../../core/gateway/types.ts";
+import type { Body, Environ, StartResponse } from "../../../core/contract/types.ts";
 
 /** What is remembered under one key. */
 export type Entry = Record<string, unknown>;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { HeaderList, StartResponse } from "../../../core/gateway/types.ts";
+import type { HeaderList, StartResponse } from "../../../core/contract/types.ts";
 import { bump, gate, nameOf, note, type Table } from "./record.ts";
 
 /** Arguments of one startResponse call, with the rule that judges it. */

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import process from "node:process";
 import { fromNodeListener } from "../../../bridges/node_listener.ts";
-import { validator } from "../../../core/wsgiref/validate.ts";
+import { validator } from "../../../wsgiref/validate.ts";
 import { serve } from "../../../mod.ts";
 import { cases } from "./cases/mod.ts";
 import { turn } from "./case.ts";

@@ -1,7 +1,7 @@
 /** The behaviour suite's applications, each with a validator around it, on the fetch server of this runtime. @module */
 
 import { toFetch } from "../../../adapters/fetch.ts";
-import { validator } from "../../../core/wsgiref/validate.ts";
+import { validator } from "../../../wsgiref/validate.ts";
 import { announce } from "../../behaviour/apps/app.ts";
 
 type Handler = (request: Request, info: unknown) => Response | Promise<Response>;

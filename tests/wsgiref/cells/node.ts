@@ -1,7 +1,7 @@
 /** The behaviour suite's applications, each with a validator around it, through the Node adapter. @module */
 
 import { serve } from "../../../adapters/node.ts";
-import { validator } from "../../../core/wsgiref/validate.ts";
+import { validator } from "../../../wsgiref/validate.ts";
 import { announce } from "../../behaviour/apps/app.ts";
 
 await announce(async ({ app, options }) => {

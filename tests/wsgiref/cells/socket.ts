@@ -1,6 +1,6 @@
 /** The behaviour suite's applications, each with a validator around it, through the host-finding `serve`. @module */
 
-import { validator } from "../../../core/wsgiref/validate.ts";
+import { validator } from "../../../wsgiref/validate.ts";
 import { serve } from "../../../mod.ts";
 import { announce } from "../../behaviour/apps/app.ts";
 

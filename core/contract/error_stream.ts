@@ -1,0 +1,60 @@
+/**
+ * `wsgi.errors`: where an application reports what went wrong (PEP 3333, "Input and Error Streams").
+ *
+ * Text is passed on as it is, line ends included; whoever receives it encodes it. Any string is accepted and
+ * nothing here throws: reporting an error must not cause another.
+ *
+ * @module
+ */
+
+/** The `wsgi.errors` stream (PEP 3333, "Input and Error Streams"). One object per server, shared by its requests. */
+export class ErrorStream {
+  readonly #sink: (text: string) => void;
+
+  /** A stream that passes all text to `sink`. */
+  constructor(sink: (text: string) => void) {
+    this.#sink = sink;
+  }
+
+  /**
+   * Reports text. Line ends are the caller's; nothing is thrown.
+   *
+   * @example
+   * ```ts
+   * import { ErrorStream } from "./error_stream.ts";
+   * const lines: string[] = [];
+   * new ErrorStream((text) => lines.push(text)).write("disk full\n");
+   * console.assert(lines[0] === "disk full\n");
+   * ```
+   */
+  write(text: string): void {
+    try {
+      this.#sink(String(text));
+    } catch {
+      // A log that cannot be written must not take a request down.
+    }
+  }
+
+  /**
+   * Reports several texts, without adding line ends.
+   *
+   * @example
+   * ```ts
+   * import { toFetch } from "tsgi";
+   * const log: string[] = [];
+   * const handler = toFetch((environ, startResponse) => {
+   *   environ["wsgi.errors"].writelines(["disk ", "full\n"]);
+   *   startResponse("507 Insufficient Storage", []);
+   *   return [];
+   * }, { errorLog: (text) => log.push(text) });
+   * await handler(new Request("http://localhost/"));
+   * console.assert(log.join("") === "disk full\n");
+   * ```
+   */
+  writelines(texts: Iterable<string>): void {
+    for (const text of texts) this.write(text);
+  }
+
+  /** Does nothing: text is never held back. PEP 3333 asks for the method. */
+  flush(): void {}
+}

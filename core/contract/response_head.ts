@@ -1,0 +1,185 @@
+/**
+ * What an application may say in a response head (PEP 3333, "The start_response() Callable").
+ *
+ * Everything is checked when `startResponse` is called, so that the error surfaces where it was made and nothing
+ * unchecked reaches a wire: a control character in a header is a response split in two. The pairs are copied;
+ * what the application does with its list afterwards changes nothing.
+ *
+ * Applications say the same few things again and again, so the last heads are kept: one that is equal, string by
+ * string, is the same object, which wires know again.
+ *
+ * @module
+ */
+
+import { describe } from "../errors.ts";
+import { BEYOND_LATIN1, CONTROL_IN_VALUE, DIGITS, isHopByHop, TOKEN } from "../grammar.ts";
+import type { HeaderList, ResponseHead } from "../seams.ts";
+
+/** `startResponse` was called in a way that PEP 3333 does not allow ("The start_response() Callable"), or not at all. */
+export class StartResponseError extends Error {
+  /** Name of the class. */
+  override readonly name = "StartResponseError";
+}
+
+/** Three digits from 200 to 599, one space, a reason without white space at its ends. */
+const STATUS = /^[2-5][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
+
+/** What a bridge may pass on besides: codes that no RFC defines, but other contracts let applications send. */
+const FOREIGN_STATUS = /^[6-9][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
+
+/**
+ * A status from 600 to 999. `startResponse` refuses such a one as text, for an application of this contract that says it
+ * has made a mistake; a bridge, whose applications were written for a contract that allows it, says so with this.
+ */
+export class ForeignStatus {
+  /** The code, a space and the reason. */
+  readonly text: string;
+
+  /** A status line's text, unchecked. */
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+type Pair = readonly [string, string];
+
+/**
+ * Whether responses of a status have no content, whatever the application gives (RFC 9110 15.3.5, 15.3.6, 15.4.5).
+ *
+ * @example
+ * ```ts
+ * import { isContentless } from "./response_head.ts";
+ * console.assert(isContentless(204) && isContentless(205) && isContentless(304) && !isContentless(200));
+ * ```
+ */
+export function isContentless(code: number): boolean {
+  return code === 204 || code === 205 || code === 304;
+}
+
+/**
+ * Checks a status and a header list and makes a {@linkcode ResponseHead} of them.
+ *
+ * @throws {StartResponseError} naming the first thing that is wrong.
+ *
+ * @example
+ * ```ts
+ * import { responseHead } from "./response_head.ts";
+ * const head = responseHead("200 OK", [["Content-Length", "5"]]);
+ * console.assert(head.code === 200 && head.contentLength === 5);
+ * ```
+ */
+export function responseHead(status: unknown, headers: unknown): ResponseHead {
+  for (let i = 0; i < KEPT; i++) {
+    const head = kept[i];
+    if (head !== undefined && head.status === status && sameHeaders(head.headers, headers)) return head;
+  }
+  const head = checkedHead(status, headers);
+  kept[next] = head;
+  next = (next + 1) % KEPT;
+  return head;
+}
+
+const KEPT = 4;
+const kept: (ResponseHead | undefined)[] = new Array<ResponseHead | undefined>(KEPT).fill(undefined);
+let next = 0;
+
+/** Whether `headers`, of which nothing is known, says what `known` does. Each element is looked at once. */
+function sameHeaders(known: HeaderList, headers: unknown): boolean {
+  if (!Array.isArray(headers) || headers.length !== known.length) return false;
+  for (let i = 0; i < known.length; i++) {
+    const pair: unknown = headers[i];
+    const [name, value] = known[i] as Pair;
+    if (!Array.isArray(pair) || pair.length !== 2 || pair[0] !== name || pair[1] !== value) return false;
+  }
+  return true;
+}
+
+function checkedHead(given: unknown, headers: unknown): ResponseHead {
+  const foreign = given instanceof ForeignStatus;
+  const status: unknown = foreign ? given.text : given;
+  if (typeof status !== "string" || !(foreign ? FOREIGN_STATUS : STATUS).test(status)) throw badStatus(status);
+  const pairs = checkHeaders(headers, "startResponse");
+  let contentLength: number | null = null;
+  let hasDate = false;
+  let hasServer = false;
+  for (const [name, value] of pairs) {
+    // Length first: it sorts out nearly all names without making a lower-case copy.
+    if (name.length === 14 && name.toLowerCase() === "content-length") {
+      if (contentLength !== null) throw new StartResponseError("startResponse: Content-Length is given twice");
+      contentLength = DIGITS.test(value) ? Number(value) : NaN;
+      if (!Number.isSafeInteger(contentLength)) {
+        throw new StartResponseError(
+          `startResponse: expected decimal digits as Content-Length, got ${describe(value)}`,
+        );
+      }
+    } else if (name.length === 4 && name.toLowerCase() === "date") hasDate = true;
+    else if (name.length === 6 && name.toLowerCase() === "server") hasServer = true;
+  }
+  const code = Number(status.slice(0, 3));
+  if (code === 204 || code === 205) contentLength = setOwnLength(code, pairs);
+  return { status, code, headers: pairs, contentLength, hasDate, hasServer };
+}
+
+/**
+ * Puts the only Content-Length that a status allows in place of the application's. A 204 has none (RFC 9110 8.6). A 205
+ * says 0: clients look for the end of its content as for that of a 200 (RFC 9112 6.3).
+ */
+function setOwnLength(code: 204 | 205, pairs: Pair[]): number | null {
+  const at = pairs.findIndex(([name]) => name.toLowerCase() === "content-length");
+  if (at >= 0) pairs.splice(at, 1);
+  if (code === 204) return null;
+  pairs.push(["Content-Length", "0"]);
+  return 0;
+}
+
+/**
+ * Checks a header list and copies it.
+ *
+ * @param caller Name of the public function that got the list, for messages.
+ * @throws {StartResponseError} naming the first header that is wrong.
+ */
+export function checkHeaders(headers: unknown, caller: string): Pair[] {
+  if (!Array.isArray(headers)) {
+    throw new StartResponseError(
+      `${caller}: expected an array of [name, value] pairs as headers, got ${describe(headers)}`,
+    );
+  }
+  const pairs: Pair[] = [];
+  for (let i = 0; i < headers.length; i++) {
+    const pair: unknown = headers[i];
+    if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== "string" || typeof pair[1] !== "string") {
+      throw new StartResponseError(`${caller}: expected a pair of two strings as header ${i + 1}, got ${show(pair)}`);
+    }
+    const [name, value] = pair as [string, string];
+    if (!TOKEN.test(name)) {
+      throw new StartResponseError(`${caller}: expected a token as header name, got ${describe(name)}`);
+    }
+    if (isRefusedName(name)) {
+      throw new StartResponseError(`${caller}: the header ${describe(name)} is not the application's to set`);
+    }
+    if (CONTROL_IN_VALUE.test(value) || BEYOND_LATIN1.test(value)) {
+      throw new StartResponseError(
+        `${caller}: expected latin-1 text without control characters as value of ${name}, got ${describe(value)}`,
+      );
+    }
+    pairs.push([name, value]);
+  }
+  return pairs;
+}
+
+function isRefusedName(name: string): boolean {
+  const last = name.charCodeAt(name.length - 1);
+  return isHopByHop(name) || last === 0x2d || last === 0x5f || (name.length === 6 && name.toLowerCase() === "status");
+}
+
+function show(pair: unknown): string {
+  return Array.isArray(pair) ? `an array of ${pair.length}: ${pair.map(describe).join(", ")}` : describe(pair);
+}
+
+function badStatus(status: unknown): StartResponseError {
+  const informational = typeof status === "string" && /^1[0-9]{2}( |$)/.test(status);
+  const hint = informational ? " (1xx is not a final response; see tsgi.request.earlyHints)" : "";
+  return new StartResponseError(
+    `startResponse: expected a status like "200 OK", code 200 to 599, got ${describe(status)}${hint}`,
+  );
+}

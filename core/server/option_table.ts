@@ -1,0 +1,232 @@
+/**
+ * The table of options: the values that each takes, its default, and where it is valid.
+ *
+ * The table is data, so that everybody reads the same rows: `settings()` checks options by it and fills in the defaults,
+ * the `tsgi` command makes settings, flags and docs/settings.md of it and gives its workers their options by it, and the
+ * tests hold docs/options.md against it. {@linkcode ServeOptions} is written by hand for the sake of its documentation;
+ * the compiler complains where the two differ.
+ *
+ * @module
+ */
+
+import { BEYOND_LATIN1, CONTROL, CONTROL_IN_VALUE, isMountPoint } from "../grammar.ts";
+import { ALL_PEERS, parseIps } from "./peer_policy.ts";
+import { PROTOCOLS } from "../wires/protocol.ts";
+import type { FetchOptions, ServeOptions } from "./serve_options.ts";
+
+/** The values that an option takes. The command reads text by the same description: see `cli/settings/kinds.ts`. */
+export type Values =
+  /** A whole number within bounds; `unlimited` takes Infinity too. */
+  | { readonly type: "integer"; readonly least: number; readonly most?: number; readonly unlimited?: boolean }
+  /** Seconds, with a fraction where it is wanted. */
+  | { readonly type: "seconds"; readonly least: "from 0" | "above 0"; readonly unlimited?: boolean }
+  | { readonly type: "boolean" }
+  | { readonly type: "function" }
+  | { readonly type: "word"; readonly words: readonly string[] }
+  /** Text of a form. */
+  | { readonly type: "text"; readonly expected: string; readonly holds: (text: string) => boolean }
+  /** Anything else. */
+  | { readonly type: "other"; readonly expected: string; readonly holds: (value: unknown) => boolean };
+
+/** A row of the table. */
+export interface Option<Name extends keyof ServeOptions> {
+  /** The values that it takes. */
+  readonly values: Values;
+  /** Its value when none is given; undefined where there is none, or where the host has to say. */
+  readonly default: ServeOptions[Name] | undefined;
+  /** Whether `toFetch` takes it, where the host has the socket. */
+  readonly fetch: Name extends keyof FetchOptions ? true : false;
+}
+
+const YES_OR_NO: Values = { type: "boolean" };
+const FUNCTION: Values = { type: "function" };
+const COUNT: Values = { type: "integer", least: 1 };
+const COUNT_OR_ALL: Values = { type: "integer", least: 1, unlimited: true };
+const SIZE_OR_ALL: Values = { type: "integer", least: 0, unlimited: true };
+const TIME: Values = { type: "seconds", least: "from 0", unlimited: true };
+const TIME_OUT: Values = { type: "seconds", least: "above 0", unlimited: true };
+
+/** Every option of `serve`. */
+export const optionTable: { readonly [Name in keyof Required<ServeOptions>]: Option<Name> } = {
+  hostname: {
+    values: {
+      type: "text",
+      expected: "a host name or address",
+      holds: (text) => text !== "" && !/[\s/]/.test(text) && !CONTROL.test(text),
+    },
+    default: "127.0.0.1",
+    fetch: false,
+  },
+  port: { values: { type: "integer", least: 0, most: 65535 }, default: 8000, fetch: false },
+  path: {
+    values: { type: "text", expected: "a path", holds: (text) => text !== "" && !CONTROL.test(text) },
+    default: undefined,
+    fetch: false,
+  },
+  mode: {
+    values: { type: "other", expected: "a file mode from 0 to 0o777", holds: (value) => isWhole(value, 0, 0o777) },
+    default: undefined,
+    fetch: false,
+  },
+  fd: {
+    values: {
+      type: "other",
+      expected: "a file descriptor, a whole number from 0",
+      holds: (value) => isWhole(value, 0, Infinity),
+    },
+    default: undefined,
+    fetch: false,
+  },
+  backlog: { values: COUNT, default: undefined, fetch: false },
+  reusePort: { values: YES_OR_NO, default: false, fetch: false },
+  protocol: { values: { type: "word", words: PROTOCOLS }, default: "http", fetch: false },
+  allowIps: {
+    values: {
+      type: "other",
+      expected: 'an array of addresses and networks, or "*"',
+      holds: (value) =>
+        value === ALL_PEERS || (Array.isArray(value) && [...value].every((one) => parseIps(one) !== null)),
+    },
+    default: undefined,
+    fetch: false,
+  },
+  maxConnections: { values: COUNT_OR_ALL, default: Infinity, fetch: false },
+  handleSignals: { values: YES_OR_NO, default: true, fetch: false },
+  gracefulTimeout: { values: TIME, default: 30, fetch: true },
+  signal: {
+    values: { type: "other", expected: "an AbortSignal", holds: (value) => value instanceof AbortSignal },
+    default: undefined,
+    fetch: true,
+  },
+  onListen: { values: FUNCTION, default: undefined, fetch: false },
+  errorLog: { values: FUNCTION, default: undefined, fetch: true },
+  accessLog: { values: FUNCTION, default: undefined, fetch: true },
+  serverHeader: {
+    values: {
+      type: "text",
+      expected: "latin-1 text without control characters",
+      holds: (text) => !CONTROL_IN_VALUE.test(text) && !BEYOND_LATIN1.test(text),
+    },
+    default: "",
+    fetch: true,
+  },
+  scriptName: {
+    values: {
+      type: "text",
+      expected: 'a path that begins with "/" and does not end with one, or ""',
+      holds: isMountPoint,
+    },
+    default: "",
+    fetch: true,
+  },
+  urlScheme: { values: { type: "word", words: ["http", "https"] }, default: "http", fetch: true },
+  multiprocess: { values: YES_OR_NO, default: false, fetch: true },
+  headerMap: { values: { type: "word", words: ["drop", "refuse", "dangerous"] }, default: "drop", fetch: true },
+  limitRequestLine: { values: COUNT, default: 8190, fetch: false },
+  limitRequestFields: { values: COUNT, default: 100, fetch: false },
+  limitRequestFieldSize: { values: COUNT, default: 8190, fetch: false },
+  limitRequestBody: { values: SIZE_OR_ALL, default: Infinity, fetch: true },
+  limitReadline: { values: COUNT, default: 65536, fetch: true },
+  headerTimeout: { values: TIME_OUT, default: 30, fetch: false },
+  bodyTimeout: { values: TIME_OUT, default: 60, fetch: false },
+  minBodyRate: { values: { type: "integer", least: 0 }, default: 240, fetch: false },
+  minBodyRateGrace: { values: TIME_OUT, default: 5, fetch: false },
+  keepAliveTimeout: { values: TIME_OUT, default: 75, fetch: false },
+  writeTimeout: { values: TIME_OUT, default: 60, fetch: false },
+  requestTimeout: { values: TIME_OUT, default: Infinity, fetch: true },
+  drainIdle: { values: TIME, default: 1, fetch: true },
+  maxRequestsPerConnection: { values: COUNT_OR_ALL, default: Infinity, fetch: false },
+  writeBufferLimit: { values: SIZE_OR_ALL, default: 1048576, fetch: true },
+};
+
+/** The name of an option. */
+export type OptionName = keyof ServeOptions;
+
+/** The names of all options. */
+export const optionNames: readonly OptionName[] = Object.keys(optionTable) as OptionName[];
+
+/**
+ * The options that the `tsgi` command has too, with the command's name for each: gunicorn's word where gunicorn has the
+ * setting. The command's settings that become options in another way (`bind`, `accessLogfile`) are not among them.
+ */
+export const COMMAND_NAMES = {
+  backlog: "backlog",
+  protocol: "protocol",
+  allowIps: "allowIps",
+  maxConnections: "workerConnections",
+  gracefulTimeout: "gracefulTimeout",
+  serverHeader: "serverHeader",
+  scriptName: "scriptName",
+  urlScheme: "urlScheme",
+  headerMap: "headerMap",
+  limitRequestLine: "limitRequestLine",
+  limitRequestFields: "limitRequestFields",
+  limitRequestFieldSize: "limitRequestFieldSize",
+  limitRequestBody: "limitRequestBody",
+  limitReadline: "limitReadline",
+  headerTimeout: "headerTimeout",
+  bodyTimeout: "bodyTimeout",
+  minBodyRate: "minBodyRate",
+  minBodyRateGrace: "minBodyRateGrace",
+  keepAliveTimeout: "keepAlive",
+  writeTimeout: "writeTimeout",
+  requestTimeout: "requestTimeout",
+  drainIdle: "drainIdle",
+  maxRequestsPerConnection: "maxRequestsPerConnection",
+  writeBufferLimit: "writeBufferLimit",
+} as const;
+
+/** What is allowed, for messages: `"a whole number from 0"`. */
+export function expectedText(values: Values): string {
+  switch (values.type) {
+    case "integer": {
+      const { least, most, unlimited } = values;
+      const bounds = most === undefined ? `from ${least}` : `from ${least} to ${most}`;
+      return `a whole number ${bounds}${unlimited === true ? ", or Infinity" : ""}`;
+    }
+    case "seconds":
+      return `seconds ${values.least}${values.unlimited === true ? ", or Infinity" : ""}`;
+    case "boolean":
+      return "true or false";
+    case "function":
+      return "a function";
+    case "word":
+      return `one of ${values.words.join(", ")}`;
+    default:
+      return values.expected;
+  }
+}
+
+/**
+ * Whether a value is allowed.
+ *
+ * @example
+ * ```ts
+ * import { accepts } from "./option_table.ts";
+ * console.assert(accepts({ type: "integer", least: 1 }, 7) && !accepts({ type: "integer", least: 1 }, 0.5));
+ * ```
+ */
+export function accepts(values: Values, value: unknown): boolean {
+  switch (values.type) {
+    case "integer":
+      return (values.unlimited === true && value === Infinity) || isWhole(value, values.least, values.most ?? Infinity);
+    case "seconds": {
+      if (typeof value !== "number" || !(values.least === "from 0" ? value >= 0 : value > 0)) return false;
+      return values.unlimited === true || value !== Infinity;
+    }
+    case "boolean":
+      return typeof value === "boolean";
+    case "function":
+      return typeof value === "function";
+    case "word":
+      return values.words.includes(value as string);
+    case "text":
+      return typeof value === "string" && values.holds(value);
+    case "other":
+      return values.holds(value);
+  }
+}
+
+function isWhole(value: unknown, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+}

@@ -1,0 +1,93 @@
+/**
+ * Who may connect: addresses and networks (RFC 4632 3.1, RFC 4291 2.3).
+ *
+ * An IPv4 address that comes as an IPv6 one (`::ffff:192.0.2.1`) is the IPv4 address that it is.
+ *
+ * @module
+ */
+
+import type { Peer, SocketKind } from "../seams.ts";
+
+/** Everybody. */
+export const ALL_PEERS = "*";
+
+/** This machine. */
+export const LOOPBACK: readonly string[] = ["127.0.0.0/8", "::1"];
+
+/** A range of addresses: those that begin with the first `bits` of `address`. */
+export interface Network {
+  /** 16 bits an element: two elements for IPv4, eight for IPv6. */
+  readonly address: readonly number[];
+  readonly bits: number;
+}
+
+/**
+ * An address, or a network in prefix notation; null when it is neither.
+ *
+ * @example
+ * ```ts
+ * import { parseIps } from "./peer_policy.ts";
+ * console.assert(parseIps("10.0.0.0/8")?.bits === 8 && parseIps("::1")?.bits === 128 && parseIps("10.0.0") === null);
+ * ```
+ */
+export function parseIps(text: unknown): Network | null {
+  const parts = typeof text === "string" ? /^([^/]+)(?:\/(0|[1-9][0-9]{0,2}))?$/.exec(text) : null;
+  if (parts === null) return null;
+  const address = parseAddress(parts[1] as string);
+  if (address === null) return null;
+  const bits = parts[2] === undefined ? address.length * 16 : Number(parts[2]);
+  return bits <= address.length * 16 ? { address, bits } : null;
+}
+
+/** Whether a text is an address: not a name, not a network. */
+export function isAddress(text: string): boolean {
+  return parseAddress(text) !== null;
+}
+
+function parseAddress(text: string): number[] | null {
+  const mapped = /^::ffff:([0-9.]+)$/i.exec(text);
+  if (mapped !== null) return parseV4(mapped[1] as string);
+  return text.includes(":") ? parseV6(text) : parseV4(text);
+}
+
+function parseV4(text: string): number[] | null {
+  const octets = text.split(".");
+  if (octets.length !== 4 || !octets.every((octet) => /^(0|[1-9][0-9]{0,2})$/.test(octet) && Number(octet) < 256)) {
+    return null;
+  }
+  const [a, b, c, d] = octets.map(Number) as [number, number, number, number];
+  return [a * 256 + b, c * 256 + d];
+}
+
+function parseV6(text: string): number[] | null {
+  const halves = text.replace(/%.*$/, "").split("::");
+  if (halves.length > 2) return null;
+  const [head, tail] = halves.map((half) => half === "" ? [] : half.split(":"));
+  const missing = 8 - (head?.length ?? 0) - (tail?.length ?? 0);
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
+  const words = [...(head ?? []), ...Array<string>(missing).fill("0"), ...(tail ?? [])];
+  return words.every((word) => /^[0-9a-f]{1,4}$/i.test(word)) ? words.map((word) => parseInt(word, 16)) : null;
+}
+
+/** Whether an address is in a network. */
+export function isWithin(text: string, network: Network): boolean {
+  const address = parseAddress(text);
+  if (address === null || address.length !== network.address.length) return false;
+  return address.every((word, i) => {
+    const ignored = Math.min(16, Math.max(0, 16 * (i + 1) - network.bits));
+    return word >> ignored === (network.address[i] as number) >> ignored;
+  });
+}
+
+/**
+ * Whether a peer may connect. Who may connect to a Unix socket is a matter of its file mode. A TCP socket has an address
+ * as long as it is connected, so a TCP peer without one has already gone.
+ *
+ * @param kind What listens. The peer cannot tell: a client that resets its connection before it is accepted has no
+ *   address either. Undefined only where everybody is allowed.
+ */
+export function allowsPeer(allowIps: readonly string[] | "*", peer: Peer, kind: SocketKind | undefined): boolean {
+  if (kind === "unix") return true;
+  if (kind === "tcp" && peer.remoteAddress === "") return false;
+  return allowIps === ALL_PEERS || allowIps.some((one) => isWithin(peer.remoteAddress, parseIps(one) as Network));
+}

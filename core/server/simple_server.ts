@@ -1,0 +1,55 @@
+/**
+ * A server as `wsgiref.simple_server` makes one: bound at once, serving when it is told to.
+ *
+ * @module
+ */
+
+import type { Application } from "../contract/types.ts";
+import { settings } from "./options.ts";
+import type { ServeOptions } from "./serve_options.ts";
+import type { Address, Host } from "../seams.ts";
+import { RunningServer, type ShutdownOptions } from "./server.ts";
+
+/** What `makeServer` gives, with the methods that users of wsgiref know. */
+export interface SimpleServer {
+  /** The address in force; its port is the real one. */
+  readonly address: Address;
+  /** Serves another application from the next request on. */
+  setApp(app: Application): void;
+  /** Serves until `shutdown`; settles then. */
+  serveForever(): Promise<void>;
+  /** Answers the first request of the next connection, with `Connection: close`; settles when that connection is gone. */
+  handleRequest(): Promise<void>;
+  /** Stops as {@linkcode Server.shutdown} does. */
+  shutdown(options?: ShutdownOptions): Promise<void>;
+}
+
+/**
+ * Listens on a host for a {@linkcode SimpleServer}. Connections wait until it is told to serve.
+ *
+ * @throws {ListenError} (as a rejection) when the address cannot be had.
+ * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
+ * @throws {ApplicationError} (as a rejection) when `app` is no application.
+ */
+export async function startSimpleServer(
+  host: Host,
+  hostname: string,
+  port: number,
+  app: Application,
+  options: ServeOptions = {},
+): Promise<SimpleServer> {
+  const own = { handleSignals: false, onListen: () => {}, ...options, hostname, port };
+  const all = settings(own, { port: undefined, errorLog: (text) => host.stderr(text) });
+  const server = new RunningServer(host, app, all, false);
+  await server.listen();
+  return {
+    address: server.address,
+    setApp: (next) => void (server.app = next),
+    serveForever: () => {
+      server.openUp();
+      return server.finished;
+    },
+    handleRequest: () => server.handleOne(),
+    shutdown: (how) => server.shutdown(how),
+  };
+}

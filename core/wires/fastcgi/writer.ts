@@ -1,0 +1,120 @@
+/**
+ * The output of one FastCGI connection: records into the transport.
+ *
+ * Everything up to a record's worth is copied into memory that the transport lends, so that a head, a small body and
+ * END_REQUEST leave together. Larger bodies go the same way while they flow, 32 KiB at a time: a copy costs less than a
+ * system call for eight bytes of header. Once they do not flow, what is left waits where it is, without a copy.
+ *
+ * @module
+ */
+
+import { writeLatin1 } from "../../grammar.ts";
+import type { Octets, Transport } from "../../seams.ts";
+import { FCGI_GET_VALUES_RESULT, FCGI_HEADER_LEN, FCGI_NULL_REQUEST_ID, FCGI_STDOUT } from "./records.ts";
+import { writeEndRequest, writeHeader } from "./records.ts";
+
+const RECORD = 32768; // bytes of our longest records: what a transport sends at once
+const CONTENT = RECORD - FCGI_HEADER_LEN;
+const END_REQUEST = 2 * FCGI_HEADER_LEN;
+
+/** Writes records. */
+export class RecordWriter {
+  readonly #transport: Transport;
+  #flowing = true;
+  #written = 0;
+  #excess = 0;
+
+  /** A writer to `transport`. */
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Whether output is below the high-water mark, as far as the last write told. */
+  get flowing(): boolean {
+    return this.#flowing;
+  }
+
+  /** Bytes written. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** Bytes of answers by the wire itself that were written though output does not flow. */
+  get excess(): number {
+    return this.#excess;
+  }
+
+  /** Output is below the high-water mark again. */
+  drained(): void {
+    this.#flowing = true;
+    this.#excess = 0;
+  }
+
+  /** Writes STDOUT of a request. False: above the high-water mark. */
+  stdout(id: number, block: Octets): boolean {
+    if (typeof block === "string") this.#records(FCGI_STDOUT, id, block);
+    else this.#stdoutBytes(id, block);
+    return this.#flowing;
+  }
+
+  #stdoutBytes(id: number, bytes: Uint8Array): void {
+    const length = bytes.length;
+    for (let at = 0; at < length; at += CONTENT) {
+      const size = Math.min(length - at, CONTENT);
+      const part = size === length ? bytes : bytes.subarray(at, at + size);
+      const copied = this.#flowing || at === 0 ? size : 0;
+      const start = this.#transport.reserve(FCGI_HEADER_LEN + copied);
+      const memory = this.#transport.memory;
+      writeHeader(memory, start, FCGI_STDOUT, id, size);
+      if (copied > 0) memory.set(part, start + FCGI_HEADER_LEN);
+      this.#commit(FCGI_HEADER_LEN + copied);
+      if (copied === 0) {
+        this.#written += size;
+        this.#flowing = this.#transport.write(part);
+      }
+    }
+  }
+
+  /** Writes latin-1 text as records of one type: STDOUT, or a short management record. */
+  text(type: number, id: number, text: string): void {
+    if (!this.#flowing) this.#excess += FCGI_HEADER_LEN + text.length;
+    this.#records(type, id, text);
+  }
+
+  #records(type: number, id: number, text: string): void {
+    for (let at = 0; at < text.length || at === 0; at += CONTENT) {
+      const part = text.length <= CONTENT ? text : text.slice(at, at + CONTENT);
+      const start = this.#transport.reserve(FCGI_HEADER_LEN + part.length);
+      const memory = this.#transport.memory;
+      writeLatin1(memory, writeHeader(memory, start, type, id, part.length), part);
+      this.#commit(FCGI_HEADER_LEN + part.length);
+    }
+  }
+
+  /**
+   * Ends a request; with `stdout` its STDOUT first. With `last` an empty GET_VALUES_RESULT follows in the same write.
+   * FastCGI has no word for "no further request on this connection", but nginx keeps a connection for reuse only if
+   * nothing follows END_REQUEST. Without it nginx may send the next request before it sees our FIN.
+   */
+  end(id: number, stdout: boolean, appStatus: number, protocolStatus: number, last: boolean = false): void {
+    const size = (stdout ? FCGI_HEADER_LEN : 0) + END_REQUEST + (last ? FCGI_HEADER_LEN : 0);
+    if (!this.#flowing) this.#excess += size;
+    const start = this.#transport.reserve(size);
+    const memory = this.#transport.memory;
+    const at = stdout ? writeHeader(memory, start, FCGI_STDOUT, id, 0) : start;
+    const end = writeEndRequest(memory, at, id, appStatus, protocolStatus);
+    this.#commit((last ? writeHeader(memory, end, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, 0) : end) - start);
+  }
+
+  /** Writes a record of no version: whoever reads it knows that what came before is not complete. */
+  spoil(): void {
+    const start = this.#transport.reserve(FCGI_HEADER_LEN);
+    this.#transport.memory.fill(0, start, start + FCGI_HEADER_LEN);
+    this.#commit(FCGI_HEADER_LEN);
+  }
+
+  #commit(length: number): void {
+    this.#written += length;
+    this.#flowing = this.#transport.commit(length);
+  }
+}

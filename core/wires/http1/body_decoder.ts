@@ -1,0 +1,209 @@
+/**
+ * Decoding a message body: by length, or chunked (RFC 9112 6 and 7).
+ *
+ * A decoder takes the bytes of one message's body out of what arrives and stops exactly behind it. It does not care
+ * whether anybody wants the bytes: with no sink they are dropped, by the same rules.
+ *
+ * @module
+ */
+
+import { BodyTooLargeError, InputError, MalformedBodyError, type RequestBody } from "../../contract/request_body.ts";
+import { fieldColon, fieldName, fieldValue } from "./fields.ts";
+import { FIELDS_TOO_LARGE, Refusal } from "../../refusal.ts";
+import type { RequestLimits } from "./request_head.ts";
+
+/** Takes a body out of a stream of bytes. */
+export interface BodyDecoder {
+  /** Whether the body has ended. */
+  readonly done: boolean;
+  /** Bytes of the body that are known to come, or null when that is not known. */
+  readonly expected: number | null;
+  /**
+   * Decodes from `bytes[start, end)` into `sink` and returns the index behind what was consumed.
+   *
+   * @throws {MalformedBodyError} when the bytes break the framing.
+   * @throws {BodyTooLargeError} when they exceed a limit.
+   */
+  decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody | undefined): number;
+}
+
+/**
+ * A body of a declared length (RFC 9112 6.2).
+ *
+ * @example
+ * ```ts
+ * import { LengthDecoder } from "./body_decoder.ts";
+ * const decoder = new LengthDecoder(3);
+ * console.assert(decoder.decode(new Uint8Array(5), 0, 5, undefined) === 3 && decoder.done);
+ * ```
+ */
+export class LengthDecoder implements BodyDecoder {
+  #remaining: number;
+
+  /** A body of `length` bytes. */
+  constructor(length: number) {
+    this.#remaining = length;
+  }
+
+  get done(): boolean {
+    return this.#remaining === 0;
+  }
+
+  get expected(): number {
+    return this.#remaining;
+  }
+
+  decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody | undefined): number {
+    const stop = Math.min(end, start + this.#remaining);
+    this.#remaining -= stop - start;
+    sink?.push(bytes, start, stop);
+    return stop;
+  }
+}
+
+const TCHAR = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]";
+const TOKEN = `${TCHAR}+(?!${TCHAR})`; // whole tokens only: no backtracking into one
+const QUOTED = '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t \\x21-\\x7e\\x80-\\xff])*"';
+const EXTENSION = `[\\t ]*;[\\t ]*${TOKEN}(?:[\\t ]*=[\\t ]*(?:${TOKEN}|${QUOTED}))?`;
+const CHUNK_LINE = new RegExp(`^([0-9A-Fa-f]+)((?:${EXTENSION})*)$`);
+const EXTENSIONS_LIMIT = 16384; // octets of chunk extensions in one body: they are work that no application asked for
+const CHUNK_LINE_LIMIT = EXTENSIONS_LIMIT + 64; // with the size, whose leading zeros the grammar does not bound
+const SIZE_DIGITS = 13; // 2^52: any sum of two is still exact
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** What comes next in a chunked body. */
+const SIZE = 0;
+const DATA = 1;
+const DATA_CR = 2;
+const DATA_LF = 3;
+const TRAILERS = 4;
+const END = 5;
+
+/** A chunked body (RFC 9112 7.1), with extensions and trailers parsed and dropped. */
+export class ChunkedDecoder implements BodyDecoder {
+  readonly #limits: RequestLimits;
+  readonly #latin1: (bytes: Uint8Array, start: number, end: number) => string;
+  #state: number = SIZE;
+  #partial = "";
+  #remaining = 0; // of the current chunk
+  #total = 0;
+  #extensions = 0;
+  #fieldCount: number;
+
+  /** A chunked body behind a head with `fieldCount` field lines. */
+  constructor(
+    limits: RequestLimits,
+    fieldCount: number,
+    latin1: (bytes: Uint8Array, start: number, end: number) => string,
+  ) {
+    this.#limits = limits;
+    this.#fieldCount = fieldCount;
+    this.#latin1 = latin1;
+  }
+
+  get done(): boolean {
+    return this.#state === END;
+  }
+
+  get expected(): null {
+    return null;
+  }
+
+  decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody | undefined): number {
+    let at = start;
+    while (at < end && this.#state !== END) {
+      switch (this.#state) {
+        case DATA: {
+          const stop = Math.min(end, at + this.#remaining);
+          sink?.push(bytes, at, stop);
+          this.#remaining -= stop - at;
+          at = stop;
+          if (this.#remaining === 0) this.#state = DATA_CR;
+          break;
+        }
+        case DATA_CR:
+          if (bytes[at++] !== CR) throw new MalformedBodyError("Chunk data is not followed by CRLF");
+          this.#state = DATA_LF;
+          break;
+        case DATA_LF:
+          if (bytes[at++] !== LF) throw new MalformedBodyError("Chunk data is not followed by CRLF");
+          this.#state = SIZE;
+          break;
+        default:
+          at = this.#takeLine(bytes, at, end);
+      }
+    }
+    return at;
+  }
+
+  /** Takes a chunk-size line or a trailer line, or the part of it that is here. */
+  #takeLine(bytes: Uint8Array, start: number, end: number): number {
+    const limit = this.#state === SIZE ? CHUNK_LINE_LIMIT : this.#limits.limitRequestFieldSize;
+    // No further than the limit: a longer line is refused whatever it holds.
+    const stop = Math.min(end, start + limit + 2 - this.#partial.length);
+    const lf = bytes.subarray(start, stop).indexOf(LF);
+    const next = lf < 0 ? stop : start + lf + 1;
+    const text = this.#partial + this.#latin1(bytes, start, next);
+    if (lf < 0) {
+      if (text.length >= limit + 2) throw this.#tooLong();
+      this.#partial = text;
+      return next;
+    }
+    if (text.charCodeAt(text.length - 2) !== CR) throw new MalformedBodyError("A chunk line ends with a bare LF");
+    this.#partial = "";
+    const line = text.slice(0, -2);
+    if (this.#state === SIZE) this.#sizeLine(line);
+    else if (line === "") this.#state = END;
+    else this.#trailerLine(line);
+    return next;
+  }
+
+  #sizeLine(line: string): void {
+    const parts = CHUNK_LINE.exec(line);
+    if (parts === null) throw new MalformedBodyError("A chunk-size line is malformed");
+    const digits = (parts[1] as string).replace(/^0+/, "");
+    this.#extensions += line.length - Math.max(1, digits.length); // with the zeros before the size
+    if (this.#extensions > EXTENSIONS_LIMIT) {
+      throw new BodyTooLargeError(`Chunk extensions of more than ${EXTENSIONS_LIMIT} bytes`);
+    }
+    if (digits.length > SIZE_DIGITS) throw new BodyTooLargeError("A chunk is longer than can be counted");
+    const size = digits === "" ? 0 : parseInt(digits, 16);
+    this.#total += size;
+    if (this.#total > this.#limits.limitRequestBody) {
+      throw new BodyTooLargeError(`The body is longer than limitRequestBody, ${this.#limits.limitRequestBody} bytes`);
+    }
+    this.#remaining = size;
+    this.#state = size === 0 ? TRAILERS : DATA;
+  }
+
+  /** Trailer fields obey the rules of header fields (RFC 9112 7.1.2); what they say is dropped. */
+  #trailerLine(line: string): void {
+    if (++this.#fieldCount > this.#limits.limitRequestFields) {
+      throw new TrailersTooLargeError(`More than ${this.#limits.limitRequestFields} header and trailer fields`);
+    }
+    try {
+      const colon = fieldColon(line, 0, line.length);
+      fieldName(line.slice(0, colon));
+      fieldValue(line, colon, line.length);
+    } catch (error) {
+      throw error instanceof Refusal ? new MalformedBodyError(`In the trailers, ${error.message}`) : error;
+    }
+  }
+
+  #tooLong(): Error {
+    if (this.#state === SIZE) {
+      return new BodyTooLargeError(`A chunk-size line is longer than ${CHUNK_LINE_LIMIT} bytes`);
+    }
+    return new TrailersTooLargeError(`A trailer is longer than ${this.#limits.limitRequestFieldSize} bytes`);
+  }
+}
+
+/** The trailers exceed the limits for header fields. */
+class TrailersTooLargeError extends InputError {
+  /** Name of the class. */
+  override readonly name = "TrailersTooLargeError";
+  /** What the client gets: see {@linkcode InputError.status}. */
+  override readonly status = FIELDS_TOO_LARGE;
+}

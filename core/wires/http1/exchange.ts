@@ -1,0 +1,158 @@
+/**
+ * The Exchange of HTTP/1.1: frames a response and writes it to the transport.
+ *
+ * One object per connection, begun anew for each request. Small pieces are copied into memory that the transport
+ * lends, so that a head and a small body leave as one write; blocks too large to be worth copying are given away.
+ *
+ * @module
+ */
+
+import { writeLatin1, writeOctets } from "../../grammar.ts";
+import { RequestError } from "../../contract/tsgi_request.ts";
+import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead, Transport } from "../../seams.ts";
+import type { RequestHead } from "./request_head.ts";
+import { headBytes } from "./head_bytes.ts";
+import { type Framing, framing, serializeInterim, serializeRefusal } from "./serializer.ts";
+
+const COPY_LIMIT = 65536; // bytes: larger blocks are written as they are, smaller ones cost less to copy than a write
+const LAST_CHUNK = "0\r\n\r\n";
+
+/** What an exchange asks of the connection that owns it. */
+export interface ExchangeOwner {
+  /** Whether the connection can stay open behind the response that is about to begin. */
+  mayPersist(): boolean;
+  /** The response has ended; `keepAlive` tells whether the connection goes on. */
+  responded(keepAlive: boolean): void;
+  /** The response has failed: cut the connection. With `flush` what was written is still sent. */
+  cut(flush: boolean): void;
+  /** The socket leaves HTTP. */
+  release(): RawSocket;
+}
+
+/** The response side of one connection. */
+export class Http1Exchange implements Exchange {
+  readonly #transport: Transport;
+  readonly #owner: ExchangeOwner;
+  readonly #serverHeader: string;
+  #request: RequestHead | undefined;
+  #framing: Framing = "none";
+  #keepAlive = false;
+  #headSent = false;
+  #written = 0;
+  #flowing = true;
+
+  /** The exchange of `owner`, which writes to `transport`. */
+  constructor(transport: Transport, owner: ExchangeOwner, serverHeader: string) {
+    this.#transport = transport;
+    this.#owner = owner;
+    this.#serverHeader = serverHeader;
+  }
+
+  /** Begins the exchange of a request. */
+  begin(request: RequestHead): void {
+    this.#request = request;
+    this.#headSent = false;
+  }
+
+  /** Bytes written on this connection, by all its responses. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** Whether output is below the high-water mark, as far as the last write told. */
+  get flowing(): boolean {
+    return this.#flowing;
+  }
+
+  /** Output is below the high-water mark again. */
+  drained(): void {
+    this.#flowing = true;
+  }
+
+  /** Whether the head of the current response has been written. */
+  get headSent(): boolean {
+    return this.#headSent;
+  }
+
+  /** Whether the client has been told that the connection goes on behind the current response. */
+  get persists(): boolean {
+    return this.#headSent && this.#keepAlive;
+  }
+
+  head(head: ResponseHead, length: number | null, bodyless: boolean): void {
+    const http11 = this.#request?.http11 === true;
+    this.#framing = framing(http11, length, bodyless);
+    this.#keepAlive = this.#framing !== "close" && this.#owner.mayPersist();
+    this.#headSent = true;
+    this.#copy(headBytes(head, length, this.#framing, http11, this.#keepAlive, this.#serverHeader));
+  }
+
+  body(block: Octets): boolean {
+    if (this.#framing === "chunked") return this.#chunk(block);
+    return typeof block === "string" || block.length <= COPY_LIMIT ? this.#copy(block) : this.#give(block);
+  }
+
+  end(): void {
+    if (this.#framing === "chunked") this.#copy(LAST_CHUNK);
+    this.#owner.responded(this.#keepAlive);
+  }
+
+  abort(_error: unknown): void {
+    // Where only the end of the connection ends the body, a clean close would look like success.
+    this.#owner.cut(this.#framing !== "close");
+  }
+
+  refuse(status: string): void {
+    this.#headSent = true;
+    this.#copy(serializeRefusal(status, this.#request?.method !== "HEAD"));
+    this.#owner.responded(false);
+  }
+
+  informational(status: string, headers: HeaderList): void {
+    if (this.#request?.http11 === true && !this.#headSent) this.#copy(serializeInterim(status, headers));
+  }
+
+  upgrade(headers: HeaderList | null): RawSocket {
+    if (this.#request?.upgrade !== true) {
+      throw new RequestError("upgrade: expected a request without a body, with Connection: Upgrade, over HTTP/1.1");
+    }
+    if (headers !== null) {
+      this.#copy(serializeInterim("101 Switching Protocols", [["Connection", "Upgrade"], ...headers]));
+    }
+    return this.#owner.release();
+  }
+
+  #chunk(block: Octets): boolean {
+    const { length } = block;
+    const size = `${length.toString(16)}\r\n`;
+    if (length > COPY_LIMIT && typeof block !== "string") {
+      this.#copy(size);
+      this.#give(block);
+      return this.#copy("\r\n");
+    }
+    const total = size.length + length + 2;
+    const start = this.#transport.reserve(total);
+    const memory = this.#transport.memory;
+    const at = writeOctets(memory, writeLatin1(memory, start, size), block);
+    writeLatin1(memory, at, "\r\n");
+    return this.#commit(total);
+  }
+
+  #give(bytes: Uint8Array): boolean {
+    this.#written += bytes.length;
+    this.#flowing = this.#transport.write(bytes);
+    return this.#flowing;
+  }
+
+  #copy(octets: Octets): boolean {
+    const at = this.#transport.reserve(octets.length);
+    writeOctets(this.#transport.memory, at, octets);
+    return this.#commit(octets.length);
+  }
+
+  #commit(length: number): boolean {
+    this.#written += length;
+    this.#flowing = this.#transport.commit(length);
+    return this.#flowing;
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Field lines: `name: value` (RFC 9112 5).
+ *
+ * Field names repeat from request to request, so what is known of a name, that it is a token, which environ key it
+ * has and whether it steers the framing, is found once and kept in a table of fixed size. Lines are not cut out of the
+ * text that they are part of: a slice of a slice costs more than all that is looked for in it.
+ *
+ * @module
+ */
+
+import { environKey } from "../../contract/environ.ts";
+import { CONTROL_IN_VALUE, isOws, TOKEN } from "../../grammar.ts";
+import { BAD_REQUEST, Refusal } from "../../refusal.ts";
+
+/** What a field means to the parser. */
+export const PLAIN = 0;
+export const HOST = 1;
+export const CONTENT_LENGTH = 2;
+export const TRANSFER_ENCODING = 3;
+export const CONNECTION = 4;
+export const EXPECT = 5;
+export const CONTENT_TYPE = 6;
+export const UPGRADE = 7;
+/** A name with an underscore: it poses as the name with a dash, see `headerMap`. */
+export const UNDERSCORE = 8;
+
+/** What is known of a field name. */
+export interface FieldName {
+  /** As it was sent. */
+  readonly name: string;
+  /** Key in the environ, or null when the field never enters it. */
+  readonly key: string | null;
+  /** One of the constants above. */
+  readonly kind: number;
+}
+
+const KINDS: Readonly<Record<string, number>> = {
+  "host": HOST,
+  "content-length": CONTENT_LENGTH,
+  "transfer-encoding": TRANSFER_ENCODING,
+  "connection": CONNECTION,
+  "expect": EXPECT,
+  "content-type": CONTENT_TYPE,
+  "upgrade": UPGRADE,
+};
+
+const PLACES = 512; // a name has two of them; a power of two
+const LONGEST = 64; // code units: longer names are not kept
+const UNKNOWN: FieldName = { name: "", key: null, kind: PLAIN };
+const table: FieldName[] = new Array<FieldName>(PLACES).fill(UNKNOWN);
+
+/**
+ * What is known of a field name.
+ *
+ * @throws {Refusal} 400 when it is not a token: empty, with a space before the colon, with controls.
+ *
+ * @example
+ * ```ts
+ * import { fieldName, HOST } from "./fields.ts";
+ * const { key, kind } = fieldName("hOST");
+ * console.assert(key === "HTTP_HOST" && kind === HOST);
+ * ```
+ */
+export function fieldName(name: string): FieldName {
+  // A Map would read all of the name to hash it; where it may be is told by four numbers, and whether it is there by
+  // one comparison.
+  const length = name.length;
+  const mixed = length * 5 + name.charCodeAt(0) + name.charCodeAt(length - 1) * 31 + name.charCodeAt(length - 2) * 7;
+  const place = (mixed * 2) & (PLACES - 2);
+  const first = table[place] as FieldName;
+  if (first.name === name && length > 0) return first;
+  const second = table[place + 1] as FieldName;
+  if (second.name === name && length > 0) return second;
+  const field = newFieldName(name);
+  if (length <= LONGEST) {
+    table[place + 1] = first;
+    table[place] = field;
+  }
+  return field;
+}
+
+function newFieldName(name: string): FieldName {
+  if (!TOKEN.test(name)) throw new Refusal(BAD_REQUEST, "a field name is not a token");
+  const kind = name.includes("_")
+    ? UNDERSCORE
+    : Object.hasOwn(KINDS, name.toLowerCase())
+    ? KINDS[name.toLowerCase()]
+    : PLAIN;
+  return { name, key: environKey(name), kind: kind as number };
+}
+
+/**
+ * The value of the field line `text[start, end)` whose colon is at index `colon`, trimmed.
+ *
+ * @throws {Refusal} 400 when it holds a control other than HTAB.
+ *
+ * @example
+ * ```ts
+ * import { fieldColon, fieldValue } from "./fields.ts";
+ * const text = "Accept: \ttext/plain \r\n";
+ * console.assert(fieldValue(text, fieldColon(text, 0, 20), 20) === "text/plain");
+ * ```
+ */
+export function fieldValue(text: string, colon: number, end: number): string {
+  let from = colon + 1;
+  let to = end;
+  while (from < to && isOws(text.charCodeAt(from))) from++;
+  while (to > from && isOws(text.charCodeAt(to - 1))) to--;
+  const value = text.slice(from, to);
+  if (CONTROL_IN_VALUE.test(value)) throw new Refusal(BAD_REQUEST, "a field value holds a control character");
+  return value;
+}
+
+/**
+ * Index of the colon of the field line `text[start, end)`. One that begins with white space (obs-fold, RFC 9112 5.2) has
+ * no token before it and is refused by {@linkcode fieldName}.
+ *
+ * @throws {Refusal} 400 for a line without one.
+ */
+export function fieldColon(text: string, start: number, end: number): number {
+  const colon = text.indexOf(":", start);
+  if (colon < 0 || colon >= end) throw new Refusal(BAD_REQUEST, "a field line has no colon");
+  return colon;
+}

@@ -1,0 +1,176 @@
+/**
+ * From bytes to request heads.
+ *
+ * Bytes are decoded as latin-1, cut into lines at CRLF, and each line goes to the head under construction. Only a
+ * line that is not complete is kept, as text, so memory is bounded by the limits and any split of the bytes gives the
+ * same heads and the same refusals. A bare LF ends nothing and a bare CR is part of nothing: both are refused.
+ *
+ * @module
+ */
+
+import { BAD_REQUEST, Refusal } from "../../refusal.ts";
+import type { HeadModels } from "./head_models.ts";
+import { RequestHead, type RequestLimits, tooLong } from "./request_head.ts";
+
+const EMPTY_LINES = 8; // that may precede a request (RFC 9112 2.2)
+const WINDOW = 16384; // bytes decoded at a time: the body behind a head is not text
+const CR = 0x0d;
+// Octets that can begin a request line: token characters, or the CR of an empty line.
+const FIRST = /[!#$%&'*+\-.^_`|~0-9A-Za-z\r]/;
+
+/** Parses one head after another. */
+export class HeadParser {
+  readonly #limits: RequestLimits;
+  readonly #latin1: (bytes: Uint8Array, start: number, end: number) => string;
+  readonly #models: HeadModels | undefined;
+  #text = ""; // decoded from #bytes, of which #from is its first octet
+  #bytes: Uint8Array | undefined;
+  #from = 0;
+  #partial = "";
+  #emptyLines = 0;
+  #head: RequestHead | undefined; // begun: its request line is complete
+
+  /** A parser; `latin1` is the host's decoder, `models` the heads that it compares others with. */
+  constructor(
+    limits: RequestLimits,
+    latin1: (bytes: Uint8Array, start: number, end: number) => string,
+    models?: HeadModels,
+  ) {
+    this.#limits = limits;
+    this.#latin1 = latin1;
+    this.#models = models;
+  }
+
+  /** Whether part of a request has come. Empty lines are no part of one. */
+  get begun(): boolean {
+    return this.#head !== undefined || this.#partial.length > 0;
+  }
+
+  /** The head that is not complete yet: what is known of a request that is being refused. */
+  get begunHead(): RequestHead | undefined {
+    return this.#head;
+  }
+
+  /** The head that is complete since the last `parse`, taken out. */
+  complete: RequestHead | undefined = undefined;
+
+  /**
+   * Parses `bytes[start, end)` up to the end of a head, and returns the index behind what was consumed.
+   * When a head is complete it is in `complete`; otherwise all bytes have been consumed.
+   *
+   * @throws {Refusal} when the client breaks a rule; the parser is then of no more use.
+   */
+  parse(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#models !== undefined && this.#head === undefined && this.#partial === "") {
+      const used = this.#parseWhole(this.#decoded(bytes, start, end), start - this.#from, this.#models);
+      if (used > 0) return start + used;
+    }
+    for (let at = start; at < end;) {
+      const to = Math.min(end, at + WINDOW);
+      const before = this.#partial.length;
+      const text = this.#partial + this.#latin1(bytes, at, to);
+      const used = this.#lines(text, 0, before);
+      if (this.complete !== undefined) {
+        this.#partial = "";
+        return at + used - before;
+      }
+      this.#partial = used === 0 ? text : text.slice(used);
+      at = to;
+    }
+    return end;
+  }
+
+  /** The bytes that `parse` was given are the caller's again. */
+  release(): void {
+    this.#bytes = undefined;
+    this.#text = "";
+  }
+
+  /** Bytes from `start` on as text that may begin before them, at `#from`: several heads in a row are decoded at once. */
+  #decoded(bytes: Uint8Array, start: number, end: number): string {
+    const last = this.#from + this.#text.length;
+    if (this.#bytes === bytes && start >= this.#from && start < last) return this.#text;
+    this.#bytes = bytes;
+    this.#from = start;
+    this.#text = this.#latin1(bytes, start, Math.min(end, start + WINDOW));
+    return this.#text;
+  }
+
+  /** Parses a head that is here as a whole, at `at`; returns its length, or 0 when the slow way has to be taken. */
+  #parseWhole(text: string, at: number, models: HeadModels): number {
+    const first = text.indexOf("\n", at) + 1;
+    const length = first - 2 - at; // of the request line
+    if (length <= 0 || text.charCodeAt(first - 2) !== CR || length > this.#limits.limitRequestLine) return 0;
+    if (!FIRST.test(text.charAt(at))) return 0;
+    const head = new RequestHead();
+    this.#head = head;
+    head.requestLine(text, at, first - 2);
+    const followed = models.follow(text, first, head, this.#limits);
+    if (followed > 0) {
+      this.#completed(head);
+      return followed - at;
+    }
+    const end = text.indexOf("\r\n\r\n", first - 2) + 4;
+    if (end < 4) {
+      this.#head = undefined;
+      return 0;
+    }
+    this.#lines(text, first, first);
+    if (models.curious()) models.learn(head, this.#linesApart(text, first, end - 2), this.#limits);
+    return end - at;
+  }
+
+  /** The lines of `text[start, end)`, decoded anew: what is cut out of a text keeps all of it, and compares slowly. */
+  #linesApart(text: string, start: number, end: number): string[] {
+    const lines: string[] = [];
+    for (let at = start; at < end;) {
+      const next = text.indexOf("\n", at) + 1;
+      lines.push(this.#latin1(this.#bytes as Uint8Array, this.#from + at, this.#from + next));
+      at = next;
+    }
+    return lines;
+  }
+
+  /** Parses the whole lines of a text from `start` on; returns the index behind them. Up to `searched` there is no LF. */
+  #lines(text: string, start: number, searched: number): number {
+    let at = start;
+    for (let from = searched; at < text.length;) {
+      if (this.#head === undefined && !FIRST.test(text.charAt(at))) {
+        throw new Refusal(BAD_REQUEST, "a request cannot begin with that octet");
+      }
+      const lf = text.indexOf("\n", from);
+      const limit = this.#head === undefined ? this.#limits.limitRequestLine : this.#limits.limitRequestFieldSize;
+      const stop = lf < 0 ? text.length : lf;
+      const end = text.charCodeAt(stop - 1) === CR ? stop - 1 : stop; // a CR at the end may be half of the CRLF
+      if (end - at > limit) throw tooLong(this.#head === undefined);
+      if (lf < 0) return at;
+      if (end === lf) throw new Refusal(BAD_REQUEST, "a line ends with a bare LF");
+      this.#line(text, at, end);
+      at = from = lf + 1;
+      if (this.complete !== undefined) return at;
+    }
+    return at;
+  }
+
+  #line(text: string, start: number, end: number): void {
+    if (this.#head === undefined) {
+      if (end > start) {
+        this.#head = new RequestHead();
+        this.#head.requestLine(text, start, end);
+      } else if (++this.#emptyLines > EMPTY_LINES) {
+        throw new Refusal(BAD_REQUEST, "too many empty lines before a request");
+      }
+    } else if (end > start) {
+      this.#head.fieldLine(text, start, end, this.#limits);
+    } else {
+      this.#head.settle(this.#limits);
+      this.#completed(this.#head);
+    }
+  }
+
+  #completed(head: RequestHead): void {
+    this.complete = head;
+    this.#head = undefined;
+    this.#emptyLines = 0;
+  }
+}

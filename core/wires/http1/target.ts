@@ -1,0 +1,108 @@
+/**
+ * The request target in its four forms, and the Host field (RFC 9112 3.2, RFC 3986 3.2.2).
+ *
+ * @module
+ */
+
+import { percentDecode } from "../../grammar.ts";
+import { BAD_REQUEST, NOT_IMPLEMENTED, Refusal } from "../../refusal.ts";
+
+/** What a target says. */
+export interface Target {
+  /** Decoded path, beginning with a slash. */
+  readonly path: string;
+  /** Query, not decoded. */
+  readonly query: string;
+  /** Authority of an absolute-form target: it replaces Host. */
+  readonly authority: string | null;
+}
+
+const UNRESERVED_OR_DELIM = "A-Za-z0-9\\-._~!$&'()*+,;=";
+const REG_NAME = `(?:[${UNRESERVED_OR_DELIM}]|%[0-9A-Fa-f]{2})*`;
+const IPV_FUTURE = new RegExp(`^[Vv][0-9A-Fa-f]+\\.[${UNRESERVED_OR_DELIM}:]+$`);
+const HOST = new RegExp(`^(?:\\[([^\\]]*)\\]|${REG_NAME})(?::[0-9]*)?$`);
+const H16 = /^[0-9A-Fa-f]{1,4}$/;
+const OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+const IPV4 = new RegExp(`^(?:${OCTET}\\.){3}${OCTET}$`);
+const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i;
+
+/**
+ * Checks a Host value or an authority: `uri-host [":" port]` (RFC 9110 7.2); either part may be empty.
+ *
+ * @throws {Refusal} 400 when it is anything else.
+ *
+ * @example
+ * ```ts
+ * import { checkHost } from "./target.ts";
+ * for (const good of ["example.org", "[::1]:8000", ""]) checkHost(good);
+ * let refused = false;
+ * try {
+ *   checkHost("a b");
+ * } catch {
+ *   refused = true;
+ * }
+ * console.assert(refused);
+ * ```
+ */
+export function checkHost(value: string): void {
+  const parts = HOST.exec(value);
+  const literal = parts?.[1];
+  if (parts === null || (literal !== undefined && !isIPv6(literal) && !IPV_FUTURE.test(literal))) {
+    throw new Refusal(BAD_REQUEST, "Host is not a host with an optional port");
+  }
+}
+
+/** Whether text is an IPv6 address: eight groups, or fewer around one `::`; the last two may be an IPv4 address. */
+function isIPv6(text: string): boolean {
+  const halves = text.split("::");
+  if (halves.length > 2) return false;
+  const groups = halves.flatMap((half) => half === "" ? [] : half.split(":"));
+  const last = groups.at(-1);
+  const mixed = last !== undefined && text.endsWith(last) && IPV4.test(last);
+  if (mixed) groups.pop();
+  const count = groups.length + (mixed ? 2 : 0);
+  return groups.every((group) => H16.test(group)) && (halves.length === 2 ? count <= 7 : count === 8);
+}
+
+/**
+ * Splits a target (RFC 9112 3.2). The caller has made sure that it holds neither controls nor spaces.
+ *
+ * @throws {Refusal} 400 for a target that has none of the forms its method allows, 501 for CONNECT.
+ *
+ * @example
+ * ```ts
+ * import { parseTarget } from "./target.ts";
+ * const { path, query } = parseTarget("GET", "/a%20b?c=d");
+ * console.assert(path === "/a b" && query === "c=d");
+ * ```
+ */
+export function parseTarget(method: string, target: string): Target {
+  if (method === "CONNECT") throw connectRefusal(target);
+  if (target.charCodeAt(0) === 0x2f) return split(target, null);
+  if (target === "*") {
+    if (method === "OPTIONS") return { path: "/", query: "", authority: null };
+    throw new Refusal(BAD_REQUEST, "the target * is for OPTIONS only");
+  }
+  const absolute = ABSOLUTE.exec(target);
+  if (absolute === null) throw new Refusal(BAD_REQUEST, "the request target has no known form");
+  const authority = absolute[1] as string;
+  checkHost(authority);
+  if (authority === "" || authority.charCodeAt(0) === 0x3a) {
+    throw new Refusal(BAD_REQUEST, "the request target has an empty host");
+  }
+  const rest = absolute[2] as string;
+  return split(rest.charCodeAt(0) === 0x2f ? rest : `/${rest}`, authority);
+}
+
+function split(target: string, authority: string | null): Target {
+  const mark = target.indexOf("?");
+  if (mark < 0) return { path: percentDecode(target), query: "", authority };
+  return { path: percentDecode(target.slice(0, mark)), query: target.slice(mark + 1), authority };
+}
+
+/** authority-form is for CONNECT and nothing else; tsgi is no proxy. */
+function connectRefusal(target: string): Refusal {
+  return HOST.test(target) && /:[0-9]+$/.test(target)
+    ? new Refusal(NOT_IMPLEMENTED, "CONNECT is not served")
+    : new Refusal(BAD_REQUEST, "CONNECT wants a host and a port as its target");
+}

@@ -1,0 +1,25 @@
+/**
+ * The wires by name. Each is loaded when a server is to speak it.
+ *
+ * @module
+ */
+
+import type { Http1Config } from "./http1/config.ts";
+import type { Protocol } from "./protocol.ts";
+import type { Transport } from "../seams.ts";
+import type { WireConnection } from "./wire.ts";
+
+/** Makes the connections of one wire. */
+export type Wire = (transport: Transport, config: Http1Config) => WireConnection;
+
+const WIRES: Readonly<Record<Protocol, () => Promise<Wire>>> = {
+  http: async () => (await import("./http1/connection.ts")).http1Connections(),
+  fastcgi: async () => (await import("./fastcgi/connection.ts")).fastcgiConnection,
+  scgi: async () => (await import("./scgi/connection.ts")).scgiConnection,
+  uwsgi: async () => (await import("./uwsgi/connection.ts")).uwsgiConnection,
+};
+
+/** Loads a wire for one server: its connections may share what they learn. */
+export function loadWire(protocol: Protocol): Promise<Wire> {
+  return WIRES[protocol]();
+}

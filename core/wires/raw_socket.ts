@@ -1,0 +1,126 @@
+/**
+ * A socket that has left its wire, after an Upgrade.
+ *
+ * The Connection that is attached to it then is not a wire's: an error in it is reported and costs that socket, no more.
+ * The server still knows the connection: it gets the tick and the shutdown, and is cut at the shutdown's time-out.
+ *
+ * @module
+ */
+
+import { errorText } from "../errors.ts";
+import type { ErrorStream } from "../contract/error_stream.ts";
+import type { Connection, Peer, Transport } from "../seams.ts";
+
+/** The transport of a {@linkcode RawSocket}: a connection attached to it is registered and guarded. */
+export class RawTransport implements Transport {
+  readonly #transport: Transport;
+  readonly #adopt: (next: Connection) => Connection;
+
+  /** Over the real transport; `adopt` registers a connection and gives the one to attach. */
+  constructor(transport: Transport, adopt: (next: Connection) => Connection) {
+    this.#transport = transport;
+    this.#adopt = adopt;
+  }
+
+  get peer(): Peer {
+    return this.#transport.peer;
+  }
+
+  get givesInput(): boolean {
+    return this.#transport.givesInput;
+  }
+
+  get buffered(): number {
+    return this.#transport.buffered;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#transport.write(bytes);
+  }
+
+  get memory(): Uint8Array {
+    return this.#transport.memory;
+  }
+
+  reserve(min: number): number {
+    return this.#transport.reserve(min);
+  }
+
+  commit(length: number): boolean {
+    return this.#transport.commit(length);
+  }
+
+  pause(): void {
+    this.#transport.pause();
+  }
+
+  resume(): void {
+    this.#transport.resume();
+  }
+
+  attach(next: Connection, leftover: Uint8Array): void {
+    this.#transport.attach(this.#adopt(next), leftover);
+  }
+
+  end(): void {
+    this.#transport.end();
+  }
+
+  destroy(): void {
+    this.#transport.destroy();
+  }
+
+  reset(): void {
+    this.#transport.reset();
+  }
+}
+
+/** A connection that is no wire's, whose errors do not get out. */
+export class GuardedConnection implements Connection {
+  readonly #inner: Connection;
+  readonly #transport: Transport;
+  readonly #errors: ErrorStream;
+  readonly #closed: () => void;
+
+  /** Around `inner`; `closed` is called once it is gone. */
+  constructor(inner: Connection, transport: Transport, errors: ErrorStream, closed: () => void) {
+    this.#inner = inner;
+    this.#transport = transport;
+    this.#errors = errors;
+    this.#closed = closed;
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#call(() => this.#inner.receive(bytes));
+  }
+
+  drained(): void {
+    this.#call(() => this.#inner.drained());
+  }
+
+  ended(): void {
+    this.#call(() => this.#inner.ended());
+  }
+
+  closed(error?: unknown): void {
+    this.#call(() => this.#inner.closed(error));
+    this.#closed();
+  }
+
+  shutdown(): void {
+    this.#call(() => this.#inner.shutdown());
+  }
+
+  tick(now: number): void {
+    this.#call(() => this.#inner.tick(now));
+  }
+
+  #call(method: () => void): void {
+    try {
+      method();
+    } catch (error) {
+      this.#errors.write(`tsgi: connection after an Upgrade: ${errorText(error)}\n`);
+      this.#transport.reset();
+    }
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * A request that never was on a wire, in the terms of the HTTP/1.1 wire.
+ *
+ * The request line and the fields go through the class that the server's own parser fills, so that an environ made here is
+ * the one a socket would have given: `Host`, `headerMap`, `scriptName`, `limitRequestBody` mean the same.
+ *
+ * @module
+ */
+
+import { connectionTemplate, serverTemplate } from "../core/contract/environ.ts";
+import type { ErrorStream } from "../core/contract/error_stream.ts";
+import type { Environ } from "../core/contract/types.ts";
+import { BEYOND_LATIN1, CONTROL_IN_VALUE, TOKEN } from "../core/grammar.ts";
+import { RequestHead, tooLong } from "../core/wires/http1/request_head.ts";
+import type { Settings } from "../core/server/options.ts";
+import type { HeaderList } from "../core/seams.ts";
+
+/** What a request body may be: text is UTF-8; what arrives in pieces is sent chunked. */
+export type RequestContent = string | Uint8Array | Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
+
+/** Names and values, as an object or, with repeated names, as a list. */
+export type Pairs = Readonly<Record<string, string>> | readonly (readonly [string, string])[] | URLSearchParams;
+
+/** What a request is made of; only the path has no default. */
+export interface RequestParts {
+  /** Method. Default `"GET"`, with a body `"POST"`. */
+  readonly method?: string;
+  /** Header fields. Host, Content-Type and Content-Length are added where they are missing and make sense. */
+  readonly headers?: Pairs;
+  /** Added to the query of the path, form-encoded. */
+  readonly query?: Pairs;
+  /** The body. */
+  readonly body?: RequestContent;
+  /** A body in JSON. */
+  readonly json?: unknown;
+  /** A body of form fields, `application/x-www-form-urlencoded`. */
+  readonly form?: Pairs;
+  /** Version that the client speaks. Default `"HTTP/1.1"`. */
+  readonly protocol?: string;
+  /** Put into the environ last: what middleware or a front end would have put there. */
+  readonly environ?: Readonly<Record<string, unknown>>;
+}
+
+/** Where a client is and whom it asks. */
+export interface Endpoints {
+  /** Scheme of the server, for the environ and for cookies. */
+  readonly scheme: "http" | "https";
+  /** Host, and port where it is not the usual one, as in a Host field. */
+  readonly host: string;
+  /** The client's address. */
+  readonly remoteAddress: string;
+}
+
+/** A body as it is sent. */
+export interface Content {
+  /** The bytes, or what gives them; null when there is no body. */
+  readonly source: Uint8Array | Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string> | null;
+  /** Its Content-Type; null when the caller has to say. */
+  readonly type: string | null;
+}
+
+/** A request that the server's rules let through. */
+export interface PreparedRequest {
+  /** The environ, without `wsgi.input` and `tsgi.request`. */
+  readonly environ: Environ;
+  /** Declared length of the body; null when it is chunked. */
+  readonly contentLength: number | null;
+}
+
+const encoder = new TextEncoder();
+
+/** The list form of names and values. */
+export function pairs(given: Pairs | undefined): [string, string][] {
+  if (given === undefined) return [];
+  if (Array.isArray(given)) return given.map(([name, value]) => [name, value]);
+  if (given instanceof URLSearchParams) return [...given];
+  return Object.entries(given as Readonly<Record<string, string>>);
+}
+
+/**
+ * The body of a request.
+ *
+ * @throws {TypeError} when more than one of `body`, `json` and `form` is given.
+ */
+export function contentOf({ body, json, form }: RequestParts): Content {
+  if ([body, json, form].filter((one) => one !== undefined).length > 1) {
+    throw new TypeError("Expected one of body, json and form, got more");
+  }
+  if (json !== undefined) return { source: encoder.encode(JSON.stringify(json)), type: "application/json" };
+  if (form !== undefined) {
+    const text = new URLSearchParams(pairs(form)).toString();
+    return { source: encoder.encode(text), type: "application/x-www-form-urlencoded" };
+  }
+  if (body === undefined) return { source: null, type: null };
+  if (typeof body === "string") return { source: encoder.encode(body), type: "text/plain; charset=utf-8" };
+  return { source: body, type: null };
+}
+
+/** A target as it goes on the wire: what is not ASCII is UTF-8 and percent-encoded, the query is added. */
+export function targetOf(path: string, query: Pairs | undefined): string {
+  const added = new URLSearchParams(pairs(query)).toString();
+  const bare = path.split("#")[0] as string;
+  const escaped = bare.replace(/[^\x21-\x7e]+/g, (text) => [...encoder.encode(text)].map(escape).join(""));
+  if (added === "") return escaped;
+  return `${escaped}${escaped.includes("?") ? "&" : "?"}${added}`;
+}
+
+function escape(octet: number): string {
+  return `%${octet.toString(16).toUpperCase().padStart(2, "0")}`;
+}
+
+/**
+ * Makes the environ of a request.
+ *
+ * @throws {Refusal} when the server would refuse it: 400, 413, 414, 417, 431, 501.
+ * @throws {TypeError} for a header that no client can send.
+ */
+export function prepare(
+  method: string,
+  target: string,
+  parts: RequestParts,
+  content: Content,
+  all: Settings,
+  where: Endpoints,
+  errors: ErrorStream,
+): PreparedRequest {
+  const head = new RequestHead();
+  const line = `${method} ${target} ${parts.protocol ?? "HTTP/1.1"}`;
+  if (line.length > all.limitRequestLine) throw tooLong(true);
+  head.requestLine(line, 0, line.length);
+  const fields = fieldsOf(parts, content, where);
+  for (const [name, value] of fields) {
+    const field = `${name}: ${value}`;
+    if (field.length > all.limitRequestFieldSize) throw tooLong(false);
+    head.fieldLine(field, 0, field.length, all);
+  }
+  head.settle(all);
+  const template = connectionTemplate(
+    serverTemplate({
+      serverName: where.host.replace(/:[0-9]+$/, "").replace(/^\[|\]$/g, "") || "localhost",
+      serverPort: /:([0-9]+)$/.exec(where.host)?.[1] ?? (where.scheme === "https" ? "443" : "80"),
+      scheme: where.scheme,
+      multiprocess: all.multiprocess,
+      runOnce: false,
+      errors,
+    }),
+    { remoteAddress: where.remoteAddress, remotePort: "", localAddress: "", localPort: "" },
+  );
+  const environ = Object.assign(head.environ(template, all.scriptName), parts.environ);
+  return { environ, contentLength: head.chunked ? null : head.contentLength };
+}
+
+/** The field lines: the caller's, and what a client adds by itself. */
+function fieldsOf({ headers, protocol }: RequestParts, { source, type }: Content, where: Endpoints): HeaderList {
+  const fields = pairs(headers);
+  for (const [name, value] of fields) {
+    if (!TOKEN.test(name) || CONTROL_IN_VALUE.test(value) || BEYOND_LATIN1.test(value)) {
+      throw new TypeError(`Expected a header that can be sent, got ${JSON.stringify([name, value])}`);
+    }
+  }
+  const has = (...names: readonly string[]): boolean => fields.some(([name]) => names.includes(name.toLowerCase()));
+  if (!has("host") && protocol !== "HTTP/1.0") fields.unshift(["Host", where.host]);
+  if (source === null) return fields;
+  if (type !== null && !has("content-type")) fields.push(["Content-Type", type]);
+  if (has("content-length", "transfer-encoding")) return fields;
+  if (source instanceof Uint8Array) fields.push(["Content-Length", String(source.length)]);
+  else fields.push(["Transfer-Encoding", "chunked"]);
+  return fields;
+}
