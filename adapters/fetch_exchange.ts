@@ -15,6 +15,7 @@ import {
   RequestBody,
   TruncatedBodyError,
 } from "../core/contract/request_body.ts";
+import { finalFields, NO_OWN_FIELDS } from "../core/contract/final_fields.ts";
 import { RequestError } from "../core/contract/tsgi_request.ts";
 import { isContentless } from "../core/contract/response_head.ts";
 import type { Environ } from "../core/contract/types.ts";
@@ -224,9 +225,8 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
   #respond(body: Uint8Array | ReadableStream<Uint8Array> | null): void {
     const head = this.#head as ResponseHead;
     const headers = new Headers();
-    for (const [name, value] of head.headers) headers.append(name, value);
-    if (this.#length !== null && head.contentLength === null) headers.set("Content-Length", String(this.#length));
-    if (!head.hasServer && this.#settings.serverHeader !== "") headers.set("Server", this.#settings.serverHeader);
+    const own = { ...NO_OWN_FIELDS, server: this.#settings.serverHeader };
+    for (const [name, value] of finalFields(head, this.#length, own)) headers.append(name, value);
     this.#resolve(
       new Response(isContentless(head.code) ? null : body as BodyInit, {
         status: head.code > 599 ? 500 : head.code, // a Response has no others

@@ -11,6 +11,7 @@ import { bytesOf } from "../core/gateway/blocks.ts";
 import { errorText } from "../core/errors.ts";
 import type { Gateway } from "../core/gateway/gateway.ts";
 import { Invocation } from "../core/gateway/invocation.ts";
+import { finalFields, NO_OWN_FIELDS } from "../core/contract/final_fields.ts";
 import { InputClosedError } from "../core/contract/request_body.ts";
 import { RequestError } from "../core/contract/tsgi_request.ts";
 import type { Environ } from "../core/contract/types.ts";
@@ -84,11 +85,7 @@ export class TestExchange implements Exchange, Blocks {
   // The application's side.
 
   head(head: ResponseHead, length: number | null, _bodyless: boolean): void {
-    const stated = length !== null && head.contentLength === null;
-    this.#resolve({
-      status: head.status,
-      headers: stated ? [...head.headers, ["Content-Length", String(length)]] : head.headers,
-    });
+    this.#resolve({ status: head.status, headers: finalFields(head, length, NO_OWN_FIELDS) });
   }
 
   body(block: Octets): boolean {

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { fieldLines, finalFields, NO_OWN_FIELDS } from "../core/contract/final_fields.ts";
 import { bytesOf } from "../core/gateway/blocks.ts";
 import { errorText } from "../core/errors.ts";
 import { cgiRequest } from "../core/wires/cgi/environ.ts";
@@ -219,11 +220,13 @@ export class SimpleHandler {
 
   /** *Override.* The head of a response whose body has `length` bytes (null: not known), its empty line included. */
   formatHead(head: ResponseHead, length: number | null): string {
-    const cgi = serializeCgiHead(head, length);
-    if (!this.originServer) return cgi;
-    const date = head.hasDate ? "" : `Date: ${imfFixdate(this.now())}\r\n`;
-    const server = head.hasServer || this.serverSoftware === null ? "" : `Server: ${this.serverSoftware}\r\n`;
-    return `HTTP/${this.httpVersion} ${head.status}\r\n${date}${server}${cgi.slice(cgi.indexOf("\r\n") + 2)}`;
+    if (!this.originServer) return serializeCgiHead(head, length);
+    const own = { ...NO_OWN_FIELDS, date: imfFixdate(this.now()), server: this.serverSoftware ?? "" };
+    const fields = finalFields(head, length, own);
+    // As CPython's handlers have it, the server's own fields come first.
+    const added = fields.slice(head.headers.length).filter(([name]) => name !== "Content-Length");
+    const rest = fields.filter((field) => !added.includes(field));
+    return `HTTP/${this.httpVersion} ${head.status}\r\n${fieldLines([...added, ...rest])}\r\n`;
   }
 
   /** A whole response that says nothing but its status. */

@@ -59,7 +59,7 @@ test("toFetch takes options that need no socket, and refuses the others by name"
   expect(fetch({ scriptName: "/a" }).scriptName).toBe("/a");
   for (const [name, value] of [["port", 1], ["keepAliveTimeout", 1], ["unknown", 1]] as const) {
     const thrown = thrownBy(() => fetch({ [name]: value }));
-    expectRefused(thrown, `Option ${name}: expected one of errorLog, serverHeader, scriptName`);
+    expectRefused(thrown, `Option ${name}: expected one of gracefulTimeout, signal, errorLog`);
   }
 });
 

@@ -34,7 +34,7 @@ const GATEWAY = [
   ...all("core/wires/", "protocol stopwatch wire"),
   ...all(
     "core/contract/",
-    "application environ error_stream file_wrapper input_stream tsgi_request request_body response_head upgraded_socket",
+    "application environ error_stream file_wrapper final_fields input_stream tsgi_request request_body response_head upgraded_socket",
   ),
   ...all("core/gateway/", "access_log background blocks closing gateway invocation"),
 ];

@@ -7,14 +7,12 @@
  * @module
  */
 
+import { fieldLines, finalFields, NO_OWN_FIELDS } from "../../contract/final_fields.ts";
 import type { ResponseHead } from "../../seams.ts";
 
 /** The head of a response whose body has `length` bytes (null: not known), its empty line included, as latin-1 text. */
 export function serializeCgiHead(head: ResponseHead, length: number | null): string {
-  let text = `Status: ${head.status}\r\n`;
-  for (const [name, value] of head.headers) text += `${name}: ${value}\r\n`;
-  const add = head.contentLength === null && length !== null;
-  return `${text}${add ? `Content-Length: ${length}\r\n` : ""}\r\n`;
+  return `Status: ${head.status}\r\n${fieldLines(finalFields(head, length, NO_OWN_FIELDS))}\r\n`;
 }
 
 /** A whole response that says nothing but its status. */

@@ -1,18 +1,23 @@
 /**
  * Response heads as bytes, and which framing a response gets (RFC 9112 6 and 9).
  *
- * The headers of a ResponseHead have been validated, so they are written as they are. The server adds what is its
- * own: Date, Server, Connection and the framing, of which the application only ever sees Content-Length.
+ * The headers of a ResponseHead have been validated, so they are written as they are. Of the fields that the server adds,
+ * Date, Server, Connection and Transfer-Encoding are this wire's own.
  *
  * @module
  */
 
+import { fieldLines, finalFields } from "../../contract/final_fields.ts";
 import { imfFixdate } from "../../grammar.ts";
 import type { HeaderList, ResponseHead } from "../../seams.ts";
 import { SERVICE_UNAVAILABLE } from "../../refusal.ts";
 
 /** How the end of a response body is marked. */
 export type Framing = "none" | "length" | "chunked" | "close";
+
+const CHUNKED: HeaderList = [["Transfer-Encoding", "chunked"]];
+const KEPT_ALIVE: HeaderList = [["Connection", "keep-alive"]];
+const CLOSED: HeaderList = [["Connection", "close"]];
 
 /** What the serializer has to know of the connection. */
 export interface HeadContext {
@@ -48,19 +53,14 @@ export function serializeHead(
   context: HeadContext,
   now: number = Date.now(),
 ): string {
-  let text = `HTTP/1.1 ${head.status}\r\n`;
-  for (const [name, value] of head.headers) text += `${name}: ${value}\r\n`;
-  if (head.contentLength === null) text += framingField(length, how);
-  if (!head.hasDate) text += `Date: ${httpDate(now)}\r\n`;
-  if (!head.hasServer && context.serverHeader !== "") text += `Server: ${context.serverHeader}\r\n`;
-  if (!context.keepAlive) text += "Connection: close\r\n";
-  else if (!context.http11) text += "Connection: keep-alive\r\n";
-  return `${text}\r\n`;
-}
-
-function framingField(length: number | null, how: Framing): string {
-  if (how === "chunked") return "Transfer-Encoding: chunked\r\n";
-  return length === null ? "" : `Content-Length: ${length}\r\n`; // of an answer to HEAD: that of the GET response
+  const persists = context.http11 ? [] : KEPT_ALIVE; // HTTP/1.1 persists without a word
+  const fields = finalFields(head, length, {
+    date: httpDate(now),
+    server: context.serverHeader,
+    framing: how === "chunked" ? CHUNKED : [],
+    connection: context.keepAlive ? persists : CLOSED,
+  });
+  return `HTTP/1.1 ${head.status}\r\n${fieldLines(fields)}\r\n`;
 }
 
 /**
@@ -73,7 +73,7 @@ function framingField(length: number | null, how: Framing): string {
  * ```
  */
 export function serializeInterim(status: string, headers: HeaderList): string {
-  return `HTTP/1.1 ${status}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
+  return `HTTP/1.1 ${status}\r\n${fieldLines(headers)}\r\n`;
 }
 
 /** A whole response in the server's own words; the connection closes behind it. */

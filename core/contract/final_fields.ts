@@ -1,0 +1,56 @@
+/**
+ * The fields of a final response: what the application said, and what the server adds.
+ *
+ * Every wire, `toFetch`, the test client and wsgiref's handlers ask this one function; they differ in which fields are
+ * theirs to send. What depends on the status alone is settled when the application calls `startResponse`: see
+ * `response_head.ts` for Content-Length with 204 and 205.
+ *
+ * @module
+ */
+
+import type { HeaderList, ResponseHead } from "../seams.ts";
+
+/** The fields that a wire sends itself. */
+export interface OwnFields {
+  /** Value of Date for a response without one (RFC 9110 6.6.1); null where a web server or a host in front sends it. */
+  readonly date: string | null;
+  /** Value of Server for a response without one, or "" for none. */
+  readonly server: string;
+  /** Hop-by-hop fields that frame the body. */
+  readonly framing: HeaderList;
+  /** Other hop-by-hop fields. */
+  readonly connection: HeaderList;
+}
+
+/** Nothing but what the application said, and its length: where something in front sends the rest. */
+export const NO_OWN_FIELDS: OwnFields = { date: null, server: "", framing: [], connection: [] };
+
+/**
+ * The fields of a response, in the order in which they are sent.
+ *
+ * @param length Length of the body in bytes, that of the GET response where the request is HEAD; null where it is not known.
+ *
+ * @example
+ * ```ts
+ * import { finalFields, NO_OWN_FIELDS } from "./final_fields.ts";
+ * import { responseHead } from "./response_head.ts";
+ * const fields = finalFields(responseHead("200 OK", [["X-A", "b"]]), 5, NO_OWN_FIELDS);
+ * console.assert(JSON.stringify(fields) === '[["X-A","b"],["Content-Length","5"]]');
+ * ```
+ */
+export function finalFields(head: ResponseHead, length: number | null, own: OwnFields): HeaderList {
+  const fields = [...head.headers];
+  if (head.contentLength === null && length !== null) fields.push(["Content-Length", String(length)]);
+  fields.push(...own.framing);
+  if (own.date !== null && !head.hasDate) fields.push(["Date", own.date]);
+  if (own.server !== "" && !head.hasServer) fields.push(["Server", own.server]);
+  fields.push(...own.connection);
+  return fields;
+}
+
+/** Fields as the lines of a head (RFC 9112 5), latin-1. */
+export function fieldLines(fields: HeaderList): string {
+  let text = "";
+  for (const [name, value] of fields) text += `${name}: ${value}\r\n`;
+  return text;
+}
