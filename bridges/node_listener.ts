@@ -13,8 +13,6 @@ import { isThenable } from "../core/gateway/body.ts";
 import type { ApplicationFunction } from "../core/gateway/types.ts";
 import { Call } from "./node/call.ts";
 
-export type { ApplicationFunction } from "../core/gateway/types.ts";
-
 /** What a listener that says nothing of its types is given as `req`: the least of an `IncomingMessage`. */
 export interface ListenerRequest extends AsyncIterable<Uint8Array> {
   /** Method as sent. */
