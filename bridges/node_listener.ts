@@ -13,8 +13,6 @@ import { isThenable } from "../core/gateway/blocks.ts";
 import type { ApplicationFunction } from "../core/contract/types.ts";
 import { Call } from "./node/call.ts";
 
-export type { ApplicationFunction } from "../core/contract/types.ts";
-
 /** What a listener that says nothing of its types is given as `req`: the least of an `IncomingMessage`. */
 export interface ListenerRequest extends AsyncIterable<Uint8Array> {
   /** Method as sent. */

@@ -10,7 +10,6 @@
  * @module
  */
 
-import { runCgi } from "../adapters/cgi.ts";
 import { APP_TYPES, type AppType } from "./app_type.ts";
 import { SettingError } from "./settings/setting.ts";
 import { loadApp } from "./application.ts";
@@ -28,6 +27,7 @@ export async function runScript(args: readonly string[]): Promise<number> {
   const bind = { kind: "fd", fd: 0 } as const; // a script has no address
   const capture = { bind, extraListen: "refuse", connections: () => 1, closed: () => {} } as const;
   const { app, capture: program } = await loadApp(spec, { type, capture });
+  const { runCgi } = await import("../adapters/cgi.ts");
   const code = await runCgi(app);
   program?.finish();
   return code;

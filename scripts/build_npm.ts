@@ -9,7 +9,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { bundle } from "./bundle.ts";
@@ -78,7 +78,7 @@ function compile(compilerOptions: object, selection: object): void {
 function pruneDeclarations(folder: string, entries: readonly string[]): void {
   const kept = new Set<string>();
   const keep = (path: string): void => {
-    if (kept.has(path)) return;
+    if (kept.has(path) || !existsSync(path)) return; // below node_modules the compiler writes only some
     kept.add(path);
     const code = readFileSync(path, "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
     for (const [, stem = ""] of code.matchAll(/\b(?:from |import\(|import )"(\.[^"]+)\.ts"/g)) {

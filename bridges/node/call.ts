@@ -160,7 +160,12 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
   }
 
   destroyed(error: Error | undefined): void {
-    if (this.#state === OVER || this.#failure !== undefined) return;
+    if (this.#failure !== undefined) return;
+    if (this.#ended || this.#state === OVER) {
+      // What has been ended is on its way, as over node:http; Deno emits no "finish", which "close" would follow.
+      setTimeout(closeResponse, 0, this.response);
+      return;
+    }
     const failure = error ?? new Error("The listener destroyed the connection before its response was complete");
     if (this.#state !== STREAMING) this.#sendHead();
     this.#fail(failure);

@@ -47,7 +47,7 @@ interface Internals {
   upgrade: boolean;
   baseUrl?: string;
   originalUrl?: string;
-  _dumpAndCloseReadable(): void;
+  _dumpAndCloseReadable?(): void; // not on Node 22
   [BODY]: BodyReader;
 }
 
@@ -89,7 +89,8 @@ export function dumpRequest(request: IncomingMessage): void {
     incoming[BODY].stop();
     incoming._dump();
   } else {
-    if (incoming.listenerCount("end") + incoming.listenerCount("close") === 0) return incoming._dumpAndCloseReadable();
+    const heard = incoming.listenerCount("end") + incoming.listenerCount("close") > 0;
+    if (!heard && incoming._dumpAndCloseReadable !== undefined) return incoming._dumpAndCloseReadable();
     // _dump() would read on, and end a turn later than node:http on runtimes where it does not look at `complete`.
     incoming._dumped = true;
     incoming.removeAllListeners("data");

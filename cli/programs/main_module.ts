@@ -18,7 +18,16 @@ import { fileURLToPath } from "node:url";
 
 /** What Node and Deno have besides the public part of node:module. */
 interface Loader {
+  new (file: string, parent: null): {
+    id: string;
+    filename: string;
+    paths: string[];
+    readonly exports: unknown;
+    load(file: string): void;
+  };
+  readonly _cache: Record<string, unknown>;
   _load(file: string, parent: null, isMain: true): unknown;
+  _nodeModulePaths(folder: string): string[];
 }
 
 /** Imports the program at a `file:` URL; gives its exports. */
@@ -29,14 +38,34 @@ export async function importMain(url: string): Promise<Record<string, unknown>> 
   if (Bun !== undefined) Bun.main = file;
   else if (isCommonJs(file)) {
     try {
-      const exports = (Module as unknown as Loader)._load(file, null, true);
-      return { ...(typeof exports === "object" ? exports : {}), default: exports };
+      return exportsOf(requireMain(file));
     } catch (error) {
       // A module without a package that says so may be none of CommonJS after all.
       if ((error as { code?: string }).code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
     }
   }
   return await import(url) as Record<string, unknown>;
+}
+
+/** Loads a CommonJS module as the main one; gives its `module.exports`. */
+function requireMain(file: string): unknown {
+  const loader = Module as unknown as Loader;
+  if (process.versions.deno !== undefined) return loader._load(file, null, true);
+  // Node's `_load` would run a main module that turns out to be none of CommonJS on its own, and tell nothing of it.
+  const main = new loader(file, null);
+  main.id = ".";
+  main.filename = file;
+  main.paths = loader._nodeModulePaths(dirname(file));
+  process.mainModule = main as unknown as NodeJS.Module;
+  loader._cache[file] = main;
+  main.load(file);
+  return main.exports;
+}
+
+/** What a module exports that was loaded as CommonJS, and may turn out to be none: then these are its exports already. */
+function exportsOf(exports: unknown): Record<string, unknown> {
+  const members = typeof exports === "object" && exports !== null ? exports as Record<string | symbol, unknown> : {};
+  return members[Symbol.toStringTag] === "Module" ? members : { ...members, default: exports };
 }
 
 /**

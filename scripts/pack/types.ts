@@ -36,6 +36,7 @@ const SETTINGS: Readonly<Record<string, object>> = {
 
 const PROGRAM = `
 import { type Application, serve, type ServeOptions } from "tsgi";
+import { fromNodeListener } from "tsgi/bridges/node";
 import { client } from "tsgi/testing";
 import { validator } from "tsgi/wsgiref/validate";
 
@@ -44,6 +45,17 @@ export const app: Application = async function* (environ, startResponse) {
   for await (const part of environ["wsgi.input"]) yield part;
   yield environ.PATH_INFO;
 };
+export const bridged: Application = fromNodeListener((req, res) => {
+  res.setHeader("X-Method", req.method ?? "");
+  res.end(req.url);
+});
+interface OwnRequest {
+  readonly url?: string;
+  readonly own: number;
+}
+export const typed: Application = fromNodeListener((req: OwnRequest, res: { end(text: string): void }) => {
+  res.end(String(req.own));
+});
 export const options: ServeOptions = { port: 0, protocol: "fastcgi" };
 export const stop = async (): Promise<void> => {
   const server = await serve(app, options);

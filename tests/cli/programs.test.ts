@@ -48,6 +48,14 @@ describe("the kind of an application, by its marks", () => {
   });
 });
 
+describe.each(runtimes)("%s", (runtime) => {
+  it("a module without a package that says what it is exports what it exports", async () => {
+    const app = 'export const app = (_: unknown, start: Function) => (start("200 OK", []), "x");';
+    const { code, err } = await ended(runtime, { args: ["--check-config", "app"], files: { "app.ts": app } });
+    expect([code, err]).toEqual([0, ""]);
+  });
+});
+
 interface Run {
   readonly file: string;
   readonly only?: "deno" | "bun";

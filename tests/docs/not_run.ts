@@ -34,4 +34,10 @@ export const blocksNotRun: readonly { readonly page: string; readonly info: stri
     info: "logrotate",
     reason: "logrotate is not installed with the tests; tests/cli/logs.test.ts moves a log away and sends USR1",
   },
+  {
+    page: "docs/architecture.md",
+    info: "mermaid",
+    reason:
+      "a picture that the page's reader draws; tests/docs/architecture.test.ts and tests/purity.test.ts check the rest",
+  },
 ];

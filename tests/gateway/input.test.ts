@@ -260,3 +260,31 @@ describe("a table of reads", () => {
     expect(result.buffer === bytes.buffer).toBe(kept);
   });
 });
+
+describe("16.2 what is here without waiting", () => {
+  test("16.2 a body that is empty has ended; another one when all of it has been read", async () => {
+    expect(new InputStream(RequestBody.empty(), 100).ended).toBe(true);
+    const body = new RequestBody({ wanted: () => {} });
+    const input = new InputStream(body, 100);
+    expect([input.ended, input.readAvailable()]).toEqual([false, undefined]);
+    body.push(new Uint8Array([1, 2, 3]));
+    body.finish();
+    expect(input.ended).toBe(false);
+    expect(await input.read(1)).toEqual(new Uint8Array([1]));
+    expect(input.readAvailable()).toEqual(new Uint8Array([2, 3]));
+    expect([input.ended, input.readAvailable()]).toEqual([true, undefined]);
+  });
+
+  test("16.2 a read that waits keeps its bytes, and a body that has failed is left to a read", async () => {
+    const body = new RequestBody({ wanted: () => {} });
+    const input = new InputStream(body, 100);
+    const waiting = input.read(2);
+    body.push(new Uint8Array([1]));
+    expect(input.readAvailable()).toBe(undefined);
+    body.fail(new MalformedBodyError("bad"));
+    await expect(waiting).rejects.toThrow("bad");
+    expect(input.readAvailable()).toEqual(new Uint8Array([1]));
+    expect([input.ended, input.readAvailable()]).toEqual([false, undefined]);
+    await expect(input.read()).rejects.toThrow("bad");
+  });
+});

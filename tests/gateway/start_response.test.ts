@@ -5,7 +5,7 @@
  */
 
 import { describe, expect, test } from "vitest";
-import { StartResponseError } from "../../core/contract/response_head.ts";
+import { ForeignStatus, responseHead, StartResponseError } from "../../core/contract/response_head.ts";
 import type { HeaderList, StartResponse } from "../../core/contract/types.ts";
 import type { ResponseHead } from "../../core/seams.ts";
 import { call, type FakeExchange, NOTHING_THROWN, settle, thrownBy } from "./fake_exchange.ts";
@@ -57,6 +57,19 @@ test("R02 it returns the write callable, the same one from each call", () => {
   });
   expect(typeof writes[0]).toBe("function");
   expect(writes[1]).toBe(writes[0]);
+});
+
+describe("16.2 a status that a bridge passes on", () => {
+  const headOfForeign = (text: string): unknown => responseHead(new ForeignStatus(text), []);
+
+  test("16.2 is taken from 600 to 999, and known again", () => {
+    expect(headOfForeign("600 High")).toMatchObject({ status: "600 High", code: 600 });
+    expect(headOfForeign("999 ")).toMatchObject({ status: "999 ", code: 999 });
+  });
+
+  test.each(["200 OK", "199 Low", "1000 x", "700", "700 a\r\nX: y", "700 a "])("16.2 %j is refused", (text) => {
+    expect(() => headOfForeign(text)).toThrow(StartResponseError);
+  });
 });
 
 describe("R03 the status", () => {

@@ -17,11 +17,11 @@ test("bun test runs tests that use tsgi/testing", async () => {
   expect(output).toMatch(/\b3 pass\b[\s\S]*\b0 fail\b/);
 });
 
-test("testing/ imports core and itself, and nothing of a runtime", () => {
+test("testing/ imports core, wsgiref and itself, and nothing of a runtime", () => {
   const folder = projectPath("testing");
   const strays = readdirSync(folder).flatMap((name) =>
     [...readFileSync(`${folder}/${name}`, "utf8").replace(/\/\*[\s\S]*?\*\//g, "").matchAll(/\bfrom "([^"]+)"/g)]
-      .map((match) => match[1] as string).filter((path) => !/^\.\.\/core\/|^\.\/[^/]+$/.test(path))
+      .map((match) => match[1] as string).filter((path) => !/^\.\.\/(?:core|wsgiref)\/|^\.\/[^/]+$/.test(path))
   );
   expect(strays).toEqual([]);
 });

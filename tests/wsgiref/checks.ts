@@ -1,4 +1,4 @@
-/** All checks of core/wsgiref. @module */
+/** All checks of wsgiref/. @module */
 
 import type { Check } from "./check.ts";
 import { handlersChecks } from "./handlers_checks.ts";

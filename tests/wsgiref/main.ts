@@ -1,4 +1,4 @@
-/** The checks of core/wsgiref, on whatever runtime this is. @module */
+/** The checks of wsgiref/, on whatever runtime this is. @module */
 
 import { checks } from "./checks.ts";
 import { run } from "./check.ts";

@@ -1,4 +1,4 @@
-/** core/wsgiref on the three runtimes, by one program. */
+/** wsgiref/ on the three runtimes, by one program. */
 
 import { checks } from "./checks.ts";
 import { portable } from "./portable.ts";

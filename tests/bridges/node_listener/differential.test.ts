@@ -3,7 +3,8 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Runtime, ServerProcess } from "../../server_process.ts";
+import { hosts } from "../../../scripts/pack/hosts.ts";
+import { runCommand, type Runtime, ServerProcess } from "../../server_process.ts";
 import type { Case } from "./case.ts";
 import { cases } from "./cases/mod.ts";
 import { ask, type Outcome } from "./client.ts";
@@ -16,8 +17,12 @@ const LEFT_OUT_CHECKED = new Set([
   "a method of WebDAV", // its input does not say that it has ended, so that the request seems to have a body
 ]);
 
-async function start(runtime: Runtime, over: "http" | "tsgi" | "checked"): Promise<ServerProcess> {
-  return await ServerProcess.start(runtime, PROGRAM, /^port (\d+)$/m, { flags: ["--allow-all"], args: [over] });
+/** Starts the program on a runtime, or on another release of Node. */
+function start(host: string, over: "http" | "tsgi" | "checked"): Promise<ServerProcess> {
+  const other = hosts.find(({ name }) => name === host && name.startsWith("node "));
+  const command = runCommand(other === undefined ? host as Runtime : "node", PROGRAM, ["--allow-all"]);
+  const binary = other?.binary ?? command.binary;
+  return ServerProcess.spawn(`${over} on ${host}`, [binary, ...command.args, over], /^port (\d+)$/m);
 }
 
 /** What of an outcome is the same everywhere. */
@@ -32,14 +37,16 @@ let reference: ServerProcess;
 beforeAll(async () => void (reference = await start("node", "http")));
 afterAll(() => reference.stop());
 
-describe.each<readonly [name: string, Runtime, "tsgi" | "checked"]>([
+describe.each<readonly [name: string, host: string, "tsgi" | "checked"]>([
   ["node", "node", "tsgi"],
   ["deno", "deno", "tsgi"],
   ["bun", "bun", "tsgi"],
+  ["node 22", "node 22", "tsgi"],
+  ["node 24", "node 24", "tsgi"],
   ["node, under the validator", "node", "checked"],
-])("%s", (_name, runtime, over) => {
+])("%s", (_name, host, over) => {
   let subject: ServerProcess;
-  beforeAll(async () => void (subject = await start(runtime, over)));
+  beforeAll(async () => void (subject = await start(host, over)));
   afterAll(() => subject.stop());
 
   it.each(over === "checked" ? cases.filter(({ name }) => !LEFT_OUT_CHECKED.has(name)) : cases)(

@@ -7,6 +7,7 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fromNodeListener, NodeListenerError } from "../../../bridges/node_listener.ts";
+import { toFetch } from "../../../mod.ts";
 import { type Runtime, ServerProcess } from "../../server_process.ts";
 
 const get = (path: string, connection = "close"): string =>
@@ -106,4 +107,13 @@ it.each([
 ])("16.2 what is no listener is refused by name: %#", (given, message) => {
   expect(() => fromNodeListener(given as never)).toThrow(NodeListenerError);
   expect(() => fromNodeListener(given as never)).toThrow(message);
+});
+
+it("16.2 a fetch host, whose Response has no status above 599, sends 500", async () => {
+  const handler = toFetch(fromNodeListener((_req, res) => {
+    res.writeHead(700);
+    res.end("beyond");
+  }));
+  const response = await handler(new Request("http://localhost/"));
+  expect([response.status, await response.text()]).toEqual([500, "beyond"]);
 });

@@ -79,6 +79,26 @@ export const endingCases: readonly Case[] = [
     cut: true,
   },
   {
+    name: "an end, and then a request that is destroyed",
+    line: "POST / HTTP/1.1",
+    headers: ["Content-Length: 3"],
+    body: ["abc"],
+    listener: (req, res) => {
+      res.writeHead(413, { "Content-Length": 9 }).end("too large");
+      req.destroy();
+    },
+    unordered: "the parts of a cut come in an order of each runtime's own",
+  },
+  {
+    name: "an end later, and then a socket that is destroyed",
+    listener: async (req, res) => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      res.writeHead(200, { "Content-Length": 5 }).end("whole");
+      req.socket.destroySoon();
+    },
+    unordered: "the parts of a cut come in an order of each runtime's own",
+  },
+  {
     name: "req.destroy in the middle",
     listener: (req, res) => {
       res.write("part");
