@@ -2,7 +2,9 @@
  * The long runs, by hand: `npm run test:soak`. For each runtime, under load without pauses by fresh and kept connections:
  *
  * - 20 HUPs, TTIN, TTOU and `--max-requests 200`, until 100,000 requests are answered: none may fail;
- * - SIGKILL of a worker every second for 30 s: the pool is whole again within 2 s each time.
+ * - SIGKILL of a worker every second for 30 s: the pool is whole again within 2 s each time;
+ * - a Hono application and an Express program as they are: 5 HUPs each, until 20,000 requests are answered, and none may
+ *   fail.
  *
  * Before that, event streams whose clients leave: nothing of them may stay alive (tests/lifecycle/soak.ts).
  *
@@ -14,11 +16,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Client } from "../behaviour/client.ts";
 import { textOf } from "../behaviour/response.ts";
 import { abandonedStreams } from "../lifecycle/soak.ts";
-import { type Command, type Runtime, runtimes, SITE, until, withCommand } from "./command.ts";
+import { type Command, projectPath, type Runtime, runtimes, SITE, until, withCommand } from "./command.ts";
 
 const REQUESTS = 100_000;
 const HUPS = 20;
 const KILLS = 30;
+const FRAMEWORK_REQUESTS = 20_000;
+const FRAMEWORK_HUPS = 5;
 const CLIENTS = 16;
 
 /** What became of the requests. */
@@ -82,6 +86,24 @@ async function reloads(runtime: Runtime): Promise<void> {
   });
 }
 
+async function frameworks(runtime: Runtime): Promise<void> {
+  for (const file of ["load_hono.ts", "load.mjs"]) {
+    const args = ["-w", "2", projectPath(`tests/cli/programs/${file}`)];
+    await withCommand(runtime, { args }, async (command) => {
+      const tally = await underLoad(command, async (sofar) => {
+        for (let hup = 1; hup <= FRAMEWORK_HUPS; hup++) {
+          const before = command.workers;
+          command.kill("SIGHUP");
+          await until("new workers", () => !before.some((pid) => command.workers.includes(pid)), 60_000);
+          await until("requests", () => sofar.answered >= hup * FRAMEWORK_REQUESTS / FRAMEWORK_HUPS, 300_000);
+        }
+      });
+      report(runtime, `${file}, ${FRAMEWORK_HUPS} HUPs`, tally);
+      if (tally.failures.length > 0) process.exitCode = 1;
+    });
+  }
+}
+
 async function kills(runtime: Runtime): Promise<void> {
   await withCommand(runtime, { args: ["-w", "2", "--log-level", "debug", SITE] }, async (command) => {
     let longest = 0;
@@ -113,4 +135,5 @@ for (const runtime of runtimes.filter((one) => chosen.length === 0 || chosen.inc
   await abandonedStreams(runtime);
   await reloads(runtime);
   await kills(runtime);
+  await frameworks(runtime);
 }
