@@ -77,6 +77,12 @@ export function createEnviron(options: EnvironOptions = {}): Environ {
     get signal() {
       return signal ??= new AbortController().signal;
     },
+    onDeparture: (listener) => {
+      signal ??= new AbortController().signal;
+      const { aborted, reason } = signal;
+      if (aborted) queueMicrotask(() => listener(reason));
+      else signal.addEventListener("abort", () => listener(signal?.reason), { once: true });
+    },
     offered: "",
     upgraded: () => {},
     waitUntil: (promise) => void promise.catch((error) => errors.write(`waitUntil: ${errorText(error)}\n`)),

@@ -99,11 +99,9 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     process.nextTick(() => this.#depart());
   }
 
-  /** Hears of the client's departure from now on: who has answered at once needs no signal, and a signal has its price. */
+  /** Hears of the client's departure from now on. */
   #watch(): void {
-    const { signal } = this.environ["tsgi.request"];
-    if (signal.aborted) process.nextTick(() => this.#depart());
-    else signal.addEventListener("abort", () => this.#depart());
+    this.environ["tsgi.request"].onDeparture(() => this.#depart());
   }
 
   // What the response tells.

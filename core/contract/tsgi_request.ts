@@ -26,6 +26,8 @@ export interface RequestState {
   readonly headSent: boolean;
   /** Fires when the client goes away before the response is complete. */
   readonly signal: AbortSignal;
+  /** Calls `listener` when `signal` fires, or would. */
+  onDeparture(listener: (reason: Error) => void): void;
   /** The Upgrade field of the request: the protocols that the client offers to change to. */
   readonly offered: string;
   /** The socket has left the wire. */
@@ -62,6 +64,31 @@ export class GatewayRequest {
    */
   get signal(): AbortSignal {
     return this.#state.signal;
+  }
+
+  /**
+   * Calls back when the client goes away before the response is complete: when `signal` fires, for who has no need of an
+   * AbortSignal, which costs more than the rest of a small response.
+   *
+   * @param listener Gets what would be the reason of `signal`. What it throws is logged.
+   *
+   * @example
+   * ```ts
+   * import { client } from "tsgi/testing";
+   * let reason = "";
+   * const visitor = client((environ) => {
+   *   environ["tsgi.request"].onDeparture((error) => reason = error.name);
+   *   return new Promise(() => {}); // never answers
+   * });
+   * const leaving = new AbortController();
+   * const request = visitor.get("/", { signal: leaving.signal }).catch(() => {});
+   * leaving.abort();
+   * await request;
+   * console.assert(reason === "ClientDisconnectedError");
+   * ```
+   */
+  onDeparture(listener: (reason: Error) => void): void {
+    this.#state.onDeparture(listener);
   }
 
   /**

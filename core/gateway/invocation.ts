@@ -63,6 +63,7 @@ export class Invocation implements RequestState {
   #failure: unknown; // what has been reported
   #departure: Error | undefined;
   #controller: AbortController | undefined;
+  #departing: ((reason: Error) => void)[] | undefined; // who is to hear of a departure
 
   /** Prepares a call: completes `environ` with the body and the request object. The response goes to `exchange`. */
   constructor(gateway: Gateway, exchange: Exchange, environ: Environ, body: RequestBody) {
@@ -110,6 +111,25 @@ export class Invocation implements RequestState {
     return this.#controller.signal;
   }
 
+  /** Calls `listener` when `signal` fires, or would. */
+  onDeparture(listener: (reason: Error) => void): void {
+    const departure = this.#departure;
+    if (departure === undefined) (this.#departing ??= []).push(listener);
+    else queueMicrotask(() => listener(departure));
+  }
+
+  #depart(reason: Error): void {
+    this.#departure = reason;
+    this.#controller?.abort(reason);
+    for (const listener of this.#departing ?? []) {
+      try {
+        listener(reason);
+      } catch (error) {
+        this.#log(`onDeparture: ${errorText(error)}`);
+      }
+    }
+  }
+
   /** The protocols that the client offers to change to. */
   get offered(): string {
     return this.#environ.HTTP_UPGRADE ?? "";
@@ -140,8 +160,7 @@ export class Invocation implements RequestState {
     if (this.#exchange === undefined) return;
     if (this.#exchange instanceof LoggedExchange) this.#exchange.departed();
     this.#exchange = undefined;
-    this.#departure = new ClientDisconnectedError("The client closed the connection before the response was complete");
-    this.#controller?.abort(this.#departure);
+    this.#depart(new ClientDisconnectedError("The client closed the connection before the response was complete"));
     this.#release();
     this.drained(); // who waits for output goes on, and finds that there is no exchange
   }
@@ -149,8 +168,7 @@ export class Invocation implements RequestState {
   /** The response has taken too long: it fails, and the application is told by the signal. */
   expired(reason: RequestTimeoutError): void {
     if (this.#exchange === undefined) return;
-    this.#departure = reason;
-    this.#controller?.abort(reason);
+    this.#depart(reason);
     this.#fail(reason);
     this.drained();
   }

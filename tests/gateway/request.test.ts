@@ -166,6 +166,37 @@ describe("earlyHints", () => {
   });
 });
 
+describe("onDeparture", () => {
+  test("it calls back once, with the reason of signal, also who comes too late; an error of one costs no other", async () => {
+    const { invocation, request, log } = waiting();
+    const heard: unknown[] = [];
+    request.onDeparture(() => {
+      throw new Error("on purpose");
+    });
+    request.onDeparture((reason) => heard.push(reason));
+    expect(heard).toEqual([]);
+    invocation.departed();
+    invocation.departed();
+    request.onDeparture((reason) => heard.push(reason));
+    await settle();
+    expect(heard).toEqual([request.signal.reason, request.signal.reason]);
+    expect(heard[0]).toBeInstanceOf(ClientDisconnectedError);
+    expect(log.join()).toMatch(/onDeparture: Error: on purpose/);
+  });
+
+  test("it says nothing of a response that is complete", async () => {
+    const heard = vi.fn();
+    const { invocation } = call(({ "tsgi.request": request }, startResponse) => {
+      request.onDeparture(heard);
+      startResponse("200 OK", []);
+      return "a";
+    });
+    invocation.departed();
+    await settle();
+    expect(heard).not.toHaveBeenCalled();
+  });
+});
+
 describe("rawSocket", () => {
   test("it gives the socket; what the application returns is not sent, and nothing is asked of startResponse", async () => {
     let got: unknown;

@@ -247,6 +247,11 @@ export class CheckedRequest {
   }
 
   /** As the request's own. */
+  onDeparture(listener: (reason: Error) => void): void {
+    this.#request.onDeparture(listener);
+  }
+
+  /** As the request's own. */
   earlyHints(headers: HeaderList): void {
     must(Array.isArray(headers), HINTS, () => `earlyHints got ${describe(headers)}`);
     checkHeaders(headers, false);

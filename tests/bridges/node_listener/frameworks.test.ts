@@ -200,8 +200,9 @@ describe.each<Runtime>(["node", "deno", "bun"])("%s", (runtime) => {
     it("a listener that throws, or whose promise rejects, is a 500", async () => {
       expect((await ask("/throws")).status).toBe(500);
       expect((await ask("/rejects")).status).toBe(500);
-      expect(server.output).toContain("Error: sync");
-      expect(server.output).toContain("Error: async");
+      // The log and the responses come by different pipes.
+      await expect.poll(() => server.output).toContain("Error: sync");
+      await expect.poll(() => server.output).toContain("Error: async");
     });
   });
 });
