@@ -30,7 +30,11 @@ export async function importMain(url: string): Promise<Record<string, unknown>> 
   else if (isCommonJs(file)) {
     try {
       const exports = (Module as unknown as Loader)._load(file, null, true);
-      return { ...(typeof exports === "object" ? exports : {}), default: exports };
+      // Node runs an ES module that only its syntax tells behind our back, and gives an empty object. `import()` gives
+      // the exports of that run; so it does for a CommonJS module, which is not run again.
+      if (Object.keys(Object(exports)).length > 0 || typeof exports === "function") {
+        return { ...(typeof exports === "object" ? exports : {}), default: exports };
+      }
     } catch (error) {
       // A module without a package that says so may be none of CommonJS after all.
       if ((error as { code?: string }).code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
