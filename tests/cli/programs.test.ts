@@ -123,6 +123,7 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
 
   it.each([
     { name: "an ES module that only its syntax tells", file: "app.js", text: "export const app = " },
+    { name: "such a module with an await at its top level", file: "app.js", text: "await 1;\nexport const app = " },
     { name: "a CommonJS module", file: "app.cjs", text: "exports.app = " },
   ])("16 the export app of $name is found without its name", async ({ file, text }) => {
     const app = "(environ, start) => { start('200 OK', []); return ['found']; };\n";
