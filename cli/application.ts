@@ -137,10 +137,19 @@ const NOT_LISTENING = "the module exports no application and has not listened ye
 
 /** What a module exports under a usual name. */
 function usualExport(exports: Record<string, unknown>): unknown {
-  const value = USUAL_NAMES.map((usual) => exports[usual]).find((one) => one !== undefined);
-  // A CommonJS module that exports nothing has an empty object as its default export.
-  const isPlain = typeof value === "object" && value !== null && typeOf(value) === "wsgi" && !("wsgiApp" in value);
-  return isPlain ? undefined : value;
+  const name = usualName(exports);
+  return name === undefined || isPlain(exports[name]) ? undefined : exports[name];
+}
+
+/** The first usual name under which there is an application, or else anything. */
+function usualName(exports: Record<string, unknown>): string | undefined {
+  const there = USUAL_NAMES.filter((usual) => exports[usual] !== undefined);
+  return there.find((usual) => !isPlain(exports[usual])) ?? there[0];
+}
+
+/** A CommonJS module has the object of its exports as its default export, which is no application itself. */
+function isPlain(value: unknown): boolean {
+  return typeof value === "object" && value !== null && typeOf(value) === "wsgi" && !("wsgiApp" in value);
 }
 
 async function importModule(spec: string, module: string, asMain: boolean): Promise<Record<string, unknown>> {
@@ -182,7 +191,7 @@ async function choose(
   factory: boolean,
 ): Promise<{ value: unknown }> {
   const there = Object.keys(exports).join(", ") || "nothing";
-  const path = name?.split(".") ?? [USUAL_NAMES.find((usual) => exports[usual] !== undefined)];
+  const path = name?.split(".") ?? [usualName(exports)];
   let value: unknown = exports;
   let owner: unknown;
   for (const part of path) {

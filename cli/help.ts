@@ -34,10 +34,11 @@ function defaultText(key: Key): string {
 export function helpText(): string {
   const lines = [
     `Usage: ${USAGE}`,
-    "       tsgi init [--runtime node|deno|bun] [FOLDER]",
+    "       tsgi init [--template hono|express|wsgi] [--runtime node|deno|bun] [FOLDER]",
     "       tsgi cgi [--app-type TYPE] MODULE[:NAME]",
     "",
-    "Serves a WSGI application on this runtime with worker processes; init makes a project to begin with.",
+    "Serves an application of WSGI, Hono, Express or another framework, or a program that listens by",
+    "itself, with worker processes on this runtime. init makes a project to begin with.",
     "cgi answers the request of a CGI script. An application that is named init or cgi is ./init or ./cgi.",
   ];
   const options: [string, string][] = [["-h, --help", "Shows this."], ["-v, --version", "Shows the version."]];

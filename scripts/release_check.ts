@@ -20,7 +20,7 @@ const ONLINE = [
   "  npm run test:deno:jsr the real jsr:@std/assert",
   "the workflow release.yml, by pushing a tag: npm publish ./dist --provenance, and deno publish",
   "after it, in an empty folder: npx tsgi --version, bunx --bun tsgi --version, deno run -A npm:tsgi --version,",
-  "  deno run -A jsr:@tsgi/tsgi/cli --version, and README's first example",
+  "  deno run -A jsr:@tsgi/tsgi/cli --version, and README's app.ts",
 ];
 
 const { values } = parseArgs({ options: { tag: { type: "string" }, tested: { type: "boolean", default: false } } });

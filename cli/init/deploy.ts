@@ -8,6 +8,7 @@
  */
 
 import { type ProjectFile, type ProjectRuntime, PROJECTS } from "./runtimes.ts";
+import { APP_FILE } from "./templates.ts";
 
 /** The files to deploy with. */
 export function deployFiles(runtime: ProjectRuntime, name: string): ProjectFile[] {
@@ -36,8 +37,10 @@ Type=notify
 NotifyAccess=all
 DynamicUser=yes
 ${cache}WorkingDirectory=/srv/${name}
+# Some frameworks tell clients where an error happened, unless they run in production.
+Environment=NODE_ENV=production
 # systemd looks for ${runtime} in /usr/local/bin and /usr/bin, among others.
-ExecStart=${PROJECTS[runtime].command.join(" ")} --workers auto
+ExecStart=${PROJECTS[runtime].command.join(" ")} --workers auto ${APP_FILE}
 ExecReload=/bin/kill -HUP $MAINPID
 # The workers are stopped by the arbiter; requests have 30 s.
 KillMode=mixed
@@ -110,7 +113,7 @@ server {
 }
 
 /** In a container the port is open to the outside: that of the container, which docker publishes where it is told. */
-const REST = `ENV TSGI_BIND=0.0.0.0:8000
+const REST = `ENV NODE_ENV=production TSGI_BIND=0.0.0.0:8000
 EXPOSE 8000
 `;
 
@@ -132,7 +135,7 @@ ${REST}${command("node")}`,
 FROM denoland/deno:2.9.6
 WORKDIR /srv/app
 COPY . .
-RUN deno cache app.ts tsgi/cli && chown -R deno:deno /deno-dir
+RUN deno cache ${APP_FILE} tsgi/cli && chown -R deno:deno /deno-dir
 USER deno
 ${REST}${command("deno")}`,
   bun: `FROM oven/bun:1-slim
@@ -145,5 +148,5 @@ ${REST}${command("bun")}`,
 };
 
 function command(runtime: ProjectRuntime): string {
-  return `CMD ${JSON.stringify(PROJECTS[runtime].command)}\n`;
+  return `CMD ${JSON.stringify([...PROJECTS[runtime].command, APP_FILE])}\n`;
 }

@@ -9,9 +9,10 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { choice } from "../settings/kinds.ts";
-import { SettingError } from "../settings/setting.ts";
+import { type Kind, SettingError } from "../settings/setting.ts";
 import { projectFiles } from "./project.ts";
 import { type ProjectFile, type ProjectRuntime, PROJECTS } from "./runtimes.ts";
+import { type TemplateName, TEMPLATES } from "./templates.ts";
 
 /** The project cannot be made. */
 export class InitError extends Error {
@@ -20,13 +21,15 @@ export class InitError extends Error {
 }
 
 const RUNTIME = choice("node", "deno", "bun");
+const TEMPLATE = choice("hono", "express", "wsgi");
 
 /** The text of `tsgi init --help`. */
-export const INIT_HELP = `Usage: tsgi init [--runtime node|deno|bun] [FOLDER]
+export const INIT_HELP = `Usage: tsgi init [--template hono|express|wsgi] [--runtime node|deno|bun] [FOLDER]
 
 Makes a project in FOLDER, or here: an application, a test, settings, and files to deploy it with
-systemd and nginx or in a container. It is for the runtime that runs this command, or the one that
-is named. Where one of its files is there already, nothing is written.
+systemd and nginx or in a container. The application is one of Hono or Express, or, without
+--template, a WSGI application. The project is for the runtime that runs this command, or the one
+that is named. Where one of its files is there already, nothing is written.
 `;
 
 /**
@@ -43,23 +46,29 @@ export function init(args: readonly string[]): string {
     : process.versions.bun !== undefined
     ? "bun"
     : "node";
+  let template: TemplateName = "wsgi";
   let folder: string | undefined;
   const rest = [...args];
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     if (arg === "-h" || arg === "--help") return INIT_HELP;
-    if (/^--runtime(=|$)/.test(arg)) {
-      const given = arg.includes("=") ? arg.slice(arg.indexOf("=") + 1) : rest.shift();
-      const known = RUNTIME.parse(given ?? "");
-      if (known === undefined) throw new SettingError("--runtime", RUNTIME.expected, given ?? "nothing");
-      runtime = known;
-    } else if (arg.startsWith("-")) throw new SettingError("init", "--runtime, --help or a folder", arg);
+    const [, flag, given] = /^(--runtime|--template)(?:=(.*))?$/.exec(arg) ?? [];
+    if (flag === "--runtime") runtime = chosen(flag, RUNTIME, given ?? rest.shift());
+    else if (flag === "--template") template = chosen(flag, TEMPLATE, given ?? rest.shift());
+    else if (arg.startsWith("-")) throw new SettingError("init", "--template, --runtime, --help or a folder", arg);
     else if (folder !== undefined) throw new SettingError("init", "one folder", `${folder} and ${arg}`);
     else folder = arg;
   }
   const path = resolve(folder ?? ".");
-  const files = projectFiles(runtime, projectName(path));
+  const files = projectFiles(runtime, projectName(path), TEMPLATES[template]);
   writeAll(path, files);
   return told(runtime, relative(process.cwd(), path), files);
+}
+
+/** The word that an option is given, if it is one of those that it takes. */
+function chosen<T>(flag: string, kind: Kind<T>, given: string | undefined): T {
+  const known = kind.parse(given ?? "");
+  if (known === undefined) throw new SettingError(flag, kind.expected, given ?? "nothing");
+  return known;
 }
 
 /** A name that npm, systemd and nginx take, from that of the folder. */

@@ -8,51 +8,12 @@
 
 import { manifest, type ProjectFile, type ProjectRuntime, PROJECTS } from "./runtimes.ts";
 import { deployFiles } from "./deploy.ts";
-
-const APP = `/** The application: a function of the request that gives the body of the response (WSGI, PEP 3333). */
-
-import type { Environ, StartResponse } from "tsgi";
-
-export function app(environ: Environ, startResponse: StartResponse): string[] {
-  const type: [string, string] = ["Content-Type", "text/plain; charset=utf-8"];
-  if (environ.PATH_INFO !== "/") {
-    startResponse("404 Not Found", [type]);
-    return ["There is nothing here.\\n"];
-  }
-  startResponse("200 OK", [type]);
-  const query = new URLSearchParams(environ.QUERY_STRING);
-  return ["Hello ", query.get("name") ?? "world", "\\n"];
-}
-`;
-
-const TEST = `/** Tests of the application: no server runs, and the validator checks that it keeps to the contract. */
-
-import assert from "node:assert/strict";
-import test from "node:test";
-import { client } from "tsgi/testing";
-import { validator } from "tsgi/wsgiref/validate";
-import { app } from "./app.ts";
-
-const visitor = client(validator(app));
-
-test("greets the world, or whom the query names", async () => {
-  const plain = await visitor.get("/");
-  assert.equal(plain.status, 200);
-  assert.equal(await plain.text(), "Hello world\\n");
-  const named = await visitor.get("/?name=J%C3%BCrgen");
-  assert.equal(await named.text(), "Hello Jürgen\\n");
-});
-
-test("knows no other page", async () => {
-  assert.equal((await visitor.get("/nowhere")).status, 404);
-});
-`;
+import { APP_FILE, type Template } from "./templates.ts";
 
 const CONFIG =
   `/** Settings of the command "tsgi". Its options and the variables TSGI_* win over them: "tsgi --help" has all. */
 
 export default {
-  wsgiApp: "./app.ts:app",
   accessLogfile: "-",
 };
 `;
@@ -71,41 +32,43 @@ const TSCONFIG = {
 };
 
 /** The files of a project. */
-export function projectFiles(runtime: ProjectRuntime, name: string): ProjectFile[] {
+export function projectFiles(runtime: ProjectRuntime, name: string, template: Template): ProjectFile[] {
   const { manifest: file } = PROJECTS[runtime];
   return [
-    { path: "app.ts", what: "the application", text: APP },
-    { path: "app.test.ts", what: "its test", text: TEST },
+    { path: APP_FILE, what: "the application", text: template.app },
+    { path: "app.test.ts", what: "its test", text: template.test },
     { path: "tsgi.config.ts", what: "settings of the command", text: CONFIG },
-    { path: file, what: "what it needs, and how it is started", text: manifest(runtime, name) },
+    { path: file, what: "what it needs, and how it is started", text: manifest(runtime, name, template) },
     ...(runtime === "deno" ? [] : [
       { path: "tsconfig.json", what: "options of the compiler", text: `${JSON.stringify(TSCONFIG, null, 2)}\n` },
       { path: ".gitignore", what: "what does not belong in the repository", text: "node_modules/\n" },
     ]),
-    { path: "README.md", what: "how to run and deploy it", text: readme(runtime, name) },
+    { path: "README.md", what: "how to run and deploy it", text: readme(runtime, name, template) },
     ...deployFiles(runtime, name),
   ];
 }
 
-function readme(runtime: ProjectRuntime, name: string): string {
-  const { install, test, start, dev } = PROJECTS[runtime];
+function readme(runtime: ProjectRuntime, name: string, { what }: Template): string {
+  const { manifest: file, install, test, start, dev } = PROJECTS[runtime];
   const rows: [string, string][] = [
     ...(install === null ? [] : [[install, "once"] as [string, string]]),
     [test, "runs the tests"],
     [dev, "serves, and reloads when a file changes"],
-    [start, "serves on http://127.0.0.1:8000/, or the port in PORT"],
+    [start, "serves on http://127.0.0.1:8000/, or the port in PORT, with two workers"],
   ];
   const width = Math.max(...rows.map(([command]) => command.length));
-  const commands = rows.map(([command, what]) => `${command.padEnd(width)}  # ${what}\n`).join("");
+  const commands = rows.map(([command, does]) => `${command.padEnd(width)}  # ${does}\n`).join("");
   return `# ${name}
 
-A web application for [tsgi](https://www.npmjs.com/package/tsgi): \`app.ts\`.
+${what}, \`${APP_FILE}\`, which [tsgi](https://www.npmjs.com/package/tsgi)
+serves with worker processes.
 
 \`\`\`sh
 ${commands}\`\`\`
 
 Settings are in \`tsgi.config.ts\`. Each is also an option of the command
-\`tsgi\` and a variable: \`workers\`, \`--workers\`, \`TSGI_WORKERS\`.
+\`tsgi\` and a variable: \`workers\`, \`--workers\`, \`TSGI_WORKERS\`. An option wins
+over both: \`-w 2\` in \`${file}\`, \`--workers auto\` in the unit below.
 
 ## Deploy
 
@@ -128,6 +91,8 @@ Or in a container:
 docker build -t ${name} .
 docker run -p 127.0.0.1:8000:8000 ${name}
 \`\`\`
+
+\`docker run -e TSGI_WORKERS=4\` starts four workers in place of one.
 
 The image runs the command under tini. An image without an init needs
 \`docker run --init\`, or \`init: true\` in a compose file. Signals belong to the

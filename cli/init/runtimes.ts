@@ -8,6 +8,7 @@
  */
 
 import { VERSION } from "../../core/version.ts";
+import { APP_FILE, type Template } from "./templates.ts";
 
 /** A runtime that a project is made for. */
 export type ProjectRuntime = "node" | "deno" | "bun";
@@ -30,15 +31,19 @@ export interface ProjectCommands {
   readonly install: string | null;
   /** Runs its tests. */
   readonly test: string;
-  /** Serves, with the settings of tsgi.config.ts. */
+  /** Serves with two workers, and the settings of tsgi.config.ts. */
   readonly start: string;
   /** Serves, and reloads when a file changes. */
   readonly dev: string;
   /** What the manifest says of these. */
-  readonly scripts: Readonly<Record<"test" | "start" | "dev", string>>;
+  readonly scripts: Readonly<Record<"start" | "dev" | "test", string>>;
   /** The `tsgi` command without a script: the words in front of its options, for systemd and Docker. */
   readonly command: readonly string[];
 }
+
+/** What is behind the command in the script that serves, and in the one that reloads. */
+const START = `-w 2 ${APP_FILE}`;
+const DEV = `--reload ${APP_FILE}`;
 
 /** The three. */
 export const PROJECTS: Readonly<Record<ProjectRuntime, ProjectCommands>> = {
@@ -48,7 +53,7 @@ export const PROJECTS: Readonly<Record<ProjectRuntime, ProjectCommands>> = {
     test: "npm test",
     start: "npm start",
     dev: "npm run dev",
-    scripts: { test: "node --test", start: "tsgi", dev: "tsgi --reload" },
+    scripts: { start: `tsgi ${START}`, dev: `tsgi ${DEV}`, test: "node --test" },
     command: ["node", "node_modules/tsgi/cli/main.js"],
   },
   deno: {
@@ -57,7 +62,7 @@ export const PROJECTS: Readonly<Record<ProjectRuntime, ProjectCommands>> = {
     test: "deno task test",
     start: "deno task start",
     dev: "deno task dev",
-    scripts: { test: "deno test -A", start: "deno run -A tsgi/cli", dev: "deno run -A tsgi/cli --reload" },
+    scripts: { start: `deno run -A tsgi/cli ${START}`, dev: `deno run -A tsgi/cli ${DEV}`, test: "deno test -A" },
     command: ["deno", "run", "-A", "tsgi/cli"],
   },
   bun: {
@@ -67,23 +72,32 @@ export const PROJECTS: Readonly<Record<ProjectRuntime, ProjectCommands>> = {
     start: "bun run start",
     dev: "bun run dev",
     // A package's command is for Node, unless Bun is told to run it itself.
-    scripts: { test: "bun test", start: "bun --bun tsgi", dev: "bun --bun tsgi --reload" },
+    scripts: { start: `bun --bun tsgi ${START}`, dev: `bun --bun tsgi ${DEV}`, test: "bun test" },
     command: ["bun", "node_modules/tsgi/cli/main.js"],
   },
 };
 
 /** The text of the manifest. */
-export function manifest(runtime: ProjectRuntime, name: string): string {
-  const { scripts: { test, start, dev } } = PROJECTS[runtime];
-  const content = runtime === "deno"
-    ? { tasks: { start, dev, test }, imports: { tsgi: `jsr:@tsgi/tsgi@^${VERSION}` } }
-    : {
-      name,
-      private: true,
-      type: "module",
-      scripts: { start, dev, test, check: "tsc" },
-      dependencies: { tsgi: `^${VERSION}` },
-      devDependencies: { "@types/node": "^26.6.6", typescript: "^7.0.2" },
-    };
+export function manifest(runtime: ProjectRuntime, name: string, { packages, types }: Template): string {
+  const content = runtime === "deno" ? denoManifest(packages, types) : {
+    name,
+    private: true,
+    type: "module",
+    scripts: { ...PROJECTS[runtime].scripts, check: "tsc" },
+    dependencies: { ...packages, tsgi: `^${VERSION}` },
+    devDependencies: { ...types, "@types/node": "^26.6.6", typescript: "^7.0.2" },
+  };
   return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+/** Deno looks for types beside a package and nowhere else, unless the options of its compiler name them. */
+function denoManifest(packages: Template["packages"], types: Template["types"]): Record<string, unknown> {
+  const fromNpm = (all: Template["packages"]): [string, string][] =>
+    Object.entries(all).map(([name, range]) => [name, `npm:${name}@${range}`]);
+  const typed = fromNpm(types).map(([, specifier]) => specifier);
+  return {
+    tasks: PROJECTS.deno.scripts,
+    imports: { ...Object.fromEntries(fromNpm(packages)), tsgi: `jsr:@tsgi/tsgi@^${VERSION}` },
+    ...(typed.length === 0 ? {} : { compilerOptions: { types: typed } }),
+  };
 }

@@ -25,8 +25,8 @@ const STARTS: readonly Start[] = [
   {
     name: "readme",
     fill: (folder) => {
-      const example = /^```ts\n\/\/ (\w+\.ts)\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, "README.md"), "utf8"));
-      if (example === null) throw new Error("README.md has no example that begins with the name of its file");
+      const example = /^```ts\n\/\/ (app\.ts)\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, "README.md"), "utf8"));
+      if (example === null) throw new Error("README.md has no example app.ts");
       const [, file, text] = example as unknown as [string, string, string];
       writeFileSync(join(folder, file), text);
       return file;

@@ -21,6 +21,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { init, INIT_HELP, projectName } from "../../cli/init/mod.ts";
 import { projectFiles } from "../../cli/init/project.ts";
 import { manifest, PROJECTS } from "../../cli/init/runtimes.ts";
+import { type TemplateName, TEMPLATES } from "../../cli/init/templates.ts";
 import { VERSION } from "../../core/version.ts";
 import { block } from "../front/documented.ts";
 import { ownEnvironment } from "../server_process.ts";
@@ -42,8 +43,9 @@ beforeAll(() => {
 afterAll(() => rmSync(build, { recursive: true, force: true }));
 
 /** Does what installing would do, without the network. */
-function install(runtime: Runtime, folder: string): void {
-  let links = modules("@types/node", "undici-types");
+function install(runtime: Runtime, folder: string, template: TemplateName): void {
+  const { packages, types } = TEMPLATES[template];
+  let links = modules("@types/node", "undici-types", ...Object.keys({ ...packages, ...types }));
   if (runtime === "deno") {
     const path = join(folder, "deno.json");
     const config = JSON.parse(readFileSync(path, "utf8"));
@@ -75,13 +77,25 @@ function shell(cwd: string, line: string): Promise<{ code: number; output: strin
   });
 }
 
+/** Runs the test of a project, which passes. */
+async function passes(folder: string, test: string): Promise<void> {
+  const { code, output } = await shell(folder, test);
+  expect(output).toMatch(/\b(pass 2|2 passed|2 pass)\b/);
+  expect(code, output).toBe(0);
+}
+
 /** Makes a project by the command, on its runtime. */
-async function withProject(runtime: Runtime, run: (folder: string, out: string) => Promise<void>): Promise<void> {
-  const command = new Command(runtime, { args: ["init", "my site"] });
+async function withProject(
+  runtime: Runtime,
+  run: (folder: string, out: string) => Promise<void>,
+  template?: TemplateName,
+): Promise<void> {
+  const args = ["init", ...(template === undefined ? [] : ["--template", template]), "my site"];
+  const command = new Command(runtime, { args });
   try {
     expect(await command.exit(), command.log).toEqual({ code: 0, signal: null });
     await command.closed;
-    install(runtime, command.path("my site"));
+    install(runtime, command.path("my site"), template ?? "wsgi");
     await run(command.path("my site"), command.out);
   } finally {
     await command.stop();
@@ -97,19 +111,17 @@ function edit(path: string, from: string, to: string): void {
 describe.concurrent.each(runtimes)("%s", (runtime) => {
   const { test, start, dev, command: words, manifest: file } = PROJECTS[runtime];
   const env = { PATH, TSGI_BIND: "127.0.0.1:0" };
+  const types = runtime === "deno" ? "deno check ." : "tsc";
 
   it("the project's own test passes, fails when the application does, and the types are right", async () => {
     await withProject(runtime, async (folder, out) => {
       expect(out).toMatch(`Made for ${runtime} in my site:`);
       const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
-      for (const { path } of projectFiles(runtime, "my-site")) {
+      for (const { path } of projectFiles(runtime, "my-site", TEMPLATES.wsgi)) {
         expect(out).toContain(`  ${path} `);
         expect(files).toContain(path);
       }
-      const passed = await shell(folder, test);
-      expect(passed.output).toMatch(/\b(pass 2|2 passed|2 pass)\b/);
-      expect(passed.code, passed.output).toBe(0);
-      const types = runtime === "deno" ? "deno check ." : "tsc";
+      await passes(folder, test);
       expect(await shell(folder, types)).toMatchObject({ code: 0 });
       edit(join(folder, "app.ts"), '"Hello "', '"Bye "');
       expect((await shell(folder, test)).code).not.toBe(0);
@@ -135,6 +147,31 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     });
   }, 90_000);
 
+  it.each<[TemplateName]>([["hono"], ["express"]])(
+    "16 --template %s: its own file is typed, passes its test and is served by two workers",
+    async (template) => {
+      await withProject(runtime, async (folder) => {
+        const text = readFileSync(join(folder, "app.ts"), "utf8");
+        expect(text).not.toContain("tsgi");
+        expect(text).toMatch(/^export default app;$/m);
+        await passes(folder, test);
+        expect(await shell(folder, "deno fmt --check --quiet --prose-wrap=preserve *.ts *.md")).toMatchObject({
+          code: 0,
+        });
+        expect(await shell(folder, "deno lint --quiet *.ts")).toMatchObject({ code: 0 });
+        await withCommand(runtime, { env, shell: `cd '${folder}' && exec ${start}` }, async (command) => {
+          expect(await command.get("/?name=you")).toBe("Hello you\n");
+          expect(command.log).toMatch(`Using runtime: ${runtime} `);
+          expect(command.workers).toHaveLength(2);
+        });
+        writeFileSync(join(folder, "app.ts"), `${text}export const wrong: string = app;\n`);
+        const { output } = await shell(folder, types);
+        expect(output.match(/\bTS\d+/g), output).toEqual(["TS2322"]); // all else is right
+      }, template);
+    },
+    60_000,
+  );
+
   it("what systemd runs serves its socket; Docker runs the same", async () => {
     const socket = createServer().listen(0, "127.0.0.1");
     await once(socket, "listening");
@@ -143,8 +180,8 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     await withProject(runtime, async (folder) => {
       const text = (path: string): string => readFileSync(join(folder, path), "utf8");
       const line = /^ExecStart=(.*)$/m.exec(text("deploy/my-site.service"))?.[1];
-      expect(line).toBe(`${words.join(" ")} --workers auto`);
-      expect(text("Dockerfile")).toMatch(`\nCMD ${JSON.stringify(words)}\n`);
+      expect(line).toBe(`${words.join(" ")} --workers auto app.ts`);
+      expect(text("Dockerfile")).toMatch(`\nCMD ${JSON.stringify([...words, "app.ts"])}\n`);
       const exec = `cd '${folder}' && LISTEN_PID=$$ LISTEN_FDS=1 exec ${line}`;
       const serving = Command.serving(runtime, { env: { PATH }, sockets: [fd], shell: exec });
       socket.close(); // in the same turn: nothing is accepted here
@@ -164,7 +201,7 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
         code: 0,
       });
       expect(await shell(folder, "deno lint --quiet *.ts")).toMatchObject({ code: 0 });
-      expect(JSON.parse(manifest(runtime, "x"))).toMatchObject(
+      expect(JSON.parse(manifest(runtime, "x", TEMPLATES.wsgi))).toMatchObject(
         runtime === "deno"
           ? { imports: { tsgi: `jsr:@tsgi/tsgi@^${VERSION}` } }
           : { name: "x", dependencies: { tsgi: `^${VERSION}` } },
@@ -202,7 +239,9 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
 it.each<[string[], RegExp]>([
   [["--runtime", "perl"], /^--runtime: expected one of node, deno, bun, got perl$/],
   [["--runtime"], /^--runtime: expected one of node, deno, bun, got nothing$/],
-  [["--force"], /^init: expected --runtime, --help or a folder, got --force$/],
+  [["--template", "koa"], /^--template: expected one of hono, express, wsgi, got koa$/],
+  [["--template="], /^--template: expected one of hono, express, wsgi, got $/],
+  [["--force"], /^init: expected --template, --runtime, --help or a folder, got --force$/],
   [["a", "b"], /^init: expected one folder, got a and b$/],
   [["/dev/null/a"], /^Cannot write \/dev\/null\/a\/app\.ts: /],
 ])("init %j is refused", (args, message) => expect(() => init(args)).toThrow(message));
@@ -215,6 +254,23 @@ it("is for the runtime that is named", async () => {
   expect((await ended("node", { args: ["init", "--help"] })).out).toBe(INIT_HELP);
 });
 
+it("16 each template names the packages that tsgi is tested with", () => {
+  const { devDependencies } = JSON.parse(readFileSync(projectPath("package.json"), "utf8"));
+  for (const template of Object.values(TEMPLATES)) {
+    const { packages, types } = template;
+    const node = JSON.parse(manifest("node", "x", template));
+    const { tsgi, ...own } = node.dependencies;
+    expect(tsgi).toBe(`^${VERSION}`);
+    expect(own).toEqual(packages);
+    expect(devDependencies).toMatchObject({ ...own, ...node.devDependencies });
+    expect(JSON.parse(manifest("bun", "x", template))).toMatchObject({ dependencies: node.dependencies });
+    const { imports, compilerOptions } = JSON.parse(manifest("deno", "x", template));
+    for (const [key, range] of Object.entries(packages)) expect(imports[key]).toBe(`npm:${key}@${range}`);
+    const typed = Object.entries(types).map(([key, range]) => `npm:${key}@${range}`);
+    expect(compilerOptions?.types ?? []).toEqual(typed);
+  }
+});
+
 it.each([["/srv/site", "site"], ["/srv/My Site!", "my-site"], ["/srv/2nd", "nd"], ["/", "app"], ["/srv/ÄÖ", "app"]])(
   "the project in %s is named %s",
   (path, name) => expect(projectName(path)).toBe(name),
@@ -222,6 +278,7 @@ it.each([["/srv/site", "site"], ["/srv/My Site!", "my-site"], ["/srv/2nd", "nd"]
 
 it("the site for nginx is the one of docs/deploy/http.md, which runs in tests/front", () => {
   const directives = (text: string): string => text.replace(/#.*$/gm, "").replace(/\s+/g, " ").trim();
-  const site = projectFiles("node", "my-site").find(({ path }) => path === "deploy/nginx.conf")?.text as string;
+  const site = projectFiles("node", "my-site", TEMPLATES.wsgi).find(({ path }) => path === "deploy/nginx.conf")
+    ?.text as string;
   expect(directives(site)).toBe(directives(block("http.md", "nginx")).replaceAll("tsgi_app", "my_site"));
 });

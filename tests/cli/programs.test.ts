@@ -129,6 +129,19 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     expect(err).toMatch(says);
   });
 
+  it.each([
+    { name: "an ES module that only its syntax tells", file: "app.js", text: "export const app = " },
+    { name: "such a module with an await at its top level", file: "app.js", text: "await 1;\nexport const app = " },
+    { name: "a CommonJS module", file: "app.cjs", text: "exports.app = " },
+  ])("16 the export app of $name is found without its name", async ({ file, text }) => {
+    const app = "(environ, start) => { start('200 OK', []); return ['found']; };\n";
+    const files = { [file]: `console.log("run");\n${text}${app}` };
+    await withCommand(runtime, { args: [file], files }, async (command) => {
+      expect(await command.get("/")).toBe("found");
+      expect(command.out).toBe("run\n"); // once
+    });
+  });
+
   it("--extra-listen allow lets a second server listen, ignore leaves it out", async () => {
     await withCommand(runtime, { args: ["--extra-listen", "allow", program("twice.mjs")] }, async (command) => {
       expect(await command.get("/")).toBe("first");

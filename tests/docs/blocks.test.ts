@@ -5,6 +5,7 @@
  * | ----------------------------- | ------------------------------------------------------------------------------------- |
  * | `ts`, `ts node`, `ts deno`... | type checked, and run on all runtimes or the one named: examples.test.ts                |
  * | `ts` that is `tsgi.config.ts` | read by `tsgi --print-config`                                                          |
+ * | `js`                          | a program that listens by itself: a `sh` line of the page runs it, and it is asked      |
  * | `sh`                          | each line is run, in order, on the runtime it names: session.ts. What serves is asked |
  * | `text` behind `sh`            | its lines are in the output of that block, in order; `...` is anything                |
  * | `nginx`, `apache`             | those of docs/deploy/ are run by tests/front/, others stand before a server here       |
@@ -25,7 +26,7 @@ import { fronts } from "../front/fronts.ts";
 import { Instance } from "../front/instance.ts";
 import { nginx } from "../front/programs.ts";
 import { pageBlocks } from "./blocks.ts";
-import { documentedPages, type Fence, fences } from "./markdown.ts";
+import { documentedPages, type Fence, fences, programName } from "./markdown.ts";
 import { blocksNotRun, linesNotRun } from "./not_run.ts";
 import { commandLines, Session } from "./session.ts";
 import { execStart, parseUnit } from "./units.ts";
@@ -53,7 +54,7 @@ const folder = mkdtempSync(join(tmpdir(), "tsgi-blocks-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("every block is of a kind that is run or checked, or is listed", () => {
-  const kinds = /^(?:ts(?: node| deno| bun)?|sh|text|ini|dockerfile|nginx)$/;
+  const kinds = /^(?:ts(?: node| deno| bun)?|js|sh|text|ini|dockerfile|nginx)$/;
   const others = all.filter((block) => !kinds.test(block.info) && !isListed(block) && !isRunBehindFronts(block));
   expect(others.map(({ name, info }) => `${name} ${info}`)).toEqual([]);
 });
@@ -63,6 +64,14 @@ test("what is listed is there", () => {
   expect(linesNotRun.filter(({ line }) => !lines.some((one) => line.test(one)))).toEqual([]);
   expect(blocksNotRun.filter(({ page, info }) => !all.some((block) => block.page === page && block.info === info)))
     .toEqual([]);
+});
+
+test("every js block is a file that a line of its page runs", () => {
+  const unused = ofKind("js").filter((block) => {
+    const lines = fences(block.page).flatMap(linesOf).map(({ line }) => line.split(" "));
+    return !lines.some((words) => words.includes(programName(block)));
+  });
+  expect(unused.map(({ name }) => name)).toEqual([]);
 });
 
 describe("sh", () => {

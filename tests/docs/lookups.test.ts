@@ -17,6 +17,7 @@ const BEFORE_ARRAY = /\b(?:const|let|of|in|return|yield|await|case|readonly|void
 /** Lines in which the key is none of a client's, with the reason. */
 const harmless: readonly { readonly line: string; readonly reason: string }[] = [
   { line: "[runtime]", reason: "`tsgi init` has checked that it is one of three words" },
+  { line: "[template]", reason: "the same" },
 ];
 
 function lookups(code: string): string[] {

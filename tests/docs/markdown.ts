@@ -65,6 +65,17 @@ export function fences(page: string, text: string = pageText(page)): Fence[] {
   return found;
 }
 
+/**
+ * The file that a `js` block is: a program that listens by itself, so it is run by the command and never imported.
+ *
+ * @throws {Error} when its first line does not name one.
+ */
+export function programName({ name, code }: Fence): string {
+  const file = /^\/\/ ([\w.]+\.m?js)\n/.exec(code)?.[1];
+  if (file === undefined) throw new Error(`${name}: expected a first line that names the file, like // server.js`);
+  return file;
+}
+
 /** A page without its code, line for line: blocks, spans of code and comments are blank. */
 function prose(text: string): string {
   const blank = (code: string): string => code.replace(/[^\n]/g, " ");

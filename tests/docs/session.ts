@@ -16,6 +16,7 @@ import type { Protocol } from "../../mod.ts";
 import { until } from "../lifecycle/cell.ts";
 import { ownEnvironment, projectPath } from "../server_process.ts";
 import { makeFolder, pageBlocks, removeFolder, writeBlocks } from "./blocks.ts";
+import { fences, programName } from "./markdown.ts";
 import { ask, isAnswer } from "./served.ts";
 
 const root = projectPath("");
@@ -73,6 +74,9 @@ export class Session {
     writeBlocks(blocks, base, new Map()); // "tsgi" is the checkout's own name
     this.folder = join(base, page.replace(/\.md$/, ""));
     mkdirSync(this.folder, { recursive: true });
+    for (const block of fences(page).filter(({ info }) => info === "js")) {
+      writeFileSync(join(this.folder, programName(block)), block.code);
+    }
     const own = new Set([".git", "dist", ...readdirSync(this.folder)]);
     for (const name of readdirSync(root).filter((name) => !own.has(name))) {
       symlinkSync(join(root, name), join(this.folder, name));

@@ -1,0 +1,142 @@
+/**
+ * What a new project is begun with: an application of ours, of Hono or of Express, and its test.
+ *
+ * All answer the same requests in the same way. The command takes each as its framework exports it, so that `app.ts` has
+ * no line of ours and how it is started does not depend on the framework.
+ *
+ * @module
+ */
+
+/** A kind of application to begin with. */
+export type TemplateName = "hono" | "express" | "wsgi";
+
+/** An application to begin with. */
+export interface Template {
+  /** What it is, as a sentence of the project's README begins. */
+  readonly what: string;
+  /** The text of app.ts. */
+  readonly app: string;
+  /** The text of app.test.ts. */
+  readonly test: string;
+  /** Packages that the application imports, with the versions that tsgi is tested with. */
+  readonly packages: Readonly<Record<string, string>>;
+  /** Packages of their types, where they have none themselves. */
+  readonly types: Readonly<Record<string, string>>;
+}
+
+/** The file of the application in every project: the command takes what it exports. */
+export const APP_FILE = "app.ts";
+
+const WSGI_APP =
+  `/** The application: a function of the request that gives the body of the response (WSGI, PEP 3333). */
+
+import type { Environ, StartResponse } from "tsgi";
+
+export function app(environ: Environ, startResponse: StartResponse): string[] {
+  const type: [string, string] = ["Content-Type", "text/plain; charset=utf-8"];
+  if (environ.PATH_INFO !== "/") {
+    startResponse("404 Not Found", [type]);
+    return ["There is nothing here.\\n"];
+  }
+  startResponse("200 OK", [type]);
+  const query = new URLSearchParams(environ.QUERY_STRING);
+  return ["Hello ", query.get("name") ?? "world", "\\n"];
+}
+`;
+
+const HONO_APP = `import { Hono } from "hono";
+
+const app = new Hono();
+
+app.get("/", (c) => c.text(\`Hello \${c.req.query("name") ?? "world"}\\n\`));
+
+export default app;
+`;
+
+const EXPRESS_APP = `import express from "express";
+
+const app = express();
+
+app.get("/", (req, res) => {
+  res.type("text").send(\`Hello \${req.query["name"] ?? "world"}\\n\`);
+});
+
+export default app;
+`;
+
+/** How a test reaches the application. */
+interface Access {
+  /** The comment at the top of the test. */
+  readonly about: string;
+  /** Imports, and what is made of them, behind those of the test runner. */
+  readonly setUp: string;
+  /** The function that takes a path and gives a response. */
+  readonly get: string;
+}
+
+function testOf({ about, setUp, get }: Access): string {
+  return `/** ${about} */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+${setUp}
+test("greets the world, or whom the query names", async () => {
+  const plain = await ${get}("/");
+  assert.equal(plain.status, 200);
+  assert.equal(await plain.text(), "Hello world\\n");
+  const named = await ${get}("/?name=J%C3%BCrgen");
+  assert.equal(await named.text(), "Hello Jürgen\\n");
+});
+
+test("knows no other page", async () => {
+  assert.equal((await ${get}("/nowhere")).status, 404);
+});
+`;
+}
+
+/** The three. */
+export const TEMPLATES: Readonly<Record<TemplateName, Template>> = {
+  wsgi: {
+    what: "A web application",
+    app: WSGI_APP,
+    test: testOf({
+      about: "Tests of the application: no server runs, and the validator checks that it keeps to the contract.",
+      setUp: `import { client } from "tsgi/testing";
+import { validator } from "tsgi/wsgiref/validate";
+import { app } from "./${APP_FILE}";
+
+const visitor = client(validator(app));
+`,
+      get: "visitor.get",
+    }),
+    packages: {},
+    types: {},
+  },
+  hono: {
+    what: "A [Hono](https://hono.dev) application",
+    app: HONO_APP,
+    test: testOf({
+      about: "Tests of the application: Hono takes the requests itself, and no server runs.",
+      setUp: `import app from "./${APP_FILE}";\n`,
+      get: "app.request",
+    }),
+    packages: { hono: "^4.13.19" },
+    types: {},
+  },
+  express: {
+    what: "An [Express](https://expressjs.com) application",
+    app: EXPRESS_APP,
+    test: testOf({
+      about: "Tests of the application: the test client asks it, and no server runs.",
+      setUp: `import { fromNodeListener } from "tsgi/bridges/node";
+import { client } from "tsgi/testing";
+import app from "./${APP_FILE}";
+
+const visitor = client(fromNodeListener(app));
+`,
+      get: "visitor.get",
+    }),
+    packages: { express: "^5.3.0" },
+    types: { "@types/express": "^5.0.6" },
+  },
+};
