@@ -55,6 +55,7 @@ export class ListenCapture implements Capture {
     const restore = [captureNodeListen(capture), refuseCluster()];
     if (process.versions.deno !== undefined) {
       restore.push((await import("./deno_serve.ts")).captureDenoServe(capture));
+      if (capture.ending !== undefined) restore.push((await import("./deno_signals.ts")).captureDenoSignals());
     } else if (process.versions.bun !== undefined) {
       restore.push((await import("./bun_serve.ts")).captureBunServe(capture));
     }

@@ -24,8 +24,12 @@ export interface HeldExit {
 
 const ENDING: ReadonlySet<unknown> = new Set(["SIGTERM", "SIGINT", "SIGQUIT", "SIGKILL", 15, 2, 3, 9]);
 
+interface DenoGlobal {
+  exit: (code?: number) => void;
+}
+
 /**
- * Replaces `process.exit`, and `process.kill` of the process itself.
+ * Replaces `process.exit`, `Deno.exit`, and `process.kill` of the process itself.
  *
  * @param stopping Whether the worker stops.
  */
@@ -33,6 +37,8 @@ export function holdExit(stopping: () => boolean): HeldExit {
   const { exit: processExit, kill: processKill } = process;
   const exit = processExit.bind(process) as (code?: number | string | null) => void;
   const kill = processKill.bind(process);
+  const { Deno } = globalThis as unknown as { readonly Deno?: DenoGlobal };
+  const denoExit = Deno?.exit;
   let named: number | string | null | undefined;
   let end: () => void = () => {};
   const called = new Promise<void>((resolve) => end = resolve);
@@ -46,6 +52,15 @@ export function holdExit(stopping: () => boolean): HeldExit {
     end();
     return true;
   };
-  const restore = (): void => void Object.assign(process, { exit: processExit, kill: processKill });
-  return { called, exit: (code) => exit(named ?? code), restore };
+  // Deno's process.exit() calls Deno.exit().
+  if (Deno !== undefined) Deno.exit = (code) => stopping() ? process.exit(code) : denoExit?.(code);
+  const restore = (): void => {
+    Object.assign(process, { exit: processExit, kill: processKill });
+    if (denoExit !== undefined) Object.assign(Deno as DenoGlobal, { exit: denoExit });
+  };
+  const exitNow = (code: number): void => {
+    restore();
+    exit(named ?? code);
+  };
+  return { called, exit: exitNow, restore };
 }

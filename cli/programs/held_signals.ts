@@ -19,6 +19,11 @@ export type StopSignal = "SIGTERM" | "SIGINT" | "SIGQUIT";
 
 const HELD: ReadonlySet<unknown> = new Set<StopSignal>(["SIGTERM", "SIGINT", "SIGQUIT"]);
 
+/** Whether the listeners of this event are held. */
+export function isHeld(name: unknown): boolean {
+  return HELD.has(name);
+}
+
 const METHODS = [
   "on",
   "addListener",
@@ -51,7 +56,7 @@ export class HeldSignals {
     const emitter = this.#emitter;
     const held = emitter[method] as unknown as Method;
     const value = (name: unknown, ...rest: unknown[]): unknown => {
-      if (!HELD.has(name)) return original.call(process, name, ...rest);
+      if (!isHeld(name)) return original.call(process, name, ...rest);
       const result = held.call(emitter, name, ...rest);
       return result === emitter ? process : result;
     };

@@ -29,28 +29,30 @@ export async function importMain(url: string): Promise<Record<string, unknown>> 
   if (Bun !== undefined) Bun.main = file;
   else if (isCommonJs(file)) {
     try {
-      const exports = (Module as unknown as Loader)._load(file, null, true);
-      return { ...(typeof exports === "object" ? exports : {}), default: exports };
+      return requireMain(file);
     } catch (error) {
       // A module without a package that says so may be none of CommonJS after all.
       if ((error as { code?: string }).code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
     }
   }
-  return await importModule(url);
-}
-
-async function importModule(url: string): Promise<Record<string, unknown>> {
   try {
     return await import(url) as Record<string, unknown>;
   } catch (error) {
-    if (process.versions.deno !== undefined && error instanceof ReferenceError && COMMONJS_NAME.test(error.message)) {
-      error.message += '. Deno takes a .js file for a module: name it .cjs, or let package.json say "type": "commonjs"';
-    }
-    throw error;
+    // The same the other way round: Deno has found none of the names that CommonJS has.
+    if (process.versions.deno === undefined || !isWithoutCommonJs(error)) throw error;
+    return requireMain(file);
   }
 }
 
-const COMMONJS_NAME = /^(require|module|exports|__dirname|__filename) is not defined/;
+function requireMain(file: string): Record<string, unknown> {
+  const exports = (Module as unknown as Loader)._load(file, null, true);
+  return { ...(typeof exports === "object" ? exports : {}), default: exports };
+}
+
+function isWithoutCommonJs(error: unknown): boolean {
+  return error instanceof ReferenceError &&
+    /^(require|module|exports|__dirname|__filename) is not defined/.test(error.message);
+}
 
 /**
  * Whether a file is CommonJS: by its extension, else by `type` of the nearest package.json. Where that says nothing, Node

@@ -2,7 +2,17 @@
  * What a program finds in the process of its worker, and how it ends: as where a user has started it.
  */
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -10,6 +20,15 @@ import { ended, projectPath, runtimes, until, withCommand } from "./command.ts";
 import { nothingLost, underLoad } from "./load.ts";
 
 const program = (name: string): string => projectPath(`tests/cli/programs/${name}`);
+
+async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "tsgi-program-"));
+  try {
+    await run(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 describe.concurrent.each(runtimes)("%s", (runtime) => {
   it("16.7 a program hears of SIGTERM when no new request can come: one that refuses them loses none at a reload", async () => {
@@ -35,18 +54,25 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
   );
 
   it("16.9 a command without an extension, a link to one, is the main module, and gets the arguments behind --", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "tsgi-bin-"));
-    mkdirSync(join(folder, "bin"));
-    cpSync(program("process.cjs"), join(folder, "bin/www"));
-    symlinkSync(join(folder, "bin/www"), join(folder, "link"));
-    try {
+    await withFolder(async (folder) => {
+      mkdirSync(join(folder, "bin"));
+      cpSync(program("process.cjs"), join(folder, "bin/www"));
+      symlinkSync(join(folder, "bin/www"), join(folder, "link"));
       await withCommand(runtime, { args: [join(folder, "link"), "--", "-p", "8080", "a,b"] }, async (command) => {
         const seen = JSON.parse(await command.get("/"));
         expect(seen).toMatchObject({ args: ["-p", "8080", "a,b"], main: true, send: "undefined" });
       });
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    });
+  });
+
+  it("16.9 a .js file of CommonJS runs where package.json does not say what it is", async () => {
+    await withFolder(async (folder) => {
+      cpSync(program("process.cjs"), join(folder, "server.js"));
+      writeFileSync(join(folder, "package.json"), "{}");
+      await withCommand(runtime, { args: [join(folder, "server.js")] }, async (command) => {
+        expect(JSON.parse(await command.get("/"))).toMatchObject({ main: true, args: [] });
+      });
+    });
   });
 
   it("16.10 a program that listens for uncaught exceptions decides itself what becomes of them", async () => {
@@ -78,3 +104,17 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     expect(err).toMatch(/The program starts processes with node:cluster, as the command does with --workers/);
   });
 });
+
+it(
+  "16.8 Deno.exit() in a listener of Deno.addSignalListener() cuts no request",
+  async () => {
+    await withCommand("deno", { args: [program("deno_exit.ts")] }, async (command) => {
+      const running = command.get("/?ms=700");
+      await command.get("/");
+      command.kill("SIGTERM");
+      expect(await running).toBe("answered");
+      expect(await command.exit()).toEqual({ code: 0, signal: null });
+      expect(command.log).toContain("program: told");
+    });
+  },
+);
