@@ -74,6 +74,8 @@ export function candidatesOf(module: string, directory: string = process.cwd()):
 export interface LoadOptions {
   /** What kind of application it is. */
   readonly type?: AppType;
+  /** The arguments that it sees. */
+  readonly args?: readonly string[];
   /** Where calls to listen are captured, in a worker. */
   readonly capture?: CaptureOptions;
 }
@@ -94,8 +96,10 @@ export interface Loaded {
  *
  * @throws {AppLoadError} (as a rejection) with the cause.
  */
-export async function loadApp(spec: string, { type = "auto", capture: captured }: LoadOptions = {}): Promise<Loaded> {
+export async function loadApp(spec: string, options: LoadOptions = {}): Promise<Loaded> {
+  const { type = "auto", args = [], capture: captured } = options;
   const { module, name, factory } = parseSpec(spec);
+  process.argv.splice(2, Infinity, ...args);
   const mayListen = captured !== undefined && (type === "program" || (type === "auto" && name === undefined));
   if (type === "program" && name !== undefined) {
     throw new AppLoadError(spec, `--app-type program takes a module that listens, without a name, got ${name}`);

@@ -47,7 +47,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     if (arg === "-h" || arg === "--help") wants ??= "help";
     else if (arg === "-v" || arg === "--version") wants ??= "version";
-    else if (arg === "--") rest.splice(0).forEach((operand) => takeApp(given, operand));
+    else if (arg === "--") takeRest(given, rest.splice(0));
     else if (arg.startsWith("-") && arg !== "-") takeOption(given, arg, rest);
     else takeApp(given, arg);
   }
@@ -59,6 +59,12 @@ function takeApp(given: Given, operand: string): void {
     throw new SettingError("command line", "one application", `${given.get("wsgiApp")} and ${operand}`);
   }
   given.set("wsgiApp", operand);
+}
+
+/** What stands behind `--`: the application, unless it stands before, and its arguments. */
+function takeRest(given: Given, operands: string[]): void {
+  if (!given.has("wsgiApp")) operands.splice(0, 1).forEach((app) => takeApp(given, app));
+  if (operands.length > 0) given.set("appArgs", operands);
 }
 
 function takeOption(given: Given, arg: string, rest: string[]): void {

@@ -11,7 +11,7 @@ import { ERROR_KEYS } from "./log.ts";
 import { type Key, keys, settingOf, type Settings, topics } from "./settings/mod.ts";
 import { flagOf, type Setting, variableOf } from "./settings/setting.ts";
 
-const USAGE = "tsgi [OPTIONS] [MODULE[:NAME | :FACTORY()]]";
+const USAGE = "tsgi [OPTIONS] [MODULE[:NAME | :FACTORY()]] [-- ARG...]";
 const WIDTH = 100;
 const INDENT = 34;
 

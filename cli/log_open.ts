@@ -46,6 +46,11 @@ export function standardOf(path: string, standard: Standard): Standard | undefin
   return path === "-" ? standard : STANDARD_NAMES[path];
 }
 
+/** The path of a log for a process whose working directory may change: an application calls `process.chdir()`. */
+export function fixedPath(path: string): string {
+  return standardOf(path, 2) === undefined ? resolve(path) : path;
+}
+
 /**
  * Opens a log to append to it, and makes it where it is not there.
  *

@@ -37,10 +37,11 @@ import {
 import { readConfigFile, workerCount } from "./config.ts";
 import { connectionLimits, outOfDescriptors } from "./descriptors.ts";
 import { LogFile } from "./log_file.ts";
+import { fixedPath } from "./log_open.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED } from "./pool.ts";
 import type { ListenCapture } from "./programs/capture.ts";
-import { holdExit } from "./programs/exit.ts";
+import { type Send, takeSend, whenUncaught } from "./programs/own_process.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
 import { serveOptions } from "./settings/served.ts";
@@ -59,14 +60,12 @@ const EXHAUSTED_BEATS = 3; // in a row without a descriptor left, where acceptin
 /** Runs a worker, until the process exits. */
 export async function runWorker(role: Role & { role: "worker" }): Promise<void> {
   const settings = unpackSettings<Settings>(role.settings);
+  settings.errorLogfile = fixedPath(settings.errorLogfile);
+  if (settings.accessLogfile !== null) settings.accessLogfile = fixedPath(settings.accessLogfile);
   const log = new Log(settings);
   const worker = new Worker(settings, log, role);
-  process.on("uncaughtException", (error) => {
-    log.critical(`Uncaught: ${errorText(error)}`);
-    worker.exit(1);
-  });
-  process.on("unhandledRejection", (error) => {
-    log.critical(`Unhandled rejection: ${errorText(error)}`);
+  whenUncaught((what, error) => {
+    log.critical(`${what}: ${errorText(error)}`);
     worker.exit(1);
   });
   await worker.run();
@@ -87,7 +86,8 @@ class Worker {
   #stopTime: number | undefined; // seconds that requests have, once it is to stop
   #workerInt: Settings["workerInt"] = null;
   #capture: ListenCapture | undefined; // of a program
-  #exitProcess: (code: number) => void = (code) => process.exit(code);
+  #send: Send = takeSend();
+  #beats: ReturnType<typeof setInterval> | undefined;
   #requests = 0;
   #most = Infinity;
 
@@ -138,7 +138,7 @@ class Worker {
     if (this.#stopTime !== undefined) return this.#stop(this.#stopTime);
     const every = Math.min(MOST_BEAT, (this.#settings.timeout || Infinity) * 250);
     let last = performance.now();
-    setInterval(() => {
+    this.#beats = setInterval(() => {
       const now = performance.now();
       this.#beat(now - last - every);
       last = now;
@@ -147,9 +147,10 @@ class Worker {
 
   /** Loads the application. A program that listens by itself is told that it listens at the first address. */
   async #load(): Promise<ApplicationFunction> {
-    const { wsgiApp, appType, extraListen } = this.#settings;
+    const { wsgiApp, appType, appArgs, extraListen } = this.#settings;
     const loaded = await loadApp(wsgiApp ?? "", {
       type: appType,
+      args: appArgs,
       capture: {
         bind: this.#role.binds[0] as Bind,
         extraListen,
@@ -157,10 +158,10 @@ class Worker {
         closed: () => {
           if (this.#stopTime === undefined) this.#stop(this.#settings.gracefulTimeout);
         },
+        stopping: () => this.#stopTime !== undefined,
       },
     });
     this.#capture = loaded.capture;
-    if (loaded.capture !== undefined) this.#exitProcess = holdExit(() => this.#stopTime !== undefined);
     return loaded.app;
   }
 
@@ -210,10 +211,12 @@ class Worker {
   }
 
   #listenToSignals(): void {
-    takeSignals(["SIGTERM"], () => this.#stop(this.#settings.gracefulTimeout));
-    takeSignals(["SIGINT", "SIGQUIT"], async () => {
+    const { gracefulTimeout } = this.#settings;
+    takeSignals(["SIGTERM"], () => this.#terminate(gracefulTimeout));
+    takeSignals(["SIGINT", "SIGQUIT"], async (name) => {
       await this.#call("workerInt", this.#workerInt);
       this.#stop(0);
+      this.#capture?.ending?.signalled(name as "SIGINT" | "SIGQUIT", 0);
     });
     takeSignals(["SIGUSR1"], () => {
       this.#log.reopen();
@@ -224,7 +227,13 @@ class Worker {
       const { shed } = message as Partial<ShedMessage>;
       if (shed !== undefined) this.#balance.shed(shed);
     });
-    whenOrphaned(() => this.#stop(Math.min(ORPHAN_TIME, this.#settings.gracefulTimeout)));
+    whenOrphaned(() => this.#terminate(Math.min(ORPHAN_TIME, gracefulTimeout)));
+  }
+
+  /** Stops; a program hears of it when idle connections are closed. */
+  #terminate(seconds: number): void {
+    this.#stop(seconds);
+    this.#capture?.ending?.signalled("SIGTERM", Math.min(seconds, this.#drainIdle) * 1000);
   }
 
   #options(fd: number): ServeOptions {
@@ -233,13 +242,18 @@ class Worker {
     return {
       ...serveOptions(all),
       fd,
-      drainIdle: all.reload ? Math.min(RELOAD_DRAIN, all.drainIdle) : all.drainIdle,
+      drainIdle: this.#drainIdle,
       handleSignals: false,
       onListen: () => {},
       errorLog: (text) => this.#log.raw(text),
       ...(format === null ? {} : { accessLog: this.#logger(format) }),
       multiprocess: true, // from reload to reload, and after TTIN, there may be another one at any time
     };
+  }
+
+  get #drainIdle(): number {
+    const { reload, drainIdle } = this.#settings;
+    return reload ? Math.min(RELOAD_DRAIN, drainIdle) : drainIdle;
   }
 
   #logger(format: Format): NonNullable<ServeOptions["accessLog"]> {
@@ -277,19 +291,18 @@ class Worker {
     if (this.#servers.length === 0) return; // it will, as soon as it listens
     const done = Promise.all(this.#servers.map((server) => server.shutdown({ timeout: seconds })));
     done.then(() => this.#programEnds()).then(() => this.exit(0));
-    setTimeout(() => this.exit(0), seconds * 1000 + EXIT_GRACE);
+    setTimeout(() => this.exit(0), seconds * 1000 + EXIT_GRACE).unref();
   }
 
-  /** Tells a program that its server is closed, and gives what it does then a turn. */
-  #programEnds(): Promise<void> {
-    if (this.#capture === undefined) return Promise.resolve();
-    this.#capture.finish();
-    return new Promise((resolve) => setImmediate(resolve));
+  /** Tells a program that its server is closed, and gives it the rest of the time for what it does then. */
+  async #programEnds(): Promise<void> {
+    this.#beats?.unref();
+    await this.#capture?.finish();
   }
 
   /** Ends the process. */
   exit(code: number): void {
-    const end = (): void => void this.#log.flush().then(() => this.#exitProcess(code));
+    const end = (): void => void this.#log.flush().then(() => (this.#capture?.ending ?? process).exit(code));
     if (this.#access === undefined) return end();
     setTimeout(end, LAST_LINES); // of a log whose reader takes nothing
     this.#access.close().then(end);
@@ -304,7 +317,7 @@ class Worker {
   }
 
   #tell(message: WorkerMessage): void {
-    if (process.connected === true) process.send?.(message, () => {}); // the arbiter may have died since
+    this.#send(message);
   }
 }
 

@@ -6,6 +6,8 @@
 
 import process from "node:process";
 import type { Bind } from "../bind.ts";
+import { refuseCluster } from "./cluster.ts";
+import { ProgramEnding } from "./ending.ts";
 import { captureNodeListen } from "./node_listen.ts";
 import { type Capture, type ExtraListen, ProgramError, type Restore, type Served } from "./program.ts";
 
@@ -19,6 +21,8 @@ export interface CaptureOptions {
   readonly connections: () => number;
   /** The program has closed its server, of its own accord. */
   readonly closed: () => void;
+  /** Whether the worker stops: from then on it waits for the program's end. */
+  readonly stopping?: () => boolean;
 }
 
 /** Replaces the calls by which programs listen, from its making on. */
@@ -27,8 +31,11 @@ export class ListenCapture implements Capture {
   readonly drained: Promise<void>;
   /** Settles with what the first call serves. */
   readonly served: Promise<Served>;
+  /** How the program ends, in a worker. */
+  readonly ending: ProgramEnding | undefined;
   readonly #options: CaptureOptions;
   #first: string | undefined; // the call that is served
+  #closes = false;
   #serve: (served: Served) => void = () => {};
   #drained: () => void = () => {};
   #restore: readonly Restore[] = [];
@@ -37,6 +44,7 @@ export class ListenCapture implements Capture {
   private constructor(options: CaptureOptions) {
     this.bind = options.bind;
     this.#options = options;
+    this.ending = options.stopping === undefined ? undefined : new ProgramEnding(options.stopping);
     this.served = new Promise((resolve) => this.#serve = resolve);
     this.drained = new Promise((resolve) => this.#drained = resolve);
   }
@@ -44,9 +52,10 @@ export class ListenCapture implements Capture {
   /** Replaces the calls of this runtime. */
   static async start(options: CaptureOptions): Promise<ListenCapture> {
     const capture = new ListenCapture(options);
-    const restore = [captureNodeListen(capture)];
+    const restore = [captureNodeListen(capture), refuseCluster()];
     if (process.versions.deno !== undefined) {
       restore.push((await import("./deno_serve.ts")).captureDenoServe(capture));
+      if (capture.ending !== undefined) restore.push((await import("./deno_signals.ts")).captureDenoSignals());
     } else if (process.versions.bun !== undefined) {
       restore.push((await import("./bun_serve.ts")).captureBunServe(capture));
     }
@@ -63,11 +72,13 @@ export class ListenCapture implements Capture {
   stop(): void {
     this.#restore.forEach((restore) => restore());
     this.#restore = [];
+    this.ending?.restore();
   }
 
-  /** The worker has stopped serving. */
-  finish(): void {
+  /** The worker has stopped serving; settles when it may exit. */
+  async finish(): Promise<void> {
     this.#drained();
+    await this.ending?.finish(() => this.#closes);
   }
 
   connections(): number {
@@ -89,6 +100,7 @@ export class ListenCapture implements Capture {
   }
 
   closes(): void {
+    this.#closes = true;
     this.#options.closed();
   }
 }

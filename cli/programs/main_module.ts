@@ -10,7 +10,7 @@
  * @module
  */
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import Module from "node:module";
 import { dirname, extname, join } from "node:path";
 import process from "node:process";
@@ -32,8 +32,8 @@ interface Loader {
 
 /** Imports the program at a `file:` URL; gives its exports. */
 export async function importMain(url: string): Promise<Record<string, unknown>> {
-  const file = fileURLToPath(url);
-  process.argv[1] = file;
+  process.argv[1] = fileURLToPath(url);
+  const file = realpathSync(process.argv[1]); // what a package has as its command is a link to it
   const { Bun } = globalThis as unknown as { readonly Bun?: { main: string } };
   if (Bun !== undefined) Bun.main = file;
   else if (isCommonJs(file)) {
@@ -44,7 +44,18 @@ export async function importMain(url: string): Promise<Record<string, unknown>> 
       if ((error as { code?: string }).code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
     }
   }
-  return await import(url) as Record<string, unknown>;
+  try {
+    return await import(url) as Record<string, unknown>;
+  } catch (error) {
+    // The same the other way round: Deno has found none of the names that CommonJS has.
+    if (process.versions.deno === undefined || !isWithoutCommonJs(error)) throw error;
+    return exportsOf(requireMain(file));
+  }
+}
+
+function isWithoutCommonJs(error: unknown): boolean {
+  return error instanceof ReferenceError &&
+    /^(require|module|exports|__dirname|__filename) is not defined/.test(error.message);
 }
 
 /** Loads a CommonJS module as the main one; gives its `module.exports`. */
@@ -70,17 +81,18 @@ function exportsOf(exports: unknown): Record<string, unknown> {
 
 /**
  * Whether a file is CommonJS: by its extension, else by `type` of the nearest package.json. Where that says nothing, Node
- * looks at the syntax, and begins with CommonJS; Deno takes it for a module.
+ * looks at the syntax, and begins with CommonJS; Deno takes it for a module. A file without an extension is a command of a
+ * package, such as `bin/www`: Deno can run it as CommonJS only.
  */
 export function isCommonJs(file: string): boolean {
   const extension = extname(file);
   if (/^\.c[jt]s$/.test(extension)) return true;
-  if (!/^\.[jt]s$/.test(extension)) return false;
+  if (!/^(\.[jt]s)?$/.test(extension)) return false;
   for (let folder = dirname(file);; folder = dirname(folder)) {
     const path = join(folder, "package.json");
     const isLast = folder === dirname(folder);
     if (!existsSync(path) && !isLast) continue;
     const { type } = isLast ? {} : JSON.parse(readFileSync(path, "utf8")) as { type?: string };
-    return type === undefined ? process.versions.deno === undefined : type === "commonjs";
+    return type === undefined ? process.versions.deno === undefined || extension === "" : type === "commonjs";
   }
 }

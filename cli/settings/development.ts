@@ -18,6 +18,8 @@ export interface DevelopmentSettings {
   wsgiApp: string | null;
   /** What kind of application it is. */
   appType: AppType;
+  /** What a program gets as its arguments. */
+  appArgs: readonly string[];
   /** What becomes of a program's calls to listen behind the first. */
   extraListen: ExtraListen;
   /** The configuration file. */
@@ -50,6 +52,13 @@ export const development: Topic<DevelopmentSettings> = {
       "itty-router), the methods of Express, Koa, Fastify, connect and polka; a bare function is a WSGI application, and a " +
       "module that listens while it is imported, or exports no application, is a program. `node` is a function of " +
       "`(req, res)`, `fetch` one from a Request to a Response.",
+  },
+  appArgs: {
+    kind: list(text("ARG")),
+    default: [],
+    help:
+      "The arguments of a program, `process.argv` from the third on. On the command line they stand behind `--`, as " +
+      "they are: `tsgi -w 4 server.js -- --verbose ./public`.",
   },
   extraListen: {
     kind: choice("refuse", "ignore", "allow"),
