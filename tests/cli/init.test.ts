@@ -70,7 +70,7 @@ function modules(...names: readonly string[]): Record<string, string> {
 function shell(cwd: string, line: string): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
     const env = { ...ownEnvironment(), PATH, NO_COLOR: "1" };
-    execFile("sh", ["-c", line], { cwd, env, timeout: 30_000 }, (error, stdout, stderr) => {
+    execFile("sh", ["-c", line], { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
       resolve({ code, output: `${stdout}${stderr}` });
     });
@@ -169,7 +169,7 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
         expect(output.match(/\bTS\d+/g), output).toEqual(["TS2322"]); // all else is right
       }, template);
     },
-    60_000,
+    120_000,
   );
 
   it("what systemd runs serves its socket; Docker runs the same", async () => {
