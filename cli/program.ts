@@ -11,6 +11,7 @@ import process from "node:process";
 import { VERSION } from "../core/version.ts";
 import { runArbiter } from "./arbiter.ts";
 import type { Bind } from "./bind.ts";
+import { withinBootTimeout } from "./boot_timeout.ts";
 import { type Role, runtimeName, takeRole } from "./child.ts";
 import { type CommandLine, readCommandLine } from "./command_line.ts";
 import { type Resolved, resolveSettings } from "./config.ts";
@@ -106,9 +107,11 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
 }
 
 /** Loads the application as a worker would, and lets it go. */
-async function checkApp({ wsgiApp, appType, appArgs, extraListen, bind }: Settings): Promise<void> {
+async function checkApp(settings: Settings): Promise<void> {
+  const { wsgiApp, appType, appArgs, extraListen, bind, bootTimeout } = settings;
   const capture = { bind: bind[0] as Bind, extraListen, connections: () => 0, closed: () => {} };
-  await loadApp(wsgiApp as string, { type: appType, args: appArgs, capture });
+  const loading = loadApp(wsgiApp as string, { type: appType, args: appArgs, capture });
+  await withinBootTimeout(loading, bootTimeout, `the application ${wsgiApp} has not loaded`);
 }
 
 /** Whether a command line starts a server, which handles signals. */

@@ -54,6 +54,13 @@ describe.each(runtimes)("%s", (runtime) => {
     const { code, err } = await ended(runtime, { args: ["--check-config", "app"], files: { "app.ts": app } });
     expect([code, err]).toEqual([0, ""]);
   });
+
+  it("--check-config fails for a module that neither exports an application nor listens", async () => {
+    const args = ["--check-config", "--boot-timeout", "1", "app"];
+    const { code, err } = await ended(runtime, { args, files: { "app.ts": "export const nothing = null;" } });
+    expect(code).not.toBe(0);
+    expect(err).toMatch(/app has not loaded within 1 s \(--boot-timeout\)/);
+  });
 });
 
 interface Run {
