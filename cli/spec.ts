@@ -141,10 +141,18 @@ const NOT_LISTENING = "the module exports no application and has not listened ye
 
 /** What a module exports under a usual name. */
 function usualExport(exports: Record<string, unknown>): unknown {
-  const value = USUAL_NAMES.map((usual) => exports[usual]).find((one) => one !== undefined);
-  // A CommonJS module that exports nothing has an empty object as its default export.
-  const isPlain = typeof value === "object" && value !== null && typeOf(value) === "wsgi" && !("wsgiApp" in value);
-  return isPlain ? undefined : value;
+  const name = usualName(exports);
+  return name === undefined ? undefined : exports[name];
+}
+
+/** The usual name under which a module exports an application. */
+function usualName(exports: Record<string, unknown>): string | undefined {
+  return USUAL_NAMES.find((usual) => {
+    const value = exports[usual];
+    // The default export of a CommonJS module is the object of all its exports, which may be empty.
+    const isPlain = typeof value === "object" && value !== null && typeOf(value) === "wsgi" && !("wsgiApp" in value);
+    return value !== undefined && !isPlain;
+  });
 }
 
 async function importModule(spec: string, module: string, asMain: boolean): Promise<Record<string, unknown>> {
@@ -186,7 +194,7 @@ async function choose(
   factory: boolean,
 ): Promise<{ value: unknown }> {
   const there = Object.keys(exports).join(", ") || "nothing";
-  const path = name?.split(".") ?? [USUAL_NAMES.find((usual) => exports[usual] !== undefined)];
+  const path = name?.split(".") ?? [usualName(exports) ?? USUAL_NAMES.find((usual) => exports[usual] !== undefined)];
   let value: unknown = exports;
   let owner: unknown;
   for (const part of path) {

@@ -15,10 +15,12 @@ import Module from "node:module";
 import { dirname, extname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { types } from "node:util";
 
 /** What Node and Deno have besides the public part of node:module. */
 interface Loader {
-  _load(file: string, parent: null, isMain: true): unknown;
+  readonly _cache: Readonly<Record<string, unknown>>;
+  _load(file: string, parent: null, isMain: boolean): unknown;
 }
 
 /** Imports the program at a `file:` URL; gives its exports. */
@@ -45,7 +47,13 @@ export async function importMain(url: string): Promise<Record<string, unknown>> 
 }
 
 function requireMain(file: string): Record<string, unknown> {
-  const exports = (Module as unknown as Loader)._load(file, null, true);
+  const loader = Module as unknown as Loader;
+  const isDeno = process.versions.deno !== undefined;
+  // As the main module, Node would load one that is none of CommonJS later, and give no exports of it.
+  if (!isDeno) Object.defineProperty(process, "mainModule", { configurable: true, get: () => loader._cache[file] });
+  const exports = loader._load(file, null, isDeno);
+  // What has turned out to be a module all the same: its names are its exports.
+  if (types.isModuleNamespaceObject(exports)) return exports as Record<string, unknown>;
   return { ...(typeof exports === "object" ? exports : {}), default: exports };
 }
 
