@@ -15,6 +15,7 @@ import Module from "node:module";
 import { dirname, extname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { types } from "node:util";
 
 /** What Node and Deno have besides the public part of node:module. */
 interface Loader {
@@ -75,8 +76,8 @@ function requireMain(file: string): unknown {
 
 /** What a module exports that was loaded as CommonJS, and may turn out to be none: then these are its exports already. */
 function exportsOf(exports: unknown): Record<string, unknown> {
-  const members = typeof exports === "object" && exports !== null ? exports as Record<string | symbol, unknown> : {};
-  return members[Symbol.toStringTag] === "Module" ? members : { ...members, default: exports };
+  if (types.isModuleNamespaceObject(exports)) return exports as Record<string, unknown>;
+  return { ...(typeof exports === "object" ? exports : {}), default: exports };
 }
 
 /**

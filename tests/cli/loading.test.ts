@@ -29,6 +29,9 @@ const FILES = {
   "plain.ts": `export function app(environ: unknown, start: (s: string, h: []) => void) { ${RESPOND} }`,
   "application.ts": `export const application = (_: unknown, start: Function) => { ${RESPOND} };`,
   "default.mjs": `export const app = 1; export default class { wsgiApp(_, start) { ${RESPOND} } }; `,
+  "named.cjs": `exports.app = (_, start) => { ${RESPOND} };`,
+  "typeless/app.ts": `export const app = (_: unknown, start: Function) => { ${RESPOND} };`,
+  "typeless/package.json": "{}",
   "object.js": `export default { wsgiApp(_, start) { ${RESPOND} } };`,
   "factory.ts": `export async function make() { return (_: unknown, start: Function) => { ${RESPOND} }; }
     export const nested = { deep: { make } }; export const site = { app: await make() };
@@ -51,6 +54,8 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     "./plain.ts",
     "application.ts",
     "object.js",
+    "named.cjs",
+    "typeless/app.ts",
     "factory:make()",
     "factory:nested.deep.make()",
     "factory:site.app",
