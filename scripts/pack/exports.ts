@@ -121,7 +121,9 @@ async function use(host: Host, cwd: string, flags: readonly string[] = []): Prom
 export async function traces(): Promise<void> {
   const folder = await consumer("traces", FILES);
   const out = await run({ binary: newestNode.binary, args: ["--enable-source-maps", "trace.mjs"], cwd: folder });
-  if (!/tsgi[\\/]src[\\/]core[\\/]options\.ts:\d+/.test(out)) throw new Error(`No source in the trace:\n${out}`);
+  if (!/tsgi[\\/]src[\\/]core[\\/]server[\\/]options\.ts:\d+/.test(out)) {
+    throw new Error(`No source in the trace:\n${out}`);
+  }
 }
 
 /** A bundle for Workers has nothing of Node, Deno or Bun in it, and answers. */

@@ -25,7 +25,7 @@ export async function attw(): Promise<void> {
 
 /** What JSR warns of, and may: a command that loads an application imports what it is told. */
 const LOADERS =
-  /^warning\[unanalyzable-(?:dynamic-import|import-meta-resolve)\][^\n]*\n\s*--> [^\n]*[\\/]cli[\\/](?:config|spec)\.ts:/;
+  /^warning\[unanalyzable-(?:dynamic-import|import-meta-resolve)\][^\n]*\n\s*--> [^\n]*[\\/]cli[\\/](?:config|application|programs[\\/]main_module)\.ts:/;
 
 /** JSR: what would be published has no slow types and no import that JSR would not resolve. */
 export async function jsr(): Promise<void> {

@@ -108,7 +108,7 @@ describe.each(cells)("$name", (plan) => {
           `median ${median(times.fresh).toFixed(1)} ms new, ${median(times.kept).toFixed(1)} ms kept, ` +
           `408 after ${spread(refusedAfter)} ms, closed after ${spread(closedAfter)} ms`,
       );
-      expect(times.kept.length).toBeGreaterThan(50);
+      expect(times.kept.length).toBeGreaterThan(20); // so that a median says something
       expect(median(times.fresh)).toBeLessThan(100);
       expect(median(times.kept)).toBeLessThan(100);
       for (const { text } of slow) expect(text).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);

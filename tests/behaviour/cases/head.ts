@@ -176,7 +176,8 @@ export const headCases: readonly Case[] = [
       const upgrade = { headers: [["Connection", "Upgrade"], ["Upgrade", "echo"]] as const };
       await client.send(Buffer.concat([requestBytes("GET", t.target("/upgrade"), upgrade), Buffer.from("left")]));
       const head = await client.head();
-      expect([head.status, fields(head, "upgrade"), fields(head, "connection")]).toEqual([101, ["echo"], ["Upgrade"]]);
+      expect([head.status, fields(head, "upgrade")]).toEqual([101, ["echo"]]);
+      expect(fields(head, "connection")).toEqual([expect.stringMatching(/^upgrade$/i)]); // nginx writes its own
       await client.tunnelled("left");
       await client.send("one\r\n\r\nGET / HTTP/1.1\r\n");
       await client.tunnelled("leftone\r\n\r\nGET / HTTP/1.1\r\n");
@@ -188,8 +189,15 @@ export const headCases: readonly Case[] = [
       const end = await t.until("closed", (e) => e.gone !== undefined);
       expect([end.ended, end.gone, end.peer]).toEqual([1, 1, ["127.0.0.1"]]);
       expect(await t.log()).toBe("");
-
-      // Of several protocols the application names one, and adds fields of its own.
+    },
+  },
+  {
+    title: "upgrade: of several protocols the application names one, and adds fields of its own",
+    not: {
+      ...{ fetch: SOCKET, cgi: NO_UPGRADE, fastcgi: NO_UPGRADE, scgi: NO_UPGRADE, uwsgi: NO_UPGRADE },
+      apache: "Apache takes no protocol but the one that was asked for, in the same spelling",
+    },
+    check: async (t) => {
       const other = await t.connect();
       other.reader.expect("GET");
       const several = { headers: [["Connection", "upgrade"], ["Upgrade", "other/2, Echo"]] as const };
