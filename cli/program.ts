@@ -106,9 +106,9 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
 }
 
 /** Loads the application as a worker would, and lets it go. */
-async function checkApp({ wsgiApp, appType, extraListen, bind }: Settings): Promise<void> {
+async function checkApp({ wsgiApp, appType, extraListen, bind, bootTimeout }: Settings): Promise<void> {
   const capture = { bind: bind[0] as Bind, extraListen, connections: () => 0, closed: () => {} };
-  await loadApp(wsgiApp as string, { type: appType, capture });
+  await loadApp(wsgiApp as string, { type: appType, capture, patience: bootTimeout });
 }
 
 /** Whether a command line starts a server, which handles signals. */
