@@ -34,6 +34,7 @@ export class BunTransport extends BatchedOutput implements Transport {
   #keptBytes = 0;
   #needsDrain = false;
   #ending = false;
+  #cut = false; // by us
   #ended = false; // our FIN is out
   #peerEnded = false;
   #closed = false;
@@ -86,7 +87,12 @@ export class BunTransport extends BatchedOutput implements Transport {
     this.#keptBytes = 0;
     const connection = this.#connection;
     this.#connection = undefined;
-    queueMicrotask(() => connection?.closed(error)); // Bun may be telling from inside a call of ours
+    // Behind our FIN Bun tells of the peer's by closing alone.
+    const orderly = error === undefined && this.#ended && !this.#peerEnded && !this.#cut;
+    queueMicrotask(() => { // Bun may be telling from inside a call of ours
+      if (orderly) connection?.ended();
+      connection?.closed(error);
+    });
   }
 
   // What a wire asks.
@@ -144,11 +150,13 @@ export class BunTransport extends BatchedOutput implements Transport {
 
   destroy(): void {
     this.drop();
+    this.#cut = true;
     if (!this.#closed) this.#socket.end();
   }
 
   reset(): void {
     this.drop();
+    this.#cut = true;
     if (!this.#closed) this.#socket.terminate();
   }
 
@@ -180,7 +188,8 @@ export class BunTransport extends BatchedOutput implements Transport {
 
   #peerFin(): void {
     this.#peerEnded = true;
-    if (this.#ended) this.#socket.end();
-    else this.#connection?.ended();
+    const both = this.#ended;
+    this.#connection?.ended();
+    if (both) this.#socket.end();
   }
 }

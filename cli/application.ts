@@ -78,6 +78,8 @@ export interface LoadOptions {
   readonly args?: readonly string[];
   /** Where calls to listen are captured, in a worker. */
   readonly capture?: CaptureOptions;
+  /** Seconds in which a program has to listen, where no arbiter limits them; 0 for any time, the default. */
+  readonly patience?: number;
 }
 
 /** An application, and the capture that it came by where it is a program. */
@@ -97,7 +99,7 @@ export interface Loaded {
  * @throws {AppLoadError} (as a rejection) with the cause.
  */
 export async function loadApp(spec: string, options: LoadOptions = {}): Promise<Loaded> {
-  const { type = "auto", args = [], capture: captured } = options;
+  const { type = "auto", args = [], capture: captured, patience = 0 } = options;
   const { module, name, factory } = parseSpec(spec);
   process.argv.splice(2, Infinity, ...args);
   const mayListen = captured !== undefined && (type === "program" || (type === "auto" && name === undefined));
@@ -105,10 +107,13 @@ export async function loadApp(spec: string, options: LoadOptions = {}): Promise<
     throw new AppLoadError(spec, `--app-type program takes a module that listens, without a name, got ${name}`);
   }
   const capture = mayListen ? await startCapture(captured) : undefined;
-  const exports = await importModule(spec, module, capture !== undefined);
+  const importing = importModule(spec, module, capture !== undefined);
+  // `await server.finished` ends with the server.
+  const exports = unwrapped((capture === undefined ? await importing : await untilListening(importing, capture)) ?? {});
   if (capture !== undefined) {
-    const app = capture.listened || type === "program" ? undefined : usualExport(exports);
-    if (app === undefined) return { app: await served(await listening(spec, capture)), capture };
+    if (type === "program" || !(await isNoProgram(spec, exports, capture))) {
+      return { app: await served(await listening(spec, capture, patience)), capture };
+    }
     capture.stop();
   }
   const { value } = await choose(spec, exports, name, factory);
@@ -124,36 +129,92 @@ async function startCapture(options: CaptureOptions): Promise<ListenCapture> {
   return await ListenCapture.start(options);
 }
 
-const PATIENCE = 5000; // ms without a call to listen, after which the log says what is waited for
+/** Whether a module exports an application under a usual name, and has not listened. */
+async function isNoProgram(
+  spec: string,
+  exports: Record<string, unknown>,
+  capture: ListenCapture,
+): Promise<boolean> {
+  const name = usualName(exports);
+  if (name === undefined || capture.listened) return false;
+  const value = exports[name];
+  if (!(value instanceof Promise)) return true;
+  // `export default start()`, which gives the application, or listens.
+  const app = await untilListening(settled(spec, name, value), capture);
+  return !capture.listened && mayBeApplication(app);
+}
+
+/**
+ * What a promise gives, or undefined once the program listens: it may wait for the end of its server. What fails in the
+ * same turn fails here, what fails later is an unhandled rejection.
+ */
+async function untilListening<Value>(promise: Promise<Value>, capture: ListenCapture): Promise<Value | undefined> {
+  const listening = capture.served.then(() =>
+    new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)))
+  );
+  const first = await Promise.race([promise, listening]);
+  if (capture.listened) void promise.then(() => {}); // the race has handled its failure
+  return first;
+}
+
+const HINT_AFTER = 5000; // ms without a call to listen, after which the log says what is waited for
 
 /** What a program serves, once it listens. */
-async function listening(spec: string, capture: ListenCapture): Promise<Served> {
-  const hint = setTimeout(() => {
-    writeSync(2, `tsgi: ${new AppLoadError(spec, NOT_LISTENING).message}\n`);
-  }, PATIENCE);
-  const served = await capture.served;
-  clearTimeout(hint);
-  return served;
+function listening(spec: string, capture: ListenCapture, patience: number): Promise<Served> {
+  const failure = (when: string): AppLoadError => new AppLoadError(spec, notListening(when));
+  const hint = setTimeout(() => writeSync(2, `tsgi: ${failure("yet").message}\n`), HINT_AFTER);
+  return new Promise((resolve, reject) => {
+    const limit = patience === 0 ? undefined : setTimeout(() => fail(`within ${patience} s`), patience * 1000);
+    const fail = (when: string): void => {
+      forget();
+      reject(failure(when));
+    };
+    const idle = (): void => fail("when nothing was left to wait for");
+    const forget = (): void => {
+      clearTimeout(hint);
+      clearTimeout(limit);
+      process.off("beforeExit", idle);
+    };
+    hint.unref();
+    limit?.unref();
+    process.once("beforeExit", idle); // Node alone tells so; a worker never is, for its channel is open
+    capture.served.then((what) => {
+      forget();
+      resolve(what);
+    });
+  });
 }
 
-const NOT_LISTENING = "the module exports no application and has not listened yet. A program that listens only where " +
-  "import.meta.main is true never does in a worker, which imports it: remove that condition, or export the application";
-
-/** What a module exports under a usual name. */
-function usualExport(exports: Record<string, unknown>): unknown {
-  const name = usualName(exports);
-  return name === undefined || isPlain(exports[name]) ? undefined : exports[name];
+function notListening(when: string): string {
+  return `the module exports no application and has not listened ${when}. A program that listens only where ` +
+    "import.meta.main is true never does in a worker, which imports it: remove that condition, or export the application";
 }
 
-/** The first usual name under which there is an application, or else anything. */
+/** The usual name under which a module exports what may be an application. */
 function usualName(exports: Record<string, unknown>): string | undefined {
-  const there = USUAL_NAMES.filter((usual) => exports[usual] !== undefined);
-  return there.find((usual) => !isPlain(exports[usual])) ?? there[0];
+  return USUAL_NAMES.find((usual) => mayBeApplication(exports[usual]));
 }
 
-/** A CommonJS module has the object of its exports as its default export, which is no application itself. */
-function isPlain(value: unknown): boolean {
-  return typeof value === "object" && value !== null && typeOf(value) === "wsgi" && !("wsgiApp" in value);
+/** A CommonJS module has an object as its default export, whatever it exports: an empty one, or `{ app }`. */
+function mayBeApplication(value: unknown): boolean {
+  if (value === undefined) return false;
+  const isPlain = typeof value === "object" && value !== null && typeOf(value) === "wsgi" && !("wsgiApp" in value);
+  return !isPlain || value instanceof Promise;
+}
+
+/** The exports of a module that a compiler has made CommonJS of: its default export is a member of that object. */
+function unwrapped(exports: Record<string, unknown>): Record<string, unknown> {
+  const inner = Object(exports.default) as Record<string, unknown>;
+  return inner.__esModule === true ? { ...exports, default: undefined, ...inner } : exports;
+}
+
+/** What an exported promise settles with. */
+async function settled(spec: string, name: string, promise: Promise<unknown>): Promise<unknown> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw new AppLoadError(spec, `the promise ${name} is rejected: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 async function importModule(spec: string, module: string, asMain: boolean): Promise<Record<string, unknown>> {
@@ -195,7 +256,7 @@ async function choose(
   factory: boolean,
 ): Promise<{ value: unknown }> {
   const there = Object.keys(exports).join(", ") || "nothing";
-  const path = name?.split(".") ?? [usualName(exports)];
+  const path = name?.split(".") ?? [usualName(exports) ?? USUAL_NAMES.find((usual) => exports[usual] !== undefined)];
   let value: unknown = exports;
   let owner: unknown;
   for (const part of path) {
@@ -205,7 +266,7 @@ async function choose(
   if (value === undefined) {
     throw new AppLoadError(spec, `expected an export ${name ?? USUAL_NAMES.join(" or ")}; it exports ${there}`);
   }
-  if (!factory) return { value };
+  if (!factory) return { value: value instanceof Promise ? await settled(spec, path.join("."), value) : value };
   if (typeof value !== "function") {
     throw new AppLoadError(spec, `${name} is no function to call, it is ${describe(value)}`);
   }

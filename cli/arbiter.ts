@@ -21,7 +21,6 @@ import type { AccessRecord } from "../core/gateway/access_log.ts";
 import { VERSION } from "../core/version.ts";
 import { accessFormat } from "./access_json.ts";
 import { type Bind, bindText } from "./bind.ts";
-import { withinBootTimeout } from "./boot_timeout.ts";
 import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, signal, spawnSelf } from "./child.ts";
 import type { Given } from "./command_line.ts";
 import { needRestart, type Resolved, resolveSettings, workerCount } from "./config.ts";
@@ -174,8 +173,7 @@ class Arbiter {
     try {
       enterAgain();
       const reading = resolveSettings(this.#options.commandLine, this.#options.directory);
-      // One that hangs is not to hold up later reloads.
-      next = await withinBootTimeout(reading, this.#settings.bootTimeout, "it was not read");
+      next = await within(reading, this.#settings.bootTimeout);
       identityOf(next.settings);
     } catch (error) {
       log.error(`The configuration stays as it was: ${(error as Error).message}`);
@@ -339,6 +337,21 @@ class Arbiter {
 
   #tell(message: ArbiterMessage): void {
     if (process.connected === true) process.send?.(message, () => {});
+  }
+}
+
+/** The configuration, if it is read in time: one that hangs is not to hold up later reloads. */
+async function within(reading: Promise<Resolved>, seconds: number): Promise<Resolved> {
+  if (seconds === 0) return await reading;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`it was not read within ${seconds} s (--boot-timeout)`);
+    timer = setTimeout(() => reject(error), seconds * 1000);
+  });
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

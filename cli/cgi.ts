@@ -10,9 +10,12 @@
  * @module
  */
 
+import { consoleToStandardError } from "../adapters/cgi_process.ts";
 import { APP_TYPES, type AppType } from "./app_type.ts";
 import { SettingError } from "./settings/setting.ts";
 import { loadApp } from "./application.ts";
+
+const PATIENCE = 30; // seconds that a program has to listen: web servers wait for 60, most of them
 
 /**
  * Answers the request of this process.
@@ -24,9 +27,10 @@ import { loadApp } from "./application.ts";
  */
 export async function runScript(args: readonly string[]): Promise<number> {
   const { spec, type } = readArguments(args);
+  consoleToStandardError(); // programs say that they listen
   const bind = { kind: "fd", fd: 0 } as const; // a script has no address
   const capture = { bind, extraListen: "refuse", connections: () => 1, closed: () => {} } as const;
-  const { app, capture: program } = await loadApp(spec, { type, capture });
+  const { app, capture: program } = await loadApp(spec, { type, capture, patience: PATIENCE });
   const { runCgi } = await import("../adapters/cgi.ts");
   const code = await runCgi(app);
   program?.finish();

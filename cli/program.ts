@@ -11,7 +11,6 @@ import process from "node:process";
 import { VERSION } from "../core/version.ts";
 import { runArbiter } from "./arbiter.ts";
 import type { Bind } from "./bind.ts";
-import { withinBootTimeout } from "./boot_timeout.ts";
 import { type Role, runtimeName, takeRole } from "./child.ts";
 import { type CommandLine, readCommandLine } from "./command_line.ts";
 import { type Resolved, resolveSettings } from "./config.ts";
@@ -110,8 +109,7 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
 async function checkApp(settings: Settings): Promise<void> {
   const { wsgiApp, appType, appArgs, extraListen, bind, bootTimeout } = settings;
   const capture = { bind: bind[0] as Bind, extraListen, connections: () => 0, closed: () => {} };
-  const loading = loadApp(wsgiApp as string, { type: appType, args: appArgs, capture });
-  await withinBootTimeout(loading, bootTimeout, `the application ${wsgiApp} has not loaded`);
+  await loadApp(wsgiApp as string, { type: appType, args: appArgs, capture, patience: bootTimeout });
 }
 
 /** Whether a command line starts a server, which handles signals. */

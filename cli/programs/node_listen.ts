@@ -32,6 +32,8 @@ export interface ListenCall {
   readonly where: string | number | undefined;
   readonly host: string | undefined;
   readonly callback: Callback | undefined;
+  /** Closes the server when it fires. */
+  readonly signal?: AbortSignal;
 }
 
 const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "::1"]);
@@ -41,10 +43,20 @@ export function listenCall(args: readonly unknown[]): ListenCall {
   const callback = args.find((one): one is Callback => typeof one === "function");
   const [first, second] = args;
   if (typeof first === "object" && first !== null) {
-    const { port, path, host } = first as { port?: number | string; path?: string; host?: string };
-    return { where: path ?? numberOf(port), host, callback };
+    const { port, path, host, signal } = first as {
+      port?: number | string;
+      path?: string;
+      host?: string;
+      signal?: AbortSignal;
+    };
+    return { where: path ?? numberOf(port), host, callback, ...(signal === undefined ? {} : { signal }) };
   }
   return { where: numberOf(first), host: typeof second === "string" ? second : undefined, callback };
+}
+
+function placeOf({ where }: ListenCall): string {
+  if (where === undefined) return "a free port";
+  return typeof where === "number" ? `port ${where}` : where;
 }
 
 function numberOf(value: unknown): string | number | undefined {
@@ -52,7 +64,10 @@ function numberOf(value: unknown): string | number | undefined {
   return typeof value === "string" || typeof value === "number" ? value : undefined;
 }
 
-/** Captures `listen()` of every server of node:http; one of node:https or node:http2 is refused. */
+/**
+ * Captures `listen()` of every server of node:http. One of node:https or node:http2 is refused, unless it is behind the
+ * first, where `--extra-listen` says what becomes of it.
+ */
 export function captureNodeListen(capture: Capture): Restore {
   const first: { where: string | number | undefined; taken: boolean } = { where: undefined, taken: false };
   const restores = [
@@ -60,31 +75,37 @@ export function captureNodeListen(capture: Capture): Restore {
       const call = listenCall(args);
       // Fastify binds "localhost" with one server for each of its addresses.
       const again = first.taken && call.where === first.where && LOOPBACK.has(call.host ?? "");
-      const what = `listen() on ${call.where === undefined ? "a free port" : `port ${call.where}`}`;
+      const what = `listen() on ${placeOf(call)}`;
       const listener = (request: never, response: never): unknown => this.emit("request", request, response);
       if (!capture.listens(what, { kind: "node", listener }, again)) return original.apply(this, args as []);
       first.where = call.where;
       first.taken = true;
-      return pretend(this as unknown as http.Server, call.callback, capture);
+      return pretend(this as unknown as http.Server, call, capture);
     }),
-    ...[https.Server.prototype, http2SecureServer()].filter((one) => one !== undefined).map((prototype) =>
-      replaceListen(prototype, () => {
-        throw new ProgramError(
-          "The program listens with TLS. A worker gets plain requests from the command: let it listen with node:http",
-        );
+    ...refusedServers().map(([prototype, kind]) =>
+      replaceListen(prototype, function (original, args) {
+        if (!first.taken) {
+          throw new ProgramError(
+            `The program listens with ${kind}. A worker gets plain requests from the command: let it listen with node:http`,
+          );
+        }
+        const call = listenCall(args);
+        const listener = (request: never, response: never): unknown => this.emit("request", request, response);
+        const isCaptured = capture.listens(`listen() with ${kind} on ${placeOf(call)}`, { kind: "node", listener });
+        return isCaptured ? pretend(this as unknown as http.Server, call, capture) : original.apply(this, args as []);
       })
     ),
   ];
   return () => restores.forEach((restore) => restore());
 }
 
-/** The prototype of node:http2's servers, which the module does not export. */
-function http2SecureServer(): object | undefined {
-  try {
-    return Object.getPrototypeOf(http2.createServer()) as object;
-  } catch {
-    return undefined;
-  }
+/** The prototypes of servers that a worker cannot serve, and what they speak. node:http2 does not export its own. */
+function refusedServers(): (readonly [prototype: object, kind: string])[] {
+  return [
+    [https.Server.prototype, "TLS"],
+    [Object.getPrototypeOf(http2.createSecureServer()) as object, "TLS"],
+    [Object.getPrototypeOf(http2.createServer()) as object, "HTTP/2"],
+  ];
 }
 
 /** Puts a `listen` of its own on a prototype. */
@@ -109,7 +130,7 @@ function replaceListen(
 }
 
 /** Makes a server answer as one that listens. */
-function pretend(server: http.Server, callback: Callback | undefined, capture: Capture): http.Server {
+function pretend(server: http.Server, { callback, signal }: ListenCall, capture: Capture): http.Server {
   let listening = true;
   const closed = (done?: Callback): http.Server => {
     if (!listening) {
@@ -142,6 +163,8 @@ function pretend(server: http.Server, callback: Callback | undefined, capture: C
   }
   Object.defineProperty(server, "listening", { configurable: true, get: () => listening });
   if (callback !== undefined) server.once("listening", callback);
+  if (signal?.aborted === true) process.nextTick(closed);
+  else signal?.addEventListener("abort", () => closed(), { once: true });
   process.nextTick(() => listening && server.emit("listening"));
   return server;
 }

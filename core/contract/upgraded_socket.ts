@@ -8,6 +8,9 @@
  * and a write to `writable` settles once the transport flows again. Bytes are copied in both directions: what arrives is
  * lent by the host, and what an application has written it may change.
  *
+ * `writable` holds chunks that it has not passed on yet: while a write waits, and in the turn in which it was made. The
+ * stream does not tell how many, so its `size()`, which it calls for each chunk, counts them: `close()` sends them first.
+ *
  * @module
  */
 
@@ -55,6 +58,8 @@ class SocketStreams implements Connection {
   #resolveClosed: () => void = () => {};
   #rejectClosed: (reason: unknown) => void = () => {};
   #resumeWrite: (() => void) | undefined;
+  #queued = 0; // chunks that the stream has taken and not passed on
+  #closing = false; // our end follows the last of them
   #ended = false; // the client has sent its end
   #finished = false; // ours is sent
 
@@ -67,12 +72,13 @@ class SocketStreams implements Connection {
     closed.catch(() => {}); // an application need not look at it
     this.socket = {
       readable: new ReadableStream(this.#source(), { highWaterMark: READ_AHEAD, size: (bytes) => bytes.length }),
-      writable: new WritableStream(this.#sink()),
+      writable: new WritableStream(this.#sink(), { size: () => (this.#queued++, 1) }),
       closed,
       stopping: this.#stopping.signal,
       close: () => {
         this.#drop();
-        this.#finish();
+        this.#closing = true;
+        if (this.#queued === 0 || this.#output === undefined) this.#finish();
         return closed;
       },
     };
@@ -135,11 +141,16 @@ class SocketStreams implements Connection {
   }
 
   #write(chunk: unknown): Promise<void> | undefined {
+    this.#queued--;
+    if (this.#finished) throw new TypeError("writable: the socket has been closed");
     if (!(chunk instanceof Uint8Array)) {
+      this.#output = undefined; // the stream fails, and drops what it holds
+      if (this.#closing) this.#finish();
       throw new TypeError(`writable: expected a Uint8Array, got ${describe(chunk)}`);
     }
-    if (chunk.length === 0 || this.#transport.write(chunk.slice())) return undefined;
-    return new Promise((resolve) => this.#resumeWrite = resolve);
+    const flows = chunk.length === 0 || this.#transport.write(chunk.slice());
+    if (this.#closing && this.#queued === 0) this.#finish();
+    return flows ? undefined : new Promise((resolve) => this.#resumeWrite = resolve);
   }
 
   /** Reads on, so that the end of the client is seen, and forgets what comes. */

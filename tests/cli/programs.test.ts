@@ -12,6 +12,7 @@ const program = (name: string): string => projectPath(`tests/cli/programs/${name
 
 describe("listen() is understood in all its forms", () => {
   const done = (): void => {};
+  const { signal } = new AbortController();
   it.each([
     { args: [3000], where: 3000, host: undefined },
     { args: ["3000", "::1", 5, done], where: 3000, host: "::1", callback: done },
@@ -19,9 +20,10 @@ describe("listen() is understood in all its forms", () => {
     { args: [], where: undefined, host: undefined },
     { args: ["/run/app.sock"], where: "/run/app.sock", host: undefined },
     { args: [{ port: 3000, host: "localhost" }, done], where: 3000, host: "localhost", callback: done },
+    { args: [{ port: 1, signal }], where: 1, host: undefined, signal },
     { args: [{ path: "/run/app.sock" }], where: "/run/app.sock", host: undefined },
-  ])("$args", ({ args, where, host, callback }) => {
-    expect(listenCall(args)).toEqual({ where, host, callback });
+  ])("$args", ({ args, where, host, callback, signal }) => {
+    expect(listenCall(args)).toEqual({ where, host, callback, signal });
   });
 });
 
@@ -53,13 +55,6 @@ describe.each(runtimes)("%s", (runtime) => {
     const app = 'export const app = (_: unknown, start: Function) => (start("200 OK", []), "x");';
     const { code, err } = await ended(runtime, { args: ["--check-config", "app"], files: { "app.ts": app } });
     expect([code, err]).toEqual([0, ""]);
-  });
-
-  it("--check-config fails for a module that neither exports an application nor listens", async () => {
-    const args = ["--check-config", "--boot-timeout", "1", "app"];
-    const { code, err } = await ended(runtime, { args, files: { "app.ts": "export const nothing = null;" } });
-    expect(code).not.toBe(0);
-    expect(err).toMatch(/app has not loaded within 1 s \(--boot-timeout\)/);
   });
 });
 
@@ -130,6 +125,9 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
       says: /listens a second time: listen\(\) on port 0, after listen\(\) on port 3000.*--extra-listen/,
     },
     { file: "https.mjs", says: /The program listens with TLS/ },
+    { file: "http2.mjs", says: /The program listens with TLS/ },
+    { file: "behind.mjs", says: /a second time: listen\(\) with TLS on port 3443, after listen\(\) on port 3000/ },
+    { file: "http2_plain.mjs", says: /The program listens with HTTP\/2/ },
   ])("$file is refused with the reason", async ({ file, says }) => {
     const { code, err } = await ended(runtime, { args: ["-b", "127.0.0.1:0", program(file)] });
     expect(code).toBe(3);
@@ -160,6 +158,15 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     await withCommand(runtime, { args: ["--extra-listen", "ignore", program("twice.mjs")] }, async (command) => {
       await command.logged(/program: metrics at \d+/);
       expect(Number(/metrics at (\d+)/.exec(command.log)?.[1])).toBe(command.port);
+    });
+  });
+
+  it("a server of TLS may be left out behind the first one; a signal given to listen() closes the server", async () => {
+    await withCommand(runtime, { args: ["--extra-listen", "ignore", program("behind.mjs")] }, async (command) => {
+      await command.logged(/program: with TLS/);
+      expect(await command.get("/abort")).toBe("first");
+      await command.logged(/program: closed/); // and the worker is replaced
+      expect(await command.get("/")).toBe("first");
     });
   });
 

@@ -415,6 +415,39 @@ describe("upgrade", () => {
     await expect(broken.socket.closed).rejects.toBeInstanceOf(ClientDisconnectedError);
   });
 
+  const closings: { name: string; chunks: unknown[]; flows: boolean; sent: string[] }[] = [
+    {
+      name: "in the turn in which it was written",
+      chunks: ["one", "two"],
+      flows: true,
+      sent: ["write one", "write two"],
+    },
+    { name: "behind a write that waits", chunks: ["one", "two"], flows: false, sent: ["write one", "write two"] },
+    { name: "before a chunk of another type", chunks: ["one", 7, "two"], flows: true, sent: ["write one"] },
+  ];
+  test.each(closings)("close() sends what is written first: $name", async ({ chunks, flows, sent }) => {
+    const { pipe, socket, connection } = upgraded();
+    pipe.flows = flows;
+    const writer = socket.writable.getWriter();
+    const all = chunks.map((one) => typeof one === "string" ? bytes(one) : one as Uint8Array);
+    for (const one of all) writer.write(one).catch(() => {});
+    void socket.close();
+    await settle();
+    connection.drained();
+    await settle();
+    connection.drained();
+    expect(pipe.calls).toEqual([...sent, "end"]);
+  });
+
+  test("a write behind close() fails", async () => {
+    const { pipe, socket } = upgraded();
+    const writer = socket.writable.getWriter();
+    await writer.ready;
+    void socket.close();
+    await expect(writer.write(bytes("late"))).rejects.toThrow("the socket has been closed");
+    expect(pipe.calls).toEqual(["end"]);
+  });
+
   test("to abort writable resets the connection, and shutdown fires stopping", async () => {
     const { pipe, socket, connection } = upgraded();
     expect(socket.stopping.aborted).toBe(false);

@@ -68,6 +68,14 @@ export const headTable: Table = {
     note(entry, "peer", environ.REMOTE_ADDR);
     return [];
   },
+  // Says goodbye at once, and waits for nothing.
+  goodbye: (environ, _startResponse, _query, entry) => {
+    const socket = environ["tsgi.request"].upgrade();
+    const writer = socket.writable.getWriter();
+    for (let i = 0; i < 8; i++) void writer.write(new TextEncoder().encode(`${i}`.repeat(1 << 18)));
+    socket.close().then(() => note(entry, "end", "orderly"), () => note(entry, "end", "broken"));
+    return [];
+  },
   // H08: waits for its own gate, or not at all.
   turn: async (_environ, startResponse, query, entry) => {
     const name = query.get("name") ?? "";

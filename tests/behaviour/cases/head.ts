@@ -209,6 +209,22 @@ export const headCases: readonly Case[] = [
     },
   },
   {
+    title: "upgrade: close() sends all that was written, and closed is fulfilled once the client has sent its end",
+    not: { fetch: SOCKET, cgi: NO_UPGRADE, fastcgi: NO_UPGRADE, scgi: NO_UPGRADE, uwsgi: NO_UPGRADE },
+    check: async (t) => {
+      const client = await t.connect();
+      client.reader.expect("GET");
+      const upgrade = { headers: [["Connection", "Upgrade"], ["Upgrade", "bye"]] as const };
+      await client.send(requestBytes("GET", t.target("/goodbye"), upgrade));
+      await client.head();
+      await client.until("2 MiB", () => client.reader.tunnel.reduce((n, b) => n + b.length, 0) === 1 << 21);
+      client.finish();
+      await client.closed();
+      const { end } = await t.until("closed", (e) => e.end !== undefined);
+      expect(end).toEqual(["orderly"]);
+    },
+  },
+  {
     title: "upgrade without an Upgrade, or to a protocol that is not offered, throws; the request can be answered",
     check: async (t) => {
       for (const target of ["/upgrade", "/upgrade?protocol=unknown"]) {

@@ -1,0 +1,106 @@
+/**
+ * What a module may export, and where a program may wait: modules as compilers and authors write them.
+ */
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { runCommand } from "../server_process.ts";
+import { ended, runtimes, withCommand } from "./command.ts";
+
+const APP = '(_environ, start) => (start("200 OK", []), "served\\n")';
+const LISTENS = 'createServer((_request, response) => response.end("served\\n"))';
+const HTTP = 'import { createServer } from "node:http"; import { once } from "node:events";';
+
+const served: readonly { readonly name: string; readonly file: string; readonly text: string }[] = [
+  { name: "CommonJS with a member `app`", file: "app.cjs", text: `exports.app = ${APP};` },
+  {
+    name: "CommonJS that a compiler has made of a default export",
+    file: "app.cjs",
+    text: `Object.defineProperty(exports, "__esModule", { value: true }); exports.default = ${APP};`,
+  },
+  {
+    name: "a default export of settings beside `app`",
+    file: "app.mjs",
+    text: `export default {}; export const app = ${APP};`,
+  },
+  { name: "a promise of the application", file: "app.mjs", text: `export default Promise.resolve(${APP});` },
+  {
+    name: "a promise of a program that listens and goes on",
+    file: "app.mjs",
+    text: `${HTTP} const main = async () => once(${LISTENS}.listen(3000), "close"); export default main();`,
+  },
+  {
+    name: "a program that waits for the end of its server",
+    file: "app.mjs",
+    text: `${HTTP} await once(${LISTENS}.listen(3000), "close"); console.log("program: the end");`,
+  },
+];
+
+describe.concurrent.each(runtimes)("%s", (runtime) => {
+  it.each(served)("serves $name", async ({ file, text }) => {
+    await withCommand(runtime, { args: [file], files: { [file]: text } }, async (command) => {
+      expect(await command.get("/")).toBe("served\n");
+      command.kill("SIGTERM");
+      expect(await command.exit()).toEqual({ code: 0, signal: null });
+    });
+  });
+
+  it.each([
+    {
+      name: "whose promise is rejected",
+      text: 'export default Promise.reject(new Error("no database"));',
+      says: /no database/,
+    },
+    {
+      name: "that throws behind its call to listen",
+      text: `${HTTP} ${LISTENS}.listen(3000); throw new Error("no key");`,
+      says: /no key/,
+    },
+  ])("does not load a module $name", async ({ text, says }) => {
+    const { code, err } = await ended(runtime, { args: ["-b", "127.0.0.1:0", "app.mjs"], files: { "app.mjs": text } });
+    expect(code).toBe(3);
+    expect(err).toMatch(/Cannot load the application app\.mjs/);
+    expect(err).toMatch(says);
+  });
+
+  it("--check-config ends with the reason where a program never listens", async () => {
+    const options = {
+      args: ["--check-config", "--boot-timeout", "1", "app.mjs"],
+      files: { "app.mjs": "setInterval(() => {}, 1000);" },
+    };
+    const { code, err } = await ended(runtime, options);
+    expect(code).toBe(3);
+    expect(err).toMatch(/has not listened within 1 s/);
+  });
+
+  it("tsgi cgi: what a program logs before it listens is no part of the response", () => {
+    const folder = mkdtempSync(join(tmpdir(), "tsgi-cgi-"));
+    try {
+      writeFileSync(join(folder, "app.mjs"), `${HTTP} console.log("starting"); ${LISTENS}.listen(3000);`);
+      const { binary, args } = runCommand(runtime, "cli/main.ts", ["-A"]);
+      const request = { GATEWAY_INTERFACE: "CGI/1.1", REQUEST_METHOD: "GET", SERVER_NAME: "a", SERVER_PORT: "80" };
+      const { stdout, stderr, status } = spawnSync(binary, [...args, "cgi", "app.mjs"], {
+        cwd: folder,
+        encoding: "utf8",
+        env: { ...process.env, ...request, SERVER_PROTOCOL: "HTTP/1.1", SCRIPT_NAME: "/x" },
+      });
+      expect(stdout).toMatch(/^Status: 200 OK\r?\n[^]*served\n$/);
+      expect([stderr, status]).toEqual(["starting\n", 0]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("node", () => {
+  it("--check-config ends at once where nothing is left that could listen", async () => {
+    const { code, err } = await ended("node", {
+      args: ["--check-config", "app.mjs"],
+      files: { "app.mjs": "export {};" },
+    });
+    expect([code, err]).toEqual([3, expect.stringMatching(/has not listened when nothing was left to wait for/)]);
+  });
+});
