@@ -114,7 +114,7 @@ export async function loadApp(spec: string, options: LoadOptions = {}): Promise<
     if (type === "program" || !(await isNoProgram(spec, exports, capture))) {
       return { app: await served(await listening(spec, capture, patience)), capture };
     }
-    capture.stop();
+    capture.servesExport();
   }
   const { value } = await choose(spec, exports, name, factory);
   try {

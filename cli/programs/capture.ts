@@ -4,12 +4,15 @@
  * @module
  */
 
+import { writeSync } from "node:fs";
 import process from "node:process";
 import type { Bind } from "../bind.ts";
 import { refuseCluster } from "./cluster.ts";
 import { ProgramEnding } from "./ending.ts";
-import { captureNodeListen } from "./node_listen.ts";
+import { captureNodeListen, refuseSecureServers } from "./node_listen.ts";
 import { type Capture, type ExtraListen, ProgramError, type Restore, type Served } from "./program.ts";
+
+const EXPORT = "the exported application"; // is served, rather than what a call names
 
 /** What a capture is told. */
 export interface CaptureOptions {
@@ -52,7 +55,8 @@ export class ListenCapture implements Capture {
   /** Replaces the calls of this runtime. */
   static async start(options: CaptureOptions): Promise<ListenCapture> {
     const capture = new ListenCapture(options);
-    const restore = [captureNodeListen(capture), refuseCluster()];
+    captureNodeListen(capture);
+    const restore = [refuseSecureServers(capture), refuseCluster()];
     if (process.versions.deno !== undefined) {
       restore.push((await import("./deno_serve.ts")).captureDenoServe(capture));
       if (capture.ending !== undefined) restore.push((await import("./deno_signals.ts")).captureDenoSignals());
@@ -68,8 +72,9 @@ export class ListenCapture implements Capture {
     return this.#first !== undefined;
   }
 
-  /** Gives the calls back to their owners: the module is no program. */
-  stop(): void {
+  /** The module exports an application, which is served whatever the module listens with later. */
+  servesExport(): void {
+    this.#first = EXPORT;
     this.#restore.forEach((restore) => restore());
     this.#restore = [];
     this.ending?.restore();
@@ -89,6 +94,14 @@ export class ListenCapture implements Capture {
     if (this.#first === undefined) {
       this.#first = what;
       this.#serve(served);
+      return true;
+    }
+    if (this.#first === EXPORT && this.#options.extraListen === "refuse") {
+      writeSync(
+        2,
+        `tsgi: The module exports an application, which is served, and calls ${what}, which has no effect. With ` +
+          "--app-type program what listens is served, with --extra-listen allow each worker really listens there\n",
+      );
       return true;
     }
     if (again || this.#options.extraListen === "ignore") return true;

@@ -15,7 +15,7 @@ import http from "node:http";
 import http2 from "node:http2";
 import https from "node:https";
 import process from "node:process";
-import { addressOf, type Capture, ProgramError, type Restore } from "./program.ts";
+import { addressOf, type Capture, ProgramError, type Restore, type Served } from "./program.ts";
 
 type Callback = (error?: Error) => void;
 
@@ -64,39 +64,42 @@ function numberOf(value: unknown): string | number | undefined {
   return typeof value === "string" || typeof value === "number" ? value : undefined;
 }
 
+/** Captures `listen()` of every server of node:http, for good. */
+export function captureNodeListen(capture: Capture): void {
+  let where: string | number | undefined; // of the first call
+  replaceListen(http.Server.prototype, function (original, args) {
+    const call = listenCall(args);
+    // Fastify binds "localhost" with one server for each of its addresses.
+    const again = capture.listened && call.where === where && LOOPBACK.has(call.host ?? "");
+    const isFirst = !capture.listened;
+    if (!capture.listens(`listen() on ${placeOf(call)}`, served(this), again)) return original.apply(this, args as []);
+    if (isFirst) where = call.where;
+    return pretend(this as unknown as http.Server, call, capture);
+  });
+}
+
 /**
- * Captures `listen()` of every server of node:http. One of node:https or node:http2 is refused, unless it is behind the
- * first, where `--extra-listen` says what becomes of it.
+ * Refuses servers of node:https and node:http2. One that a program listens with behind the first is a further one, where
+ * `--extra-listen` says what becomes of it.
  */
-export function captureNodeListen(capture: Capture): Restore {
-  const first: { where: string | number | undefined; taken: boolean } = { where: undefined, taken: false };
-  const restores = [
-    replaceListen(http.Server.prototype, function (original, args) {
+export function refuseSecureServers(capture: Capture): Restore {
+  const restores = refusedServers().map(([prototype, kind]) =>
+    replaceListen(prototype, function (original, args) {
+      if (!capture.listened) {
+        throw new ProgramError(
+          `The program listens with ${kind}. A worker gets plain requests from the command: let it listen with node:http`,
+        );
+      }
       const call = listenCall(args);
-      // Fastify binds "localhost" with one server for each of its addresses.
-      const again = first.taken && call.where === first.where && LOOPBACK.has(call.host ?? "");
-      const what = `listen() on ${placeOf(call)}`;
-      const listener = (request: never, response: never): unknown => this.emit("request", request, response);
-      if (!capture.listens(what, { kind: "node", listener }, again)) return original.apply(this, args as []);
-      first.where = call.where;
-      first.taken = true;
-      return pretend(this as unknown as http.Server, call, capture);
-    }),
-    ...refusedServers().map(([prototype, kind]) =>
-      replaceListen(prototype, function (original, args) {
-        if (!first.taken) {
-          throw new ProgramError(
-            `The program listens with ${kind}. A worker gets plain requests from the command: let it listen with node:http`,
-          );
-        }
-        const call = listenCall(args);
-        const listener = (request: never, response: never): unknown => this.emit("request", request, response);
-        const isCaptured = capture.listens(`listen() with ${kind} on ${placeOf(call)}`, { kind: "node", listener });
-        return isCaptured ? pretend(this as unknown as http.Server, call, capture) : original.apply(this, args as []);
-      })
-    ),
-  ];
+      const isCaptured = capture.listens(`listen() with ${kind} on ${placeOf(call)}`, served(this));
+      return isCaptured ? pretend(this as unknown as http.Server, call, capture) : original.apply(this, args as []);
+    })
+  );
   return () => restores.forEach((restore) => restore());
+}
+
+function served(server: Listening): Served {
+  return { kind: "node", listener: (request, response) => server.emit("request", request, response) };
 }
 
 /** The prototypes of servers that a worker cannot serve, and what they speak. node:http2 does not export its own. */

@@ -5,7 +5,8 @@
  * the worker replaces the calls before it runs the program. The first call of the program names its application; it
  * answers as if it had listened, and the worker serves that application on the command's own addresses.
  *
- * Only a worker of the command replaces anything. The calls are restored when the program turns out not to listen.
+ * Only a worker of the command replaces anything. Where the module exports an application, the calls are restored, but for
+ * `listen()` of node:http: many modules export an application and let it listen once their database is connected.
  *
  * @module
  */
@@ -42,6 +43,8 @@ export interface Capture {
   readonly bind: Bind;
   /** Settles once the worker has stopped serving: a program that closes its server waits for it. */
   readonly drained: Promise<void>;
+  /** Whether the program has listened. */
+  readonly listened: boolean;
   /** Connections that are open. */
   connections(): number;
   /**

@@ -48,6 +48,18 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     });
   });
 
+  it("serves the export of a module that listens later, and says that the call has no effect", async () => {
+    const text =
+      `${HTTP} export const app = ${APP}; setTimeout(() => ${LISTENS}.listen(3000, () => console.log("told")), 1);`;
+    await withCommand(runtime, { args: ["app.mjs"], files: { "app.mjs": text } }, async (command) => {
+      await expect.poll(() => command.log).toContain("calls listen() on port 3000, which has no effect");
+      await expect.poll(() => command.out).toContain("told");
+      expect(await command.get("/")).toBe("served\n");
+      command.kill("SIGTERM");
+      expect(await command.exit()).toEqual({ code: 0, signal: null });
+    });
+  });
+
   it.each([
     {
       name: "whose promise is rejected",
