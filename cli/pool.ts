@@ -3,14 +3,14 @@
  *
  * Each worker belongs to a generation. A reload begins a new generation. A worker is *fresh* if it is of the current
  * generation and not full (due for replacement). Fresh workers count toward the wanted number. The others serve on
- * until fresh ones are ready in their place. The pool stops surplus workers that boot before those that serve. So never
- * fewer workers serve than were wanted.
+ * until fresh ones are ready in their place. Of surplus workers, the pool stops those that boot before those that
+ * serve. So never fewer workers serve than were wanted.
  *
  * A generation is *proven* once one of its workers is ready. Until then the last proven generation is the *fallback*:
  * its workers serve on, and the pool replaces one that dies by another with the same settings. A worker of an unproven
- * generation that fails to load is not replaced yet. Once another of that generation is ready, the generation is proven,
- * and the pool tries again. When all have failed, the pool gives the generation up, and the workers of the fallback are
- * fresh again, as many as before. So a reload whose application does not load changes nothing.
+ * generation that fails to load is not replaced yet. Once another of that generation is ready, the generation is
+ * proven, and the pool tries again. When all have failed, the pool gives the generation up, and the workers of the
+ * fallback are fresh again, as many as before. So a reload whose application does not load changes nothing.
  *
  * A worker that dies before it is ready, or soon after, counts as a crash. The pool replaces the first at once. After
  * more crashes in a row it waits, longer each time.

@@ -90,7 +90,7 @@ export class WorkerProcess {
     if (this.#reopens) this.reopenLogs();
   }
 
-  /** Notes that the worker is ready; returns whether that changed its state. It does not once the worker is stopping. */
+  /** Notes that the worker is ready; returns whether that changed its state. A stopping worker stays stopping. */
   becameReady(): boolean {
     if (this.#state === "ready") return false;
     if (this.#state === "stopping") {
