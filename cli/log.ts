@@ -124,7 +124,7 @@ export class Log {
     this.report("critical", message);
   }
 
-  /** Writes text of `wsgi.errors` unchanged. In JSON, text is collected into one object until it ends with a line end. */
+  /** Writes text of `wsgi.errors` unchanged. In JSON, text up to one that ends with a line end is one object. */
   raw(text: string): void {
     if (!this.#json) return this.#file.write(text);
     this.#held += text;

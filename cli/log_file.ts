@@ -50,7 +50,7 @@ export interface LogFileOptions {
 /** The standard streams of Deno, whose writes wait in a thread. */
 declare const Deno: Record<"stdout" | "stderr", { write(bytes: Uint8Array): Promise<number> }>;
 
-/** A log. */
+/** A log that is written to a file or a stream. */
 export class LogFile {
   readonly #options: LogFileOptions;
   #open: OpenLog;
@@ -58,7 +58,7 @@ export class LogFile {
   #waiting = "";
   #pieces: Buffer[] = [];
   #busy = false;
-  #torn = false; // the last write ended within a piece
+  #torn = false; // the last write left a partial line
   #reopen = false;
   #lost = 0;
   #why = "";

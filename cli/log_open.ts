@@ -38,7 +38,7 @@ const { O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } 
 const MODE = 0o644;
 const MOST_LINKS = 40; // the limit of Linux
 
-/** Other names of the standard streams. They are not opened by path: only root may open its standard output again. */
+/** Other names of the standard streams. A user may write to root's standard output, but may not open it by its path. */
 const STANDARD_NAMES: Readonly<Record<string, Standard>> = { "/dev/stdout": 1, "/dev/stderr": 2 };
 
 /** The standard stream that a path stands for; undefined for a file. `-` stands for `standard`. */

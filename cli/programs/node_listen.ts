@@ -1,12 +1,12 @@
 /**
- * `listen()` of node:http, as a worker captures it.
+ * Replaces `listen()` of node:http in a worker, so that the worker serves the program's server.
  *
- * The replacement is an own property of `http.Server.prototype`. That reaches every server however the program came by
- * `createServer`: named imports, subclasses and references taken before. `net.Server.prototype`, on which the worker's own
- * sockets stand, is left alone.
+ * The replacement is an own property of `http.Server.prototype`. So it covers every server, in whatever way the program
+ * got `createServer`: by a named import, a subclass or an earlier reference. `net.Server.prototype` is not changed,
+ * because the worker's own sockets use it.
  *
- * The captured server stays a real `http.Server` that never has a socket. What a program asks of a server that listens is
- * answered by own properties: `listening`, `address()`, `close()`.
+ * The captured server stays a real `http.Server` that never has a socket. Own properties of it make it look like a
+ * server that listens: `listening`, `address()`, `close()`.
  *
  * @module
  */
@@ -26,7 +26,7 @@ interface Listening {
   once(event: string, listener: (...args: never[]) => void): this;
 }
 
-/** What a program asked for. */
+/** The arguments of a call to `listen()`. */
 export interface ListenCall {
   /** The port, or the path of a Unix socket; undefined for any free port. */
   readonly where: string | number | undefined;
@@ -38,7 +38,7 @@ export interface ListenCall {
 
 const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "::1"]);
 
-/** Takes the arguments of `listen()` apart: `(port, host, backlog, callback)`, `(path, ...)`, `(options, callback)`. */
+/** Parses the arguments of `listen()`: `(port, host, backlog, callback)`, `(path, ...)`, `(options, callback)`. */
 export function listenCall(args: readonly unknown[]): ListenCall {
   const callback = args.find((one): one is Callback => typeof one === "function");
   const [first, second] = args;
@@ -65,8 +65,8 @@ function numberOf(value: unknown): string | number | undefined {
 }
 
 /**
- * Captures `listen()` of every server of node:http. One of node:https or node:http2 is refused, unless it is behind the
- * first, where `--extra-listen` says what becomes of it.
+ * Captures `listen()` of every server of node:http. A server of node:https or node:http2 is refused if it is the first
+ * to listen; `--extra-listen` decides on a later one.
  */
 export function captureNodeListen(capture: Capture): Restore {
   const first: { where: string | number | undefined; taken: boolean } = { where: undefined, taken: false };
@@ -99,7 +99,7 @@ export function captureNodeListen(capture: Capture): Restore {
   return () => restores.forEach((restore) => restore());
 }
 
-/** The prototypes of servers that a worker cannot serve, and what they speak. node:http2 does not export its own. */
+/** The prototypes of servers that a worker cannot serve, and their protocols. node:http2 does not export its own. */
 function refusedServers(): (readonly [prototype: object, kind: string])[] {
   return [
     [https.Server.prototype, "TLS"],
@@ -108,7 +108,7 @@ function refusedServers(): (readonly [prototype: object, kind: string])[] {
   ];
 }
 
-/** Puts a `listen` of its own on a prototype. */
+/** Replaces `listen` of a prototype. */
 function replaceListen(
   prototype: object,
   replacement: (this: Listening, original: Listening["listen"], args: readonly unknown[]) => unknown,
@@ -129,7 +129,7 @@ function replaceListen(
   };
 }
 
-/** Makes a server answer as one that listens. */
+/** Makes a server behave like one that listens. */
 function pretend(server: http.Server, { callback, signal }: ListenCall, capture: Capture): http.Server {
   let listening = true;
   const closed = (done?: Callback): http.Server => {
