@@ -1,5 +1,5 @@
 /**
- * The program behind the `tsgi` command.
+ * The program of the `tsgi` command.
  *
  * The same program runs as three kinds of process: the launcher, which the user starts, the arbiter and the workers.
  *

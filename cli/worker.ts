@@ -231,7 +231,7 @@ class Worker {
     whenOrphaned(() => this.#terminate(Math.min(ORPHAN_TIME, gracefulTimeout)));
   }
 
-  /** Stops the worker; a program hears of the signal when idle connections are closed. */
+  /** Stops the worker; a program gets the signal when idle connections are closed. */
   #terminate(seconds: number): void {
     this.#stop(seconds);
     this.#capture?.ending?.signalled("SIGTERM", Math.min(seconds, this.#drainIdle) * 1000);

@@ -50,7 +50,7 @@ export class ListenCapture implements Capture {
     this.drained = new Promise((resolve) => this.#drained = resolve);
   }
 
-  /** Replaces the functions of this runtime. */
+  /** Replaces the calls of this runtime. */
   static async start(options: CaptureOptions): Promise<ListenCapture> {
     const capture = new ListenCapture(options);
     const restore = [captureNodeListen(capture), refuseCluster()];
@@ -69,7 +69,7 @@ export class ListenCapture implements Capture {
     return this.#first !== undefined;
   }
 
-  /** Restores the functions, when the module turns out not to be a program. */
+  /** Gives the calls back to their owners: the module is no program. */
   stop(): void {
     this.#restore.forEach((restore) => restore());
     this.#restore = [];

@@ -65,8 +65,8 @@ function numberOf(value: unknown): string | number | undefined {
 }
 
 /**
- * Captures `listen()` of every server of node:http. A server of node:https or node:http2 is refused if it is the first
- * to listen; `--extra-listen` decides on a later one.
+ * Captures `listen()` of every server of node:http. One of node:https or node:http2 is refused, unless it is behind the
+ * first, where `--extra-listen` says what becomes of it.
  */
 export function captureNodeListen(capture: Capture): Restore {
   const first: { where: string | number | undefined; taken: boolean } = { where: undefined, taken: false };

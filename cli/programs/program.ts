@@ -6,7 +6,7 @@
  * application; the call returns as if the program listened, and the worker serves that application on the command's own
  * addresses.
  *
- * Only the command replaces these functions. It restores them when the program turns out not to listen.
+ * Only a worker of the command replaces anything. The calls are restored when the program turns out not to listen.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export interface Capture {
   readonly bind: Bind;
   /** Settles once the worker has stopped serving: a program that closes its server waits for it. */
   readonly drained: Promise<void>;
-  /** The number of open connections. */
+  /** Connections that are open. */
   connections(): number;
   /**
    * Called when the program listens.
