@@ -12,7 +12,7 @@ import { ProgramEnding } from "./ending.ts";
 import { captureNodeListen } from "./node_listen.ts";
 import { type Capture, type ExtraListen, ProgramError, type Restore, type Served } from "./program.ts";
 
-/** Options of a capture. */
+/** What a capture is told. */
 export interface CaptureOptions {
   /** The address that the program sees as the one it listens on. */
   readonly bind: Bind;
@@ -26,7 +26,7 @@ export interface CaptureOptions {
   readonly stopping?: () => boolean;
 }
 
-/** Replaces the functions by which programs listen, until `stop`. */
+/** Replaces the functions by which programs listen. */
 export class ListenCapture implements Capture {
   readonly bind: Bind;
   readonly drained: Promise<void>;

@@ -99,7 +99,7 @@ export function captureNodeListen(capture: Capture): Restore {
   return () => restores.forEach((restore) => restore());
 }
 
-/** The prototypes of servers that a worker cannot serve, and their protocols. node:http2 does not export its own. */
+/** The prototypes of servers that a worker cannot serve, and what they speak. node:http2 does not export its own. */
 function refusedServers(): (readonly [prototype: object, kind: string])[] {
   return [
     [https.Server.prototype, "TLS"],
