@@ -39,7 +39,7 @@ type Watch = typeof import("chokidar").watch;
 
 const INTERVAL = 500; // ms between two polls
 const TOGETHER = 100; // ms within which changes are reported together
-const LIMITS: ReadonlySet<unknown> = new Set(["ENOSPC", "EMFILE", "ENFILE"]); // the system's limit of watches or open files is reached
+const LIMITS: ReadonlySet<unknown> = new Set(["ENOSPC", "EMFILE", "ENFILE"]); // limits of the system
 const HEAVY = ["node_modules", ".git"]; // a glob looks into these folders only if it names them
 
 /**

@@ -67,7 +67,7 @@ export class Log {
       reportsItself: true,
       lost: (lines, why) => this.warning(`Lines of the error log were lost here: ${lines} (${why})`),
       failed: (why) => this.error(`Cannot reopen the error log: ${why}`),
-      instead: standardOf(path, 2) === undefined ? writeStderr : undefined, // standard error in its place, for example when the disk is full
+      instead: standardOf(path, 2) === undefined ? writeStderr : undefined, // e.g. when the disk is full
     });
   }
 
