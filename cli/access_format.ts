@@ -1,9 +1,9 @@
 /**
- * The form of access log lines: text with gunicorn's atoms, compiled once into a function.
+ * Formats access log lines. A format is text with gunicorn's atoms; it is compiled once into a function.
  *
- * What comes from clients cannot break a line: control characters, quotes, backslashes and what is not ASCII are written
- * as `\xhh`, or as `\u00hh` for a format that makes JSON. Where a line would be longer than a pipe takes whole, what comes
- * from the client is cut, with a mark, and the rest of the line is all there.
+ * A value from a client cannot forge a line: control characters, quotes, backslashes and non-ASCII characters are
+ * written as `\xhh`, or as `\u00hh` for a format that makes JSON. If a line would be longer than a pipe takes in one
+ * piece, the values from the client are cut, with a mark, and the rest of the line stays whole.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import { cutText } from "./json_line.ts";
 
-/** The atoms, and what they stand for. */
+/** The atoms, and their meanings. */
 export const ATOMS: Readonly<Record<string, string>> = {
   h: "address of the client",
   l: "`-`",
@@ -39,25 +39,25 @@ export const ATOMS: Readonly<Record<string, string>> = {
   "{name}e": "environ variable",
 };
 
-/** How what comes from clients is written: `\xhh` or, within the quotes of JSON, `\u00hh`. */
+/** How values from clients are escaped: as `\xhh` or, within the quotes of JSON, as `\u00hh`. */
 export type Escape = "text" | "json";
 
-/** Gives the text of one part of a line. */
+/** Formats one part of a line. */
 type Part = (record: AccessRecord, safe: Safe) => string;
 
-/** Makes a value text that cannot break out of its place in a line; `-` for nothing. */
+/** Escapes a value for its place in a line; the result is `none`, by default `-`, for a missing or empty value. */
 type Safe = (value: unknown, none?: string) => string;
 
-/** Gives a line, without its end. */
+/** Formats a line, without its end. */
 export type Format = (record: AccessRecord) => string;
 
-/** An atom, a percent sign that is written twice, or one that begins neither. */
+/** Matches an atom, a doubled percent sign, or a percent sign that begins neither. */
 const PERCENT = /%\((?:([a-zA-Z])|\{([^}]+)\}([ioe]))\)s|%%|%/g;
 
 /**
- * Compiles a format; null when an atom in it is unknown, which `wrongAtom` then names.
+ * Compiles a format; null when it has an unknown atom, which `wrongAtom` returns.
  *
- * @param most Bytes of a line.
+ * @param most The most bytes of a line.
  */
 export function parseFormat(format: string, escape: Escape = "text", most: number = Infinity): Format | null {
   const parts: Part[] = [];
@@ -87,9 +87,9 @@ export function parseFormat(format: string, escape: Escape = "text", most: numbe
   };
 }
 
-const SHORTER = [1024, 256, 64, 16]; // code units of a value
+const SHORTER = [1024, 256, 64, 16]; // code units of a value, tried in this order
 
-/** The first atom of a format that there is not, as it stands there; undefined where all are right. */
+/** The first unknown atom of a format, as it is written there; undefined when all are known. */
 export function wrongAtom(format: string): string | undefined {
   for (const match of format.matchAll(PERCENT)) {
     if (partOf(match) !== undefined) continue;
@@ -98,7 +98,7 @@ export function wrongAtom(format: string): string | undefined {
   return undefined;
 }
 
-/** What a match of `PERCENT` stands for; undefined for no atom. */
+/** Makes the part for a match of `PERCENT`; undefined for an unknown atom. */
 function partOf([text, letter, name, of]: RegExpMatchArray): Part | undefined {
   if (text === "%%") return constant("%");
   if (letter !== undefined) return SIMPLE[letter];
@@ -115,7 +115,7 @@ const SIMPLE: Readonly<Record<string, Part>> = {
   u: ({ environ }, safe) => safe(userOf(environ.HTTP_AUTHORIZATION)),
   t: () => now(),
   r: ({ environ }, safe) =>
-    environ.REQUEST_METHOD === "" // of a request that was refused before its request line was known
+    environ.REQUEST_METHOD === "" // the request was refused before its request line was known
       ? "-"
       : `${safe(environ.REQUEST_METHOD)} ${safe(environ.REQUEST_URI)} ${safe(environ.SERVER_PROTOCOL)}`,
   m: ({ environ }, safe) => safe(environ.REQUEST_METHOD),
@@ -179,7 +179,7 @@ const MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec";
 let second = 0;
 let stamp = "";
 
-/** The time in the form of the Common Log Format, made once a second. */
+/** The time in the Common Log Format, formatted at most once a second. */
 function now(): string {
   const ms = Date.now();
   const this_ = Math.floor(ms / 1000);

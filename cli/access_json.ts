@@ -1,8 +1,8 @@
 /**
- * Access log lines as objects of JSON, each with the same keys.
+ * Formats access log lines as JSON objects, each with the same keys.
  *
- * Text is what the environ has: an octet that is not ASCII is the character of that number, `\u00e9` for 0xe9, so that
- * nothing is lost of a path that is no UTF-8. What there is not is null.
+ * Texts are those of the environ: an octet that is not ASCII is the character with that code, `\u00e9` for 0xe9. So no
+ * information is lost of a path that is not UTF-8. A missing value is null.
  *
  * @module
  */
@@ -20,7 +20,7 @@ interface Field {
 
 const text = (value: unknown): string | null => value === undefined || value === null ? null : String(value);
 
-/** The keys of a line, and what they stand for. */
+/** The keys of a line, and their meanings. */
 export const ACCESS_KEYS: Readonly<Record<string, Field>> = {
   time: {
     meaning: "time the response ended, in UTC, `2026-11-21T04:32:22.123Z`",
@@ -61,15 +61,15 @@ export const ACCESS_KEYS: Readonly<Record<string, Field>> = {
 const fields = Object.entries(ACCESS_KEYS);
 
 /**
- * The form that the settings ask for.
+ * Makes the formatter that the settings ask for.
  *
- * @param most Bytes of a line.
+ * @param most The most bytes of a line.
  */
 export function accessFormat(
   settings: Pick<LoggingSettings, "accessLogJson" | "accessLogformat" | "accessLogEscape">,
   most: number,
 ): Format {
   const format = settings.accessLogJson ? null : parseFormat(settings.accessLogformat, settings.accessLogEscape, most);
-  if (format !== null) return format; // the setting was checked
+  if (format !== null) return format; // null only for JSON: the setting was checked before
   return (record) => jsonLine(Object.fromEntries(fields.map(([key, { value }]) => [key, value(record)])), most);
 }

@@ -1,17 +1,18 @@
 /**
- * What kind of application a module has, and how it becomes one of ours.
+ * Recognizes the kind of an application and converts it to a WSGI application.
  *
- * `--app-type` says it; `auto`, the default, tells by marks that frameworks put on their objects, in this order:
+ * The user names the kind with `--app-type`. `auto`, the default, recognizes frameworks by the members of their
+ * objects. It tries the kinds in this order:
  *
  *     fetch    a method `fetch`: Hono, h3, Elysia, itty-router, `export default { fetch }`
  *     node     methods `handle` and `set` (Express), `callback` and `use` (Koa), `handle` and `use` (connect),
  *              `handler` and `listen` (polka), `routing` and `ready` (Fastify), or a server of node:http
  *     wsgi     everything else: a function, a class, an object with `wsgiApp`
  *
- * The number of a function's parameters says nothing. So a bare function is a WSGI application, and `(req, res) => ...` or
- * `(request) => new Response()` needs `--app-type node` or `fetch`.
+ * The number of a function's parameters does not tell its kind. So a bare function counts as a WSGI application, and
+ * `(req, res) => ...` or `(request) => new Response()` needs `--app-type node` or `fetch`.
  *
- * Bridges are loaded when an application needs one.
+ * A bridge is loaded only when an application needs it.
  *
  * @module
  */
@@ -28,9 +29,9 @@ export type AppType = typeof APP_TYPES[number];
 
 type Listener = (request: never, response: never) => unknown;
 
-/** The kind of a value, by its marks. */
+/** Recognizes the kind of a value by its members. */
 export function typeOf(value: unknown): "wsgi" | "fetch" | "node" {
-  // itty-router has a method of any name, but says of those alone that they are `in` it that are its own.
+  // itty-router is a proxy that returns a method for any name; `in` is true for its own members only.
   const object = Object(value) as Readonly<Record<string, unknown>>;
   const has = (...names: string[]): boolean =>
     names.every((name) => name in object && typeof object[name] === "function");
@@ -42,9 +43,9 @@ export function typeOf(value: unknown): "wsgi" | "fetch" | "node" {
 }
 
 /**
- * Makes an application of a value.
+ * Converts a value to a WSGI application.
  *
- * @throws {ApplicationError} (as a rejection) when the value is no application of the type.
+ * @throws {ApplicationError} (as a rejection) when the value is not an application of the type.
  */
 export async function applicationOf(value: unknown, type: Exclude<AppType, "program">): Promise<ApplicationFunction> {
   switch (type === "auto" ? typeOf(value) : type) {
@@ -57,7 +58,7 @@ export async function applicationOf(value: unknown, type: Exclude<AppType, "prog
   }
 }
 
-/** Makes an application of what a program serves. */
+/** Converts what a program serves to a WSGI application. */
 export async function served(
   { kind, ...what }: Served | { kind: "fetch"; handler: never },
 ): Promise<ApplicationFunction> {
@@ -69,7 +70,7 @@ export async function served(
   return fromNodeListener((what as { listener: Listener }).listener);
 }
 
-/** The listener of a framework's object. */
+/** The request listener of a framework's object. */
 async function listenerOf(value: unknown): Promise<Listener> {
   const object = Object(value) as {
     callback?: () => Listener;

@@ -1,8 +1,9 @@
 /**
- * Application specifications: `module:name`, `module:factory()`, `module`.
+ * Loads the application that a specification names: `module:name`, `module:factory()` or `module`.
  *
- * The module is a path with or without its extension, a URL, or the name of a package. Without a name it is the default
- * export, else `app`, else `application`. A path begins with `.` or `/`, or is there; else it is a package.
+ * The module is a path with or without its extension, a URL, or the name of a package. A module that begins with `.` or
+ * `/` is a path, and so is one for which a file exists; anything else is a package. Without a name, the application is
+ * the default export, else the export `app`, else `application`.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import { applicationOf, type AppType, served, typeOf } from "./app_type.ts";
 import type { CaptureOptions, ListenCapture } from "./programs/capture.ts";
 import type { Served } from "./programs/program.ts";
 
-/** An application cannot be had: what was asked for, and why not. */
+/** An application cannot be loaded. */
 export class AppLoadError extends Error {
   /** Name of the class. */
   override readonly name = "AppLoadError";
@@ -29,13 +30,13 @@ export class AppLoadError extends Error {
   }
 }
 
-/** A specification in its parts. */
+/** A parsed specification. */
 export interface Spec {
   /** Path, URL or package. */
   readonly module: string;
-  /** Name of an export, with dots for what is inside; undefined for the usual ones. */
+  /** Name of an export, with dots for nested properties; undefined for the usual names. */
   readonly name: string | undefined;
-  /** Whether it is to be called, for the application it gives. */
+  /** Whether the export is a factory: a function that returns the application. */
   readonly factory: boolean;
 }
 
@@ -43,7 +44,7 @@ const SCHEMES: ReadonlySet<string> = new Set(["file", "http", "https", "npm", "j
 const EXTENSIONS = ["", ".ts", ".mts", ".js", ".mjs", ".cts", ".cjs", ".tsx", ".jsx"];
 const USUAL_NAMES = ["default", "app", "application"];
 
-/** Takes a specification apart. */
+/** Parses a specification. */
 export function parseSpec(spec: string): Spec {
   const match = /^(.+):([A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*)(\(\))?$/.exec(spec);
   if (match === null || SCHEMES.has(match[1] as string)) {
@@ -55,14 +56,14 @@ export function parseSpec(spec: string): Spec {
   return { module: match[1] as string, name: match[2] as string, factory: match[3] !== undefined };
 }
 
-/** The URL of a module that is a file; null when it is none, but a package or another URL. */
+/** The URL of a module that is a file; null for a package or another kind of URL. */
 export function fileOf(module: string, directory: string = process.cwd()): string | null {
   if (module.startsWith("file:")) return module;
   const path = candidatesOf(module, directory).find((one) => existsSync(one) && statSync(one).isFile());
   return path === undefined ? null : pathToFileURL(path).href;
 }
 
-/** The paths that a module may have, in the order in which they are looked at; none for a URL. */
+/** The paths at which a module may be found, in the order in which they are tried; empty for a URL. */
 export function candidatesOf(module: string, directory: string = process.cwd()): string[] {
   if (/^[a-z]+:/.test(module)) return [];
   return [module, join(module, "mod"), join(module, "index")].flatMap((stem) =>
@@ -74,27 +75,28 @@ export function candidatesOf(module: string, directory: string = process.cwd()):
 export interface LoadOptions {
   /** What kind of application it is. */
   readonly type?: AppType;
-  /** The arguments that it sees. */
+  /** The arguments that the application sees in `process.argv`. */
   readonly args?: readonly string[];
-  /** Where calls to listen are captured, in a worker. */
+  /** Options of the capture of the program's calls to listen. Without them, nothing is captured. */
   readonly capture?: CaptureOptions;
-  /** Seconds in which a program has to listen, where no arbiter limits them; 0 for any time, the default. */
+  /** Seconds within which a program has to listen, where no arbiter sets a limit; 0, the default, for no limit. */
   readonly patience?: number;
 }
 
-/** An application, and the capture that it came by where it is a program. */
+/** A loaded application. */
 export interface Loaded {
   readonly app: ApplicationFunction;
-  /** Told when the worker has stopped serving. */
+  /** The capture, if the application is a program. The worker calls `finish()` on it after it has stopped serving. */
   readonly capture: ListenCapture | undefined;
 }
 
 /**
  * Loads an application.
  *
- * A module that is named without an export may be a program that listens by itself. So calls to listen are captured while
- * it is imported. A module that listens then is a program, whatever it exports; one that does not, and exports an
- * application, is none; else the program is waited for.
+ * A module that is named without an export may be a program that listens by itself. So calls to listen are captured
+ * while the module is imported. A module that listens during the import is a program, whatever it exports. A module
+ * that does not listen and exports an application is not a program. In the remaining case, neither a call nor an
+ * export, this function waits until the program listens.
  *
  * @throws {AppLoadError} (as a rejection) with the cause.
  */
@@ -108,7 +110,7 @@ export async function loadApp(spec: string, options: LoadOptions = {}): Promise<
   }
   const capture = mayListen ? await startCapture(captured) : undefined;
   const importing = importModule(spec, module, capture !== undefined);
-  // `await server.finished` ends with the server.
+  // The import may not settle before the server ends: a module may contain `await server.finished`.
   const exports = unwrapped((capture === undefined ? await importing : await untilListening(importing, capture)) ?? {});
   if (capture !== undefined) {
     if (type === "program" || !(await isNoProgram(spec, exports, capture))) {
@@ -139,27 +141,27 @@ async function isNoProgram(
   if (name === undefined || capture.listened) return false;
   const value = exports[name];
   if (!(value instanceof Promise)) return true;
-  // `export default start()`, which gives the application, or listens.
+  // `export default start()`: the promise gives the application, or the program listens before it settles.
   const app = await untilListening(settled(spec, name, value), capture);
   return !capture.listened && mayBeApplication(app);
 }
 
 /**
- * What a promise gives, or undefined once the program listens: it may wait for the end of its server. What fails in the
- * same turn fails here, what fails later is an unhandled rejection.
+ * Gives the value of a promise, or undefined once the program listens, since the promise may wait for the end of the
+ * program's server. A rejection in the same turn of the event loop rejects here; a later one is an unhandled rejection.
  */
 async function untilListening<Value>(promise: Promise<Value>, capture: ListenCapture): Promise<Value | undefined> {
   const listening = capture.served.then(() =>
     new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)))
   );
   const first = await Promise.race([promise, listening]);
-  if (capture.listened) void promise.then(() => {}); // the race has handled its failure
+  if (capture.listened) void promise.then(() => {}); // the race would mark a later rejection as handled
   return first;
 }
 
-const HINT_AFTER = 5000; // ms without a call to listen, after which the log says what is waited for
+const HINT_AFTER = 5000; // ms without a call to listen, after which a message says what the worker waits for
 
-/** What a program serves, once it listens. */
+/** Settles with what a program serves, once the program listens. */
 function listening(spec: string, capture: ListenCapture, patience: number): Promise<Served> {
   const failure = (when: string): AppLoadError => new AppLoadError(spec, notListening(when));
   const hint = setTimeout(() => writeSync(2, `tsgi: ${failure("yet").message}\n`), HINT_AFTER);
@@ -177,7 +179,7 @@ function listening(spec: string, capture: ListenCapture, patience: number): Prom
     };
     hint.unref();
     limit?.unref();
-    process.once("beforeExit", idle); // Node alone tells so; a worker never is, for its channel is open
+    process.once("beforeExit", idle); // only Node emits it; never in a worker, which has an open channel
     capture.served.then((what) => {
       forget();
       resolve(what);
@@ -190,25 +192,28 @@ function notListening(when: string): string {
     "import.meta.main is true never does in a worker, which imports it: remove that condition, or export the application";
 }
 
-/** The usual name under which a module exports what may be an application. */
+/** The first usual name under which a module exports a possible application. */
 function usualName(exports: Record<string, unknown>): string | undefined {
   return USUAL_NAMES.find((usual) => mayBeApplication(exports[usual]));
 }
 
-/** A CommonJS module has an object as its default export, whatever it exports: an empty one, or `{ app }`. */
+/**
+ * Whether an export may be an application. A plain object is none: every CommonJS module has one as its default export,
+ * for example an empty object or `{ app }`.
+ */
 function mayBeApplication(value: unknown): boolean {
   if (value === undefined) return false;
   const isPlain = typeof value === "object" && value !== null && typeOf(value) === "wsgi" && !("wsgiApp" in value);
   return !isPlain || value instanceof Promise;
 }
 
-/** The exports of a module that a compiler has made CommonJS of: its default export is a member of that object. */
+/** The exports of a module. A module compiled to CommonJS has its own default export as a member of `default`. */
 function unwrapped(exports: Record<string, unknown>): Record<string, unknown> {
   const inner = Object(exports.default) as Record<string, unknown>;
   return inner.__esModule === true ? { ...exports, default: undefined, ...inner } : exports;
 }
 
-/** What an exported promise settles with. */
+/** Gives the value of an exported promise. */
 async function settled(spec: string, name: string, promise: Promise<unknown>): Promise<unknown> {
   try {
     return await promise;
@@ -227,7 +232,7 @@ async function importModule(spec: string, module: string, asMain: boolean): Prom
   }
 }
 
-/** What to import for a module. */
+/** The specifier to pass to `import()` for a module. */
 function specifierOf(spec: string, module: string): string {
   const file = fileOf(module);
   if (file !== null || /^[a-z]+:/.test(module)) return file ?? module;
@@ -236,7 +241,7 @@ function specifierOf(spec: string, module: string): string {
   try {
     return pathToFileURL(createRequire(join(here, "_.js")).resolve(module)).href;
   } catch {
-    // Perhaps an import map knows it.
+    // An import map may have the name.
   }
   try {
     return import.meta.resolve(module);
@@ -248,7 +253,10 @@ function specifierOf(spec: string, module: string): string {
   }
 }
 
-/** What a specification names, in an object: an application may have a method `then` without being a promise. */
+/**
+ * Gives the value that a specification names. It is wrapped in an object, because an application may have a method
+ * `then` without being a promise, and `await` would call that method.
+ */
 async function choose(
   spec: string,
   exports: Record<string, unknown>,
@@ -277,11 +285,11 @@ async function choose(
   }
 }
 
-/** What to tell of an application that did not load: the reason, and where it failed. */
+/** The message for an application that did not load: the reason, and the place where it failed. */
 export function loadFailure(error: unknown): string {
   if (!(error instanceof AppLoadError)) return errorText(error);
   if (error.cause === undefined) return error.message;
-  // Bun says where a syntax error is in a property of its own.
+  // Bun puts the place of a syntax error into a property of its own, `position`.
   const { position } = error.cause as { position?: { file: string; line: number; column: number; lineText: string } };
   if (position === undefined || position === null) {
     return `${error.message}\n${errorText(error.cause)}`;
@@ -289,7 +297,7 @@ export function loadFailure(error: unknown): string {
   return `${error.message}\n    at ${position.file}:${position.line}:${position.column}\n    ${position.lineText}`;
 }
 
-/** The message of whatever was thrown. Bun's own errors are not all of class Error. */
+/** The message of a thrown value. Some errors that Bun throws are not instances of Error. */
 function messageOf(error: unknown): string {
   const { message } = Object(error) as { message?: unknown };
   return typeof message === "string" ? message : `thrown was ${describe(error)}`;

@@ -1,14 +1,14 @@
 /**
- * The arbiter: keeps the pool of workers, and does what signals ask for.
+ * The arbiter, the master process: keeps the pool of workers and handles signals.
  *
  *     TERM      stop; running requests have gracefulTimeout
  *     INT QUIT  stop at once
- *     HUP       read the configuration and the application anew, with new workers in place of the old
- *     USR1      open the logs anew
- *     TTIN TTOU a worker more, a worker less
- *     WINCH     stop the workers and stay, unless it runs at a terminal, which sends it when its window changes
+ *     HUP       read the configuration anew, and replace the workers by new ones, which load the application anew
+ *     USR1      reopen the logs
+ *     TTIN TTOU add a worker, remove a worker
+ *     WINCH     stop the workers, but not the arbiter; ignored at a terminal, which sends it when its window changes
  *
- * It has the sockets as descriptors and never opens them, see `cli/launcher.ts`.
+ * The arbiter holds the listening sockets as descriptors and never opens them as servers, see `cli/launcher.ts`.
  *
  * @module
  */
@@ -37,29 +37,29 @@ import { REQUESTS, type Signal, STOPS, takeSignals, whenOrphaned } from "./signa
 import { notify } from "./systemd.ts";
 import { identityOf } from "./user.ts";
 
-/** What an arbiter is started with. */
+/** Options of an arbiter. */
 export interface ArbiterOptions {
   /** URL of the program. */
   readonly main: string;
   /** The command line. */
   readonly commandLine: Given;
-  /** Where the configuration file is looked for. */
+  /** The directory in which the configuration file is looked for. */
   readonly directory: string;
-  /** The addresses of descriptors 3 and up. */
+  /** The addresses of the sockets, which are descriptors 3 and up. */
   readonly binds: readonly Bind[];
-  /** The settings, and the file they came from. */
+  /** The settings, and the configuration file. */
   readonly resolved: Resolved;
 }
 
 const AS_FIRST = "This is process 1, which is to wait for orphans and does not: they stay as zombies. " +
   "Run it under an init: `docker run --init`, `init: true` of compose, or tini";
 
-/** Whether what was started, the launcher or else the arbiter, is the first process of the system or the container. */
+/** Whether the command is process 1 of the system or the container: its launcher or, if there is none, the arbiter. */
 export function startedAsFirst({ pid, ppid, connected }: Pick<typeof process, "pid" | "ppid" | "connected">): boolean {
   return (connected === true ? ppid : pid) === 1; // only a launcher has a channel to its arbiter
 }
 
-/** Runs the arbiter; gives the exit status once all workers are gone. */
+/** Runs the arbiter; settles with the exit status once all workers are gone. */
 export async function runArbiter(options: ArbiterOptions): Promise<number> {
   const arbiter = new Arbiter(options);
   return await arbiter.run();
@@ -71,14 +71,14 @@ class Arbiter {
   readonly #pool: Pool;
   readonly #info: ServerInfo;
   #resolved: Resolved;
-  #current: Resolved; // those of the pool's current generation, which a reload that has not finished leaves alone
-  #proved: Resolved; // those of the last generation that loaded
-  #served = false; // all were ready once
-  #told = false; // that all are ready
+  #current: Resolved; // of the pool's current generation: an unfinished reload does not change them
+  #proved: Resolved; // of the last generation that loaded the application
+  #served = false; // all workers have been ready at least once
+  #told = false; // ready() has reported that all workers are ready
   #stopping = false;
   #status = 0;
   #reloading: Promise<void> = Promise.resolve();
-  #reloadWaits = false; // one that has not begun
+  #reloadWaits = false; // a reload is queued and has not begun
   #unwatch: () => void = () => {};
   #finish: (status: number) => void = () => {};
 
@@ -127,7 +127,7 @@ class Arbiter {
     this.#prepareLogs();
     if (this.#settings.reload) await this.#watch();
     if (!this.#stopping) this.#pool.want(workerCount(this.#settings));
-    takeSignals(REQUESTS, (name) => this.#signalled(name)); // which are about workers
+    takeSignals(REQUESTS, (name) => this.#signalled(name)); // only now: these signals act on workers
     return await finished;
   }
 
@@ -156,7 +156,7 @@ class Arbiter {
     }
   }
 
-  /** Reads the configuration and the application anew. One reload at a time; one that waits does for all that come. */
+  /** Reloads the configuration and the workers, one reload at a time. Calls while one is queued share that reload. */
   reload(): Promise<void> {
     if (this.#reloadWaits) return this.#reloading;
     this.#reloadWaits = true;
@@ -189,12 +189,12 @@ class Arbiter {
     await this.#call("onReload", () => this.#settings.onReload?.(this.#info));
     this.#prepareLogs();
     this.#told = false;
-    this.#resolved = this.#current = resolved; // a generation that was given up meanwhile has put back others
+    this.#resolved = this.#current = resolved; // again: #failed() may have put the former ones back
     if (!this.#stopping) this.#pool.renew(workerCount(this.#settings), poolSettings(this.#settings));
   }
 
   #spawn(age: number, { settings, file }: Resolved): ReturnType<typeof spawnSelf> {
-    enterAgain(); // a deploy may have led its name elsewhere, and removed the old directory
+    enterAgain(); // a deploy may have switched the link and removed the old directory
     const { binds } = this.#options;
     const env = settings.env.map((assignment) => {
       const at = assignment.indexOf("=");
@@ -256,13 +256,13 @@ class Arbiter {
     });
   }
 
-  /** Nothing is to wait in a queue that nobody will accept from: the workers' copies are the last ones now. */
+  /** Closes the arbiter's copies of the sockets: while one is open, clients could queue that nobody would accept. */
   #closeSockets(): void {
     this.#options.binds.forEach((_bind, i) => {
       try {
         if (process.versions.deno === undefined) closeSync(FIRST_SOCKET + i);
         else {
-          // Deno's closeSync knows only what Deno has opened, so it opens it first.
+          // Deno's closeSync closes only descriptors that Deno has opened, so a server opens the descriptor first.
           const server = createServer((socket) => socket.destroy());
           server.on("error", () => {});
           server.listen({ fd: FIRST_SOCKET + i }, () => server.close());
@@ -289,14 +289,14 @@ class Arbiter {
     else this.#unwatch = unwatch;
   }
 
-  /** Opens the logs anew in every process: the old workers of a reload may serve on, and write, for long. */
+  /** Reopens the logs in every process, old workers of a reload included: these may serve, and write, for long. */
   #reopenLogs(): void {
     this.#log.reopen();
     this.#prepareLogs();
     this.#pool.reopenLogs();
   }
 
-  /** The access log belongs to the workers' user, who has to open it too, as the error log does since it was opened. */
+  /** Gives the access log to the workers' user: workers open it too. For the error log, opening it did the same. */
   #prepareLogs(): void {
     const { accessLogfile } = this.#settings;
     if (accessLogfile === null || standardOf(accessLogfile, 1) !== undefined) return;
@@ -307,7 +307,7 @@ class Arbiter {
     }
   }
 
-  /** A line of the access log where the requests of a worker that hung have none: `"- worker-timeout:4711 -" 504`. */
+  /** Logs `"- worker-timeout:4711 -" 504` to the access log: the requests of a worker that hung have no line there. */
   #logTimeout(pid: number): void {
     const { accessLogfile, timeout } = this.#settings;
     if (accessLogfile === null) return;
@@ -326,7 +326,7 @@ class Arbiter {
     }
   }
 
-  /** Calls a hook; its failure is reported and changes nothing. */
+  /** Calls a hook. An error that it throws is logged and has no other effect. */
   async #call(name: Key, hook: () => unknown): Promise<void> {
     try {
       await hook();
@@ -340,7 +340,7 @@ class Arbiter {
   }
 }
 
-/** The configuration, if it is read in time: one that hangs is not to hold up later reloads. */
+/** Limits the time for reading the configuration: a file that hangs must not block later reloads. */
 async function within(reading: Promise<Resolved>, seconds: number): Promise<Resolved> {
   if (seconds === 0) return await reading;
   let timer: ReturnType<typeof setTimeout> | undefined;

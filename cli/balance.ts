@@ -1,12 +1,13 @@
 /**
- * Connections spread over workers: one that holds more than its share lets some go.
+ * Balances keep-alive connections over workers: a worker that holds more than its share closes some.
  *
- * Workers that share a socket race for each connection, and which of them wins depends on the runtime and on the moment;
- * a worker that was started later, in place of another, begins with none. No runtime can be told to accept less, and
- * sockets of their own (SO_REUSEPORT) would leave the connections of a worker that hangs without anybody to take them.
- * But a connection of HTTP/1.1 can be moved at the end of any response, with `Connection: close`: its client connects
- * again, and no request is lost. So each worker tells the arbiter how many it holds, the arbiter tells who has too many,
- * and that worker ends so many with the next request that they send. Idle ones stay: they are no load.
+ * Workers that share a socket race for each connection, and the winner depends on the runtime and on chance. A worker
+ * that replaces another begins with no connections. No runtime can be told to accept fewer connections. With one socket
+ * for each worker (SO_REUSEPORT), nobody would accept the connections that wait at a worker that hangs. But an HTTP/1.1
+ * connection can be moved after any response, by `Connection: close`: the client connects again, and no request is
+ * lost. So each worker reports to the arbiter how many connections it holds. The arbiter tells a worker with too many
+ * how many to close. The worker closes a connection after the next request on it. Idle connections stay open, since
+ * they cause no load.
  *
  * @module
  */
@@ -14,10 +15,10 @@
 import type { Connection, Host, Transport } from "../core/seams.ts";
 
 const TOLERANCE = 0.1; // of the mean: 55/45 for two workers
-const LEAST = 2; // connections above the mean that are worth the trouble
-const MOST = 0.5; // of its connections that a worker lets go at a time
+const LEAST = 2; // connections above the mean, up to which nothing is done
+const MOST = 0.5; // of its connections: the most that a worker closes at a time
 
-/** How many connections each worker is to let go, in the order of `counts`. */
+/** Computes how many connections each worker shall close, in the order of `counts`. */
 export function surpluses(counts: readonly number[]): number[] {
   const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
   return counts.map((count) => {
@@ -26,10 +27,10 @@ export function surpluses(counts: readonly number[]): number[] {
   });
 }
 
-/** What a connection that is over the limit hears. */
+/** Ignores all events of a connection that was closed because of the limit. */
 const NOBODY: Connection = { receive() {}, drained() {}, ended() {}, closed() {}, shutdown() {}, tick() {} };
 
-/** The connections of one worker. */
+/** Counts the connections of one worker, and closes some on request. */
 export class Balance {
   readonly #limit: number;
   readonly #refused: () => void;
@@ -39,25 +40,25 @@ export class Balance {
   /**
    * Counts connections.
    *
-   * @param limit How many may be open; one more is closed at once.
-   * @param refused Called before one is closed for that.
+   * @param limit How many connections may be open; a further one is closed at once.
+   * @param refused Called before a connection is closed because of the limit.
    */
   constructor(limit: number = Infinity, refused: () => void = () => {}) {
     this.#limit = limit;
     this.#refused = refused;
   }
 
-  /** How many are open. */
+  /** How many connections are open. */
   get connections(): number {
     return this.#open;
   }
 
-  /** Lets `count` connections go, each with its next request. A later call replaces an earlier one. */
+  /** Closes `count` connections, each after its next request. A later call replaces the count of an earlier one. */
   shed(count: number): void {
     this.#shed = count;
   }
 
-  /** A host whose connections are counted here. */
+  /** Wraps a host so that its connections are counted here. */
   host(host: Host): Host {
     return {
       ...host,
@@ -75,7 +76,7 @@ export class Balance {
   #counted(transport: Transport, connection: Connection): Connection {
     const counted = this.#watch(connection);
     const attach = transport.attach.bind(transport);
-    // A socket that the application has taken is a connection too, but not one to let go.
+    // A socket that the application has taken over is still counted, but never closed by shed().
     transport.attach = (next, leftover) => attach(this.#closing(next), leftover);
     return counted;
   }
@@ -88,7 +89,7 @@ export class Balance {
       receive: (bytes) => {
         if (this.#shed > 0) {
           this.#shed--;
-          connection.shutdown(); // the request that begins here is the last one
+          connection.shutdown(); // the connection closes after the request that begins here
         }
         connection.receive(bytes);
       },

@@ -1,5 +1,5 @@
 /**
- * Addresses to listen on, as text: `HOST:PORT`, `[::1]:PORT`, `:PORT`, `unix:PATH`, `fd://N`.
+ * Parses and formats addresses to listen on: `HOST:PORT`, `[::1]:PORT`, `:PORT`, `unix:PATH`, `fd://N`.
  *
  * @module
  */
@@ -7,16 +7,16 @@
 import { CONTROL } from "../core/grammar.ts";
 import type { Kind } from "./settings/setting.ts";
 
-/** Where to listen. */
+/** An address to listen on. */
 export type Bind =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "fd"; readonly fd: number };
 
 /**
- * Reads an address; undefined when it is none.
+ * Parses an address; undefined when the text is not one.
  *
- * A host alone has port 8000, a port alone is on every interface.
+ * A host without a port gets port 8000. A port without a host listens on every IPv4 interface.
  */
 export function parseBind(text: string): Bind | undefined {
   if (CONTROL.test(text)) return undefined;
@@ -32,7 +32,7 @@ export function parseBind(text: string): Bind | undefined {
   return { kind: "tcp", host: host === "" ? "0.0.0.0" : host, port };
 }
 
-/** An address as text. */
+/** Formats an address. */
 export function bindText(bind: Bind): string {
   switch (bind.kind) {
     case "unix":
@@ -44,7 +44,7 @@ export function bindText(bind: Bind): string {
   }
 }
 
-/** An address as the value of a setting. */
+/** The kind of settings whose value is an address. */
 export const bindKind: Kind<Bind> = {
   expected: "HOST:PORT, [::1]:PORT, unix:PATH or fd://N",
   metavar: "ADDRESS",

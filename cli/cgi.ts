@@ -1,7 +1,7 @@
 /**
  * `tsgi cgi MODULE`: runs an application of any kind once, as a CGI script.
  *
- * So the file of a framework needs no line of ours to be a script: its first line names the command.
+ * An application of any framework becomes a CGI script without other changes: its first line names the command.
  *
  *     #!/usr/bin/env -S node_modules/.bin/tsgi cgi
  *
@@ -15,19 +15,19 @@ import { APP_TYPES, type AppType } from "./app_type.ts";
 import { SettingError } from "./settings/setting.ts";
 import { loadApp } from "./application.ts";
 
-const PATIENCE = 30; // seconds that a program has to listen: web servers wait for 60, most of them
+const PATIENCE = 30; // seconds that a program has to listen: most web servers wait for 60
 
 /**
  * Answers the request of this process.
  *
- * @param args What stands behind `tsgi cgi`: `[--app-type TYPE] MODULE[:NAME]`.
+ * @param args The arguments after `tsgi cgi`: `[--app-type TYPE] MODULE[:NAME]`.
  * @returns the exit status; the process ends by itself once the response is written.
  * @throws {SettingError} (as a rejection) when the arguments are wrong.
  * @throws {AppLoadError} (as a rejection) when the application cannot be loaded.
  */
 export async function runScript(args: readonly string[]): Promise<number> {
   const { spec, type } = readArguments(args);
-  consoleToStandardError(); // programs say that they listen
+  consoleToStandardError(); // programs print that they listen, and standard output is the response
   const bind = { kind: "fd", fd: 0 } as const; // a script has no address
   const capture = { bind, extraListen: "refuse", connections: () => 1, closed: () => {} } as const;
   const { app, capture: program } = await loadApp(spec, { type, capture, patience: PATIENCE });

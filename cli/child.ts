@@ -1,12 +1,13 @@
 /**
- * Processes of the same program: the arbiter and the workers are started as `main.ts` is, on the same runtime with the
- * same flags, and learn what they are from one environment variable, which they remove.
+ * Starts the arbiter and the workers. They run the same program, `main.ts`, on the same runtime with the same flags.
+ * One environment variable tells each of them its role; the process removes that variable.
  *
- * They are started in the working directory by its name, see `cli/directory.ts`, and from the path that this program was
- * started from, by its name too: a deploy may have removed the directory that the name led to before.
+ * A child starts in the working directory by its name, see `cli/directory.ts`, and runs the program by the name that it
+ * was started with: a deploy may have removed the directory that these names led to before.
  *
- * Listening sockets are passed on as descriptors 3 and up, and the channel for messages comes behind them. On Deno only
- * `"inherit"` may be used once workers run: a number clears O_NONBLOCK on the socket, and they freeze in accept().
+ * Listening sockets are passed as descriptors 3 and up. The channel for messages is the descriptor after them. On Deno
+ * only `"inherit"` may be used once workers run: a number clears O_NONBLOCK on the socket, and the workers, which share
+ * it, freeze in accept().
  *
  * @module
  */
@@ -21,62 +22,62 @@ import type { Bind } from "./bind.ts";
 import { enter, nameOf, programName, workingDirectory } from "./directory.ts";
 import { type HelloMessage, ROLE } from "./signals.ts";
 
-/** First descriptor of the sockets. */
+/** Descriptor of the first socket. */
 export const FIRST_SOCKET = 3;
 
-/** What a process is told by the one that starts it. */
+/** The role of a process, which its parent passes to it. */
 export type Role =
   | {
     readonly role: "arbiter";
     /** The command line. */
     readonly args: readonly string[];
-    /** Where the configuration file is looked for. */
+    /** The directory in which the configuration file is looked for. */
     readonly directory: string;
     /** The addresses of the sockets, in the order of their descriptors. */
     readonly binds: readonly Bind[];
   }
   | {
     readonly role: "worker";
-    /** The settings, without functions; Infinity as a word. */
+    /** The settings as JSON, without functions; Infinity as a word. */
     readonly settings: string;
-    /** Where hooks come from. */
+    /** The configuration file with the worker's hooks; null if it has none. */
     readonly configFile: string | null;
     /** The addresses of the sockets. */
     readonly binds: readonly Bind[];
-    /** How many workers there were before. */
+    /** How many workers were started before. */
     readonly age: number;
   };
 
-/** What a worker tells the arbiter: it takes signals, it serves, it lives, it wants to be replaced. */
+/** A message of a worker to the arbiter: it handles signals, it serves, its heartbeat, it asks to be replaced. */
 export type WorkerMessage =
   | HelloMessage
   | { readonly type: "ready" }
   | { readonly type: "beat"; readonly connections: number }
   | { readonly type: "full" };
 
-/** What an arbiter tells a worker: how many connections to let go. */
+/** A message of the arbiter to a worker: how many connections to close. */
 export interface ShedMessage {
-  /** Connections. */
+  /** The number of connections. */
   readonly shed: number;
 }
 
-/** What an arbiter tells its launcher: it takes signals; which processes are to end with it. */
+/** A message of the arbiter to its launcher: it handles signals; the process ids of its workers. */
 export type ArbiterMessage =
   | HelloMessage
   | { readonly type: "workers"; readonly workers: readonly number[] };
 
-/** What goes with a role. */
+/** What is passed along with a role. */
 interface Luggage {
-  /** Where the process is to go; undefined when it is there already. */
+  /** The directory to change to; undefined if the process starts in it. */
   readonly cwd?: string;
-  /** The version of tsgi that has started it. */
+  /** The version of the parent's tsgi. */
   readonly version: string;
 }
 
 let startDirectory = "";
 let starter = VERSION;
 
-/** What this process is; undefined for one that a user has started. To be called before the directory is changed. */
+/** The role of this process; undefined if a user started it. Call it before the working directory changes. */
 export function takeRole(): Role | undefined {
   startDirectory = workingDirectory();
   const text = process.env[ROLE];
@@ -91,32 +92,33 @@ export function takeRole(): Role | undefined {
   return role;
 }
 
-/** The version of tsgi that has started this process: another one than its own after a deploy that brought one. */
+/** The version of the parent's tsgi. It differs from this process's own after a deploy of another version. */
 export function starterVersion(): string {
   return starter;
 }
 
 /** How a child is started. */
 export interface ChildOptions {
-  /** What it is. */
+  /** Its role. */
   readonly role: Role;
-  /** What it gets as descriptors 3 and up. */
+  /** The sockets that it gets as descriptors 3 and up. */
   readonly sockets: readonly ("inherit" | number)[];
   /** More environment variables. */
   readonly env?: Readonly<Record<string, string>>;
-  /** User it runs as. */
+  /** The user that it runs as. */
   readonly uid?: number | undefined;
-  /** Group it runs as. */
+  /** The group that it runs as. */
   readonly gid?: number | undefined;
 }
 
-/** Starts a process of the program at `main`. */
+/** Starts a child process of the program at `main`. */
 export function spawnSelf(main: string, { role, sockets, env = {}, uid, gid }: ChildOptions): ChildProcess {
   const stdio: StdioOptions = ["ignore", "inherit", "inherit", ...sockets, "ipc"];
   const script = scriptOf(main);
   const words = ownCommand(main, script);
   const here = workingDirectory();
-  // Where Deno looks for its configuration. From there the child goes to where this process is.
+  // A child that Deno starts by a name, not a path, starts where this program started: Deno looks there for its
+  // configuration. The child then changes to the present directory.
   const cwd = words.at(-1) === script ? here : nameOf(startDirectory);
   const luggage: Luggage = { version: VERSION, ...(cwd === here ? {} : { cwd: here }) };
   return spawn(process.execPath, words, {
@@ -128,7 +130,10 @@ export function spawnSelf(main: string, { role, sockets, env = {}, uid, gid }: C
   });
 }
 
-/** Sends a signal to a process that may be gone. Deno's own `kill` would make a clean exit look like death by it. */
+/**
+ * Sends a signal to a process that may be gone. Deno's own `kill` is not used: after it, a clean exit looks like death
+ * by the signal.
+ */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
@@ -137,7 +142,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Whether a process of this id is there. */
+/** Whether a process with this id exists. */
 export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -153,7 +158,7 @@ export function runtimeName(): string {
   return deno !== undefined ? `deno ${deno}` : bun !== undefined ? `bun ${bun}` : `node ${node}`;
 }
 
-/** The words with which this program is started again. */
+/** The arguments of the runtime that start this program again. */
 function ownCommand(main: string, script: string): string[] {
   const { deno, bun } = process.versions;
   if (bun !== undefined) return [...process.execArgv, script];
@@ -162,8 +167,8 @@ function ownCommand(main: string, script: string): string[] {
 }
 
 /**
- * The words behind `node`. Without the flag, USR1 opens the inspector until there is a handler. With it Node blocks the
- * signal for ever, also for a handler, so these processes get USR1 as a message.
+ * The arguments of `node`. Without the flag, USR1 opens the inspector until a handler is installed. With the flag, Node
+ * blocks the signal for good, even if a handler is installed. So these processes get USR1 as a message.
  */
 export function nodeCommand(flags: readonly string[], script: string): string[] {
   const flag = "--disable-sigusr1";
@@ -172,26 +177,26 @@ export function nodeCommand(flags: readonly string[], script: string): string[] 
 
 let scriptName: string | undefined;
 
-/** The path of the program: by the name it was started with, while that leads to one. */
+/** The path of the program: the name it was started with, as long as a file exists there, else the real path. */
 function scriptOf(main: string): string {
   const path = pathOf(main);
-  scriptName ??= programName(process.argv[1], path); // later that name may lead to another release
+  scriptName ??= programName(process.argv[1], path); // once: later that name may lead to another release
   return existsSync(scriptName) ? scriptName : path;
 }
 
-/** The path of a program, or its URL where it is no file. */
+/** The path of a program, or its URL if it is not a file. */
 function pathOf(main: string): string {
   return main.startsWith("file:") ? fileURLToPath(main) : main;
 }
 
 /**
- * The words behind `deno` that start a program again: with the flags it was given, which Deno does not tell, and by the
- * name it was given where that is no path. For such a name, `tsgi/cli` or `jsr:@tsgi/tsgi/cli`, Deno takes the
- * configuration of the working directory, and with it the import map; for the URL behind it, it would take none.
+ * The arguments of `deno` that start a program again, with the same flags, which Deno does not expose to programs. A
+ * name that is not a path, `tsgi/cli` or `jsr:@tsgi/tsgi/cli`, is kept: for such a name Deno reads the configuration of
+ * the working directory, and with it the import map. For the URL that the name resolves to, it would read none.
  *
  * @param words The command line without the arguments of the program.
- * @param directory Where the program was started.
- * @param script The path to take for a name that is one.
+ * @param directory The directory in which the program was started.
+ * @param script The path to use in place of a name that is a path.
  */
 export function denoCommand(words: readonly string[], main: string, directory: string, script: string): string[] {
   const name = words.at(-1) as string;
@@ -204,14 +209,14 @@ function denoWords(args: readonly string[]): string[] {
   try {
     return readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(0, -1 - args.length);
   } catch {
-    // No Linux. What `ps` shows does not tell a space inside a word, but flags have none.
+    // Not Linux. `ps` does not quote a space inside an argument, but flags contain none.
     const { stdout } = spawnSync("ps", ["-ww", "-o", "args=", "-p", String(process.pid)], { encoding: "utf8" });
     const text = (stdout ?? "").trim();
     return text.slice(0, text.length - args.join(" ").length).trim().split(/ +/);
   }
 }
 
-/** Settings for a worker, as text. */
+/** Serializes settings for a worker. */
 export function packSettings(settings: object): string {
   return JSON.stringify(settings, (_key, value) => {
     if (value === Infinity) return "Infinity";
@@ -219,7 +224,7 @@ export function packSettings(settings: object): string {
   });
 }
 
-/** The settings that `packSettings` packed. */
+/** Parses the settings that `packSettings` serialized. */
 export function unpackSettings<T>(text: string): T {
   return JSON.parse(text, (_key, value) => value === "Infinity" ? Infinity : value) as T;
 }

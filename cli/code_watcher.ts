@@ -1,14 +1,14 @@
 /**
- * `--reload`: watches the files of the application, and those that the settings name besides.
+ * `--reload`: watches the files of the application and those of `--reload-extra-file`.
  *
- * The package chokidar watches. It is loaded here, when it is needed, and nowhere else. It takes paths, not globs: for a
- * glob it gets the folder in front of the first special character, and what does not match is left out. So it sees
- * files that are made later, and those that are removed, replaced by an editor, or come back.
+ * The package chokidar does the watching. Only this module imports it, and only when it is needed. chokidar takes
+ * paths, not globs. For a glob it gets the folder before the first special character, and a filter drops the paths that
+ * do not match. So it also reports files that are created later, removed, replaced by an editor, or created again.
  *
  * It has two engines. The system's events come at once and cost nothing while nothing changes. Polling costs, for 300
- * files, 1 to 3 % of a core, and works on network file systems too. `auto` takes events, and polls when the system has
- * none left to give. On Deno it always polls: there, after a folder was removed and made anew, or moved away and back,
- * no more events come from it (Deno 2.9.6; Node 22 and 26 and Bun give them).
+ * files, 1 to 3 % of a core, and works on network file systems too. `auto` uses events, and falls back to polling when
+ * the system's limit of watches is reached. On Deno it always polls: after a folder was removed and created again, or
+ * moved away and back, Deno delivers no more events from it (Deno 2.9.6; Node 22 and 26 and Bun deliver them).
  *
  * @module
  */
@@ -21,32 +21,32 @@ import { importedFiles } from "./imports.ts";
 import type { ReloadEngine } from "./settings/development.ts";
 import { SettingError } from "./settings/setting.ts";
 
-/** What to watch, and whom to tell. */
+/** Options of the watcher. */
 export interface WatchOptions {
-  /** The application. */
+  /** The specification of the application. */
   readonly spec: string;
   /** More files: paths and globs. */
   readonly extra: readonly string[];
-  /** How. */
+  /** How to watch. */
   readonly engine: ReloadEngine;
   /** Called with the files that were changed, created or removed. */
   changed(files: readonly string[]): void;
-  /** Called with what is wrong. */
+  /** Called with an error message. */
   failed(message: string): void;
 }
 
 type Watch = typeof import("chokidar").watch;
 
-const INTERVAL = 500; // ms between two looks
-const TOGETHER = 100; // ms in which changes count as one
-const LIMITS: ReadonlySet<unknown> = new Set(["ENOSPC", "EMFILE", "ENFILE"]); // the system has no more events to give
+const INTERVAL = 500; // ms between two polls
+const TOGETHER = 100; // ms within which changes are reported together
+const LIMITS: ReadonlySet<unknown> = new Set(["ENOSPC", "EMFILE", "ENFILE"]); // limits of the system
 const HEAVY = ["node_modules", ".git"]; // a glob looks into these folders only if it names them
 
 /**
- * Watches; settles when no change is missed any more.
+ * Starts watching; settles once every change from then on is seen.
  *
- * @returns the function that ends it.
- * @throws {SettingError} (as a rejection) when chokidar is not there.
+ * @returns a function that stops watching.
+ * @throws {SettingError} (as a rejection) when chokidar is not installed.
  */
 export async function watchCode(options: WatchOptions): Promise<() => void> {
   let watch: Watch;
@@ -60,7 +60,7 @@ export async function watchCode(options: WatchOptions): Promise<() => void> {
   return () => watcher.close();
 }
 
-/** A glob in two: the folder in front of the first special character, and what paths in that folder are to match. */
+/** A glob in two parts: the folder before the first special character, and the pattern for paths in that folder. */
 interface Glob {
   readonly base: string;
   readonly rest: string;
@@ -100,7 +100,7 @@ class CodeWatcher {
         if (!event.endsWith("Dir") && this.#concerns(path, true)) this.#saw(path);
       });
       watcher.on("error", (error) => {
-        if (watcher !== this.#watcher) return; // it has been given up
+        if (watcher !== this.#watcher) return; // polling has replaced it
         const { code, message } = error as NodeJS.ErrnoException;
         const limited = !polling && LIMITS.has(code);
         this.#options.failed(`Watching the code: ${message}${limited ? "; now polling" : ""}`);
@@ -116,14 +116,14 @@ class CodeWatcher {
     void this.#watcher?.close();
   }
 
-  /** Looks what is to be watched, and gives what was not before. */
+  /** Updates the set of files to watch; returns those that are new in it. */
   #findFiles(): string[] {
     const before = this.#files;
     this.#files = new Set([...importedFiles(this.#options.spec), ...this.#named]);
     return [...this.#files].filter((path) => !before.has(path));
   }
 
-  /** Whether a path is one to watch; of a folder, whether such a path may be in it. */
+  /** Whether a file is to be watched or, for a folder, whether it may contain such a file. */
   #concerns(path: string, isFile: boolean): boolean {
     return this.#files.has(path) || this.#globs.some(({ base, rest }) => {
       const inside = relative(base, path);
@@ -136,7 +136,7 @@ class CodeWatcher {
     });
   }
 
-  /** Notes a change. Those that come together are told together, when what they import is watched too. */
+  /** Notes a change. Changes close together are reported together, after new imports in them are watched too. */
   #saw(path: string): void {
     if (!this.#seen.includes(path)) this.#seen.push(path);
     this.#timer ??= setTimeout(() => {
@@ -147,7 +147,7 @@ class CodeWatcher {
   }
 }
 
-/** A path is a glob without a rest; that of a folder stands for all that is in it. */
+/** Splits a glob. A path of a file has no rest; a path of a folder stands for everything in it. */
 function splitGlob(pattern: string): Glob {
   const [, folder = "", rest = ""] = /^((?:[^*?[{]*\/)?)([^/]*[*?[{].*)?/.exec(pattern) ?? [];
   if (rest !== "") return { base: resolve(folder), rest };

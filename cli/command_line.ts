@@ -1,5 +1,5 @@
 /**
- * The command line and the environment, read by the table of settings.
+ * Reads the command line and the environment, according to the table of settings.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import { type Key, keys, settingOf } from "./settings/mod.ts";
 import { flagOf, type Setting, SettingError, variableOf } from "./settings/setting.ts";
 import { suggestion } from "./suggestion.ts";
 
-/** Values by the name of their setting, from one source. */
+/** The values from one source, by the name of their setting. */
 export type Given = Map<Key, unknown>;
 
 /** What a command line says. */
 export interface CommandLine {
   /** Values of settings. */
   readonly given: Given;
-  /** What it asks for instead of serving. */
+  /** What the command prints instead of serving. */
   readonly wants: "help" | "version" | undefined;
 }
 
@@ -27,10 +27,10 @@ const shorts: ReadonlyMap<string, Key> = new Map(
   }),
 );
 
-/** Other names that gunicorn has for options. */
+/** Alternative option names that gunicorn accepts. */
 const ALIASES: Readonly<Record<string, string>> = { "--log-file": "--error-logfile" };
 
-/** Whether a setting can be given on the command line by an option. */
+/** Whether a setting has a command-line option. */
 function onCommandLine(key: Key): boolean {
   return settingOf(key).kind.code !== true;
 }
@@ -38,7 +38,7 @@ function onCommandLine(key: Key): boolean {
 /**
  * Reads a command line.
  *
- * @throws {SettingError} for an option that there is not, or a value it cannot have.
+ * @throws {SettingError} for an unknown option or an invalid value.
  */
 export function readCommandLine(args: readonly string[]): CommandLine {
   const given: Given = new Map();
@@ -61,7 +61,7 @@ function takeApp(given: Given, operand: string): void {
   given.set("wsgiApp", operand);
 }
 
-/** What stands behind `--`: the application, unless it stands before, and its arguments. */
+/** Reads what follows `--`: the application, unless it was already given, and then its arguments. */
 function takeRest(given: Given, operands: string[]): void {
   if (!given.has("wsgiApp")) operands.splice(0, 1).forEach((app) => takeApp(given, app));
   if (operands.length > 0) given.set("appArgs", operands);
@@ -85,7 +85,7 @@ function takeOption(given: Given, arg: string, rest: string[]): void {
   add(given, key, read(name, setting, text));
 }
 
-/** Adds a value; that of a list to those before. */
+/** Sets a value; a repeated list option appends to the values given before. */
 function add(given: Given, key: Key, value: unknown): void {
   const before = given.get(key);
   const lists = settingOf(key).kind.repeatable === true && Array.isArray(before) && Array.isArray(value);
@@ -100,7 +100,7 @@ function read(where: string, setting: Setting<unknown>, text: string): unknown {
   return value;
 }
 
-/** The settings that a variable can give, by its name. */
+/** The settings that an environment variable can set, by the name of the variable. */
 const variables: ReadonlyMap<string, Key> = new Map(
   keys.filter((key) => onCommandLine(key) && settingOf(key).only !== "command line").map((key) => [
     variableOf(key),
@@ -109,9 +109,9 @@ const variables: ReadonlyMap<string, Key> = new Map(
 );
 
 /**
- * Reads the environment: `TSGI_*`. An empty variable counts as none.
+ * Reads the environment variables `TSGI_*`. An empty variable counts as unset.
  *
- * @throws {SettingError} for a variable `TSGI_*` that there is not, or a value that a setting cannot have.
+ * @throws {SettingError} for an unknown variable `TSGI_*` or an invalid value.
  */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Given {
   const given: Given = new Map();
@@ -128,9 +128,9 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
 }
 
 /**
- * What PORT and WEB_CONCURRENCY make of the defaults.
+ * Reads PORT and WEB_CONCURRENCY, which hosting platforms set. They replace the defaults of `bind` and `workers`.
  *
- * @throws {SettingError} for a value that they cannot have.
+ * @throws {SettingError} for an invalid value.
  */
 export function readPlatform(env: Readonly<Record<string, string | undefined>>): Given {
   const given: Given = new Map();

@@ -1,5 +1,5 @@
 /**
- * The settings in force: defaults < configuration file < environment < command line.
+ * Puts the settings in force together. The precedence is: defaults < configuration file < environment < command line.
  *
  * PORT and WEB_CONCURRENCY change the defaults, as they do for gunicorn.
  *
@@ -30,22 +30,22 @@ export class ConfigFileError extends Error {
   }
 }
 
-/** Settings, and where they came from. */
+/** The settings in force and the configuration file that was read for them. */
 export interface Resolved {
   /** All of them. */
   readonly settings: Settings;
-  /** Path of the configuration file; null where there is none. */
+  /** Path of the configuration file; null if there is none. */
   readonly file: string | null;
 }
 
 let imports = 0;
 
 /**
- * Puts the settings together. The configuration file is read anew each time.
+ * Puts the settings together. Each call reads the configuration file anew.
  *
- * @param commandLine What the command line gave.
- * @param directory Where the configuration file is looked for.
- * @throws {SettingError} (as a rejection) naming the first setting that is wrong.
+ * @param commandLine The values from the command line.
+ * @param directory The directory in which the configuration file is looked for.
+ * @throws {SettingError} (as a rejection) naming the first invalid setting.
  * @throws {ConfigFileError} (as a rejection) when the configuration file cannot be loaded.
  */
 export async function resolveSettings(commandLine: Given, directory: string = process.cwd()): Promise<Resolved> {
@@ -77,14 +77,14 @@ function configFile(named: string | undefined, directory: string): string | null
 /**
  * Reads a configuration file.
  *
- * @throws {SettingError} (as a rejection) naming the first setting that is wrong.
+ * @throws {SettingError} (as a rejection) naming the first invalid setting.
  * @throws {ConfigFileError} (as a rejection) when it cannot be loaded.
  */
 export async function readConfigFile(path: string): Promise<Given> {
   let module: Record<string, unknown>;
   try {
-    // A new query each time: a module that has been imported is not read again. Bun sees it behind a path only.
-    // Without links in the path: Bun remembers where they led.
+    // Runtimes cache modules by URL, so each import has a new query. Bun regards the query behind a path only, not
+    // behind a file: URL. The path is resolved, because Bun remembers where a symbolic link led.
     const real = realpathSync(path);
     const base = process.versions.bun === undefined ? pathToFileURL(real).href : real;
     module = await import(`${base}?${process.pid}.${++imports}`);
@@ -118,12 +118,12 @@ export async function readConfigFile(path: string): Promise<Given> {
   return given;
 }
 
-/** How many workers there are to be. */
+/** The number of workers that the settings ask for. */
 export function workerCount({ workers }: Pick<Settings, "workers">): number {
   return workers === "auto" ? availableParallelism() : workers;
 }
 
-/** The settings that differ and cannot be changed without a new start. */
+/** The settings that differ and that only a restart of the command can change. */
 export function needRestart(before: Settings, after: Settings): Key[] {
   return keys.filter((key) =>
     settingOf(key).restart === true && JSON.stringify(before[key]) !== JSON.stringify(after[key])

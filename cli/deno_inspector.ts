@@ -1,10 +1,10 @@
 /**
- * Deno's inspector and USR1.
+ * Closes the inspector that Deno opens at USR1.
  *
- * From version 2.9.2 on, Deno opens its inspector on port 9229 when USR1 comes, whatever handlers there are, and no flag
- * or setting keeps it from that. Whoever can connect to the inspector runs code as this process, and USR1 is what tells
- * tsgi to open its logs anew. So the inspector is closed again as soon as it is open, some milliseconds later, unless
- * the process was started with an inspector.
+ * From version 2.9.2 on, Deno opens its inspector on port 9229 when USR1 comes, even if the process handles USR1. No
+ * flag or setting prevents that. Whoever can connect to the inspector can run code as this process, and USR1 is the
+ * signal that makes tsgi reopen its logs. So this module closes the inspector some milliseconds after it has opened,
+ * unless the process was started with an inspector.
  *
  * @module
  */
@@ -12,10 +12,10 @@
 import { close, url } from "node:inspector";
 import process from "node:process";
 
-const EVERY = 1; // ms between two looks
-const LONGEST = 1000; // ms after the signal in which the inspector opens
+const EVERY = 1; // ms between two checks
+const LONGEST = 1000; // ms after the signal within which the inspector opens
 
-/** Closes the inspector that USR1 opens. Without the permission `--allow-sys` nothing can be done. */
+/** Closes the inspector each time USR1 opens it. Does nothing without the permission `--allow-sys`. */
 export function keepInspectorClosed(): void {
   try {
     if (url() !== undefined) return;

@@ -1,13 +1,13 @@
 /**
- * How many connections a worker may hold: fewer than it has file descriptors for.
+ * Limits the connections of a worker to fewer than it has file descriptors for.
  *
- * A runtime that has no descriptor left to accept with does not fare well: Node and Bun close connections that wait, and
- * Deno 2.9.6 never accepts again, tells nobody, and lives on. So connections stay below the limit (RLIMIT_NOFILE), less
- * a reserve for what the application opens. On Deno the reserve is larger: it accepts all that wait before it tells of
- * the first one, so there is nobody to close them in between.
+ * Runtimes handle a lack of descriptors badly. Node and Bun close connections that wait. Deno 2.9.6 never accepts
+ * again, reports no error, and runs on. So connections stay below the limit (RLIMIT_NOFILE), minus a reserve for what
+ * the application opens. On Deno the reserve is larger: Deno accepts all waiting connections before it reports the
+ * first one, so this code cannot close any of them in between.
  *
- * The application may open more than the reserve. Therefore a worker also looks, now and then, whether a descriptor can
- * be had.
+ * The application may open more than the reserve. Therefore a worker also checks now and then whether a descriptor is
+ * free.
  *
  * @module
  */
@@ -17,35 +17,35 @@ import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 
 const RESERVE = 64; // descriptors for the application
-const PART = 1 / 8; // of what is free: the most that is reserved for it, and for those that are told to go
-const QUEUE = 511; // connections that wait, where the setting backlog does not say
+const PART = 1 / 8; // of the free descriptors: the most for the application, and the part for connections that get 503
+const QUEUE = 511; // waiting connections, if the setting backlog is not given
 
-/** What a worker may hold. */
+/** How many connections a worker may hold. */
 export interface ConnectionLimits {
-  /** Connections that are served on each address; one more is told to come back. */
+  /** Most connections that are served on each address; a further one replaces an idle one, or gets 503. */
   readonly served: number;
-  /** Connections that are open, on all addresses; one more is closed at once. */
+  /** Most connections that are open on all addresses together; a further one is closed at once. */
   readonly open: number;
 }
 
-/** What the limits follow from. */
+/** What the limits are computed from. */
 export interface Descriptors {
-  /** The most that the process may have; Infinity for any number. */
+  /** The most descriptors that the process may have; Infinity for no limit. */
   readonly limit: number;
-  /** How many it has. */
+  /** How many descriptors are open. */
   readonly used: number;
-  /** How many connections are accepted before the first is told of. */
+  /** How many connections the runtime may accept before it reports the first one. */
   readonly burst: number;
 }
 
-/** The limits for this process; `backlog` is the setting. */
+/** Computes the limits for this process; `backlog` is the setting. */
 export function connectionLimits(wanted: number, backlog: number | null): ConnectionLimits & { limit: number } {
   const limit = descriptorLimit();
   const burst = process.versions.deno === undefined ? 0 : backlog ?? QUEUE;
   return { limit, ...limitsOf(wanted, { limit, used: openDescriptors(), burst }) };
 }
 
-/** The limits that descriptors allow, of `wanted` connections. */
+/** Computes how many of the `wanted` connections the descriptors allow. */
 export function limitsOf(wanted: number, { limit, used, burst }: Descriptors): ConnectionLimits {
   if (limit === Infinity) return { served: wanted, open: Infinity };
   const free = Math.max(0, limit - used);
@@ -54,7 +54,7 @@ export function limitsOf(wanted: number, { limit, used, burst }: Descriptors): C
   return { served: Math.min(wanted, open - Math.max(1, Math.floor(open * PART))), open };
 }
 
-/** Whether this process can open no file and accept no connection, because it has all the descriptors that it may have. */
+/** Whether all descriptors of this process are in use, so that it can open no file and accept no connection. */
 export function outOfDescriptors(): boolean {
   try {
     closeSync(openSync("/dev/null", "r"));
@@ -64,24 +64,24 @@ export function outOfDescriptors(): boolean {
   }
 }
 
-/** The limit in force: the soft one, which Node and Bun raise to the hard one when they start. */
+/** The limit in force. It is the soft limit; Node and Bun raise it to the hard limit when they start. */
 function descriptorLimit(): number {
   let text: string | undefined;
   try {
     text = /^Max open files\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
   } catch {
-    text = spawnSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" }).stdout?.trim(); // no Linux
+    text = spawnSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" }).stdout?.trim(); // not Linux
   }
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : Infinity;
 }
 
-/** How many descriptors are open; a usual number where the system does not tell. */
+/** How many descriptors are open; a typical number where the system does not list them. */
 function openDescriptors(): number {
   for (const folder of ["/proc/self/fd", "/dev/fd"]) {
     try {
       return readdirSync(folder).length;
     } catch {
-      // The next one.
+      // Try the next folder.
     }
   }
   return 32;

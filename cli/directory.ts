@@ -1,12 +1,13 @@
 /**
- * The working directory by the name that it was given, so that a deploy can switch a link to another release.
+ * Remembers the working directory by the name it was entered with, so that a deploy can switch a symbolic link to
+ * another release.
  *
- * The system knows the directory that a process is in, and no longer the link through which it came there: after the
- * link leads elsewhere, and after the old directory is removed, the process is still in the old one. So the name is
- * kept, and the directory is entered by that name again before each worker is started. The shell tells the name of the
- * directory in which the command was started by the variable PWD; `--chdir` tells another one.
+ * The system knows the directory that a process is in, but not the link through which the process entered it. When a
+ * deploy switches the link, or removes the old directory, the process is still in the old directory. So this module
+ * keeps the name, and the arbiter enters the directory by that name again before it starts a worker. The name of the
+ * first directory comes from the variable PWD, which the shell sets; `--chdir` names another directory.
  *
- * What lies below a link has a name too: `nameOf` gives the one that leads through the link.
+ * `nameOf` does the same for a path below such a directory: it gives the name that leads through the link.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import { statSync } from "node:fs";
 import { isAbsolute, resolve, sep } from "node:path";
 import process from "node:process";
 
-/** A directory that was entered: its name, and where that led. */
+/** A directory that was entered: its name, and the real path at that time. */
 interface Entered {
   readonly name: string;
   readonly real: string;
@@ -31,27 +32,27 @@ export function workingDirectory(): string {
 }
 
 /**
- * Goes to a directory; a relative name is below the working directory.
+ * Changes the working directory. A relative name is below the current one.
  *
- * @throws the system's error when it cannot be entered.
+ * @throws the system's error when the directory cannot be entered.
  */
 export function enter(path: string): void {
-  // Not normalized yet: what `..` means behind a link is known to the system only.
+  // The name is not normalized before chdir: only the system knows where `..` leads behind a link.
   const name = isAbsolute(path) ? path : `${workingDirectory()}${sep}${path}`;
   process.chdir(name);
   note(isSame(resolve(name), ".") ? resolve(name) : name);
 }
 
 /**
- * Goes to where the name of the working directory leads now.
+ * Enters the working directory by its name again: the name may lead to another directory now.
  *
- * @throws the system's error when it leads nowhere.
+ * @throws the system's error when the name leads nowhere.
  */
 export function enterAgain(): void {
   process.chdir(workingDirectory());
 }
 
-/** The name of a path that lies below a directory which was entered through a link; others stay as they are. */
+/** The name, through its link, of a path below a directory that was entered through one; other paths are unchanged. */
 export function nameOf(path: string): string {
   for (const { name, real } of entered) {
     const rest = path === real ? "" : path.startsWith(real + sep) ? path.slice(real.length) : undefined;
@@ -66,7 +67,10 @@ function note(name: string): void {
   if (name !== real) entered.push(linkOf(name, real));
 }
 
-/** The link by itself: of `/app/current/web` that is `/app/releases/1/web` the part `current` that is `releases/1`. */
+/**
+ * The link itself, without the part of the path below it. For `/app/current/web`, which is `/app/releases/1/web`, this
+ * is the link `/app/current`, which leads to `/app/releases/1`.
+ */
 function linkOf(name: string, real: string): Entered {
   const names = name.split(sep);
   const reals = real.split(sep);
@@ -77,14 +81,14 @@ function linkOf(name: string, real: string): Entered {
   return { name: names.join(sep), real: reals.join(sep) };
 }
 
-/** What the shell says, if that is where this process is. */
+/** The directory name in PWD, if it leads to the directory that this process is in. */
 function nameFromShell(): string | undefined {
   const { PWD: name } = process.env;
   if (name === undefined || !isAbsolute(name)) return undefined;
   return isSame(name, ".") ? name : undefined;
 }
 
-/** Whether two paths lead to one file or directory. */
+/** Whether two paths lead to the same file or directory. */
 function isSame(one: string, other: string): boolean {
   try {
     const [a, b] = [statSync(one), statSync(other)];
@@ -95,10 +99,10 @@ function isSame(one: string, other: string): boolean {
 }
 
 /**
- * The path with which a program is started again: the one it was started with, by its name, if that still is the
- * program.
+ * The path with which to start a program again: the path it was started with if that still is the program, else the
+ * program's real path; in both cases by its name through a link.
  *
- * @param given The path it was started with.
+ * @param given The path that the program was started with.
  * @param path The path of the program.
  */
 export function programName(given: string | undefined, path: string): string {

@@ -1,5 +1,5 @@
 /**
- * What is told of the settings: `--help`, `--print-config` and docs/settings.md, all from the table.
+ * Generates `--help`, `--print-config` and docs/settings.md from the table of settings.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const USAGE = "tsgi [OPTIONS] [MODULE[:NAME | :FACTORY()]] [-- ARG...]";
 const WIDTH = 100;
 const INDENT = 34;
 
-/** A value as text, as the command line and `--print-config` show it. */
+/** Formats a value as the command line and `--print-config` show it. */
 export function valueText(key: Key, value: unknown): string {
   if (value === null) return "none";
   if (typeof value === "function") return "a function";
@@ -88,13 +88,13 @@ function columns(left: string, right: string): string[] {
   return [...head, ...lines.slice(1).map((one) => " ".repeat(INDENT) + one)];
 }
 
-/** The text of `--print-config`: a line a setting, by name. */
+/** The text of `--print-config`: one line for each setting, sorted by name. */
 export function configText(settings: Settings): string {
   const names = keys.filter((key) => settingOf(key).only !== "command line").toSorted();
   return names.map((key) => `${key} = ${valueText(key, settings[key])}\n`).join("");
 }
 
-/** docs/settings.md. */
+/** The text of docs/settings.md. */
 export function settingsPage(): string {
   const page = [
     "# Settings",
@@ -145,7 +145,7 @@ function section(key: Key): string[] {
   return rows;
 }
 
-/** What may stand in a line of a log. */
+/** The tables of what a line of a log may contain. */
 function logForms(): string[] {
   const atoms = Object.entries(ATOMS).map(([atom, meaning]): Row => [`\`%(${atom})s\``, meaning]);
   const keysOf = (all: readonly Row[]): Row[] => all.map(([key, meaning]) => [`\`${key}\``, meaning]);
@@ -176,7 +176,7 @@ function tableOf(title: string, name: string, rows: readonly Row[]): string[] {
   ];
 }
 
-/** Text in lines of at most 120 columns. */
+/** Wraps a text into lines of at most 120 columns. */
 function paragraph(text: string): string[] {
   const lines: string[] = [""];
   for (const word of text.split(" ")) {

@@ -1,8 +1,8 @@
 /**
- * The files that an application is made of: that of its specification, and what they import.
+ * Finds the files of an application: the file that its specification names, and all files that it imports.
  *
- * Imports are found in the text, so that a file with a syntax error has them too, and nothing is run. Each import of a
- * file is followed; packages are not.
+ * A regular expression finds the imports in the source text. So a file with a syntax error has imports too, and no code
+ * runs. Imports of files are followed; imports of packages are not.
  *
  * @module
  */
@@ -14,8 +14,8 @@ import { candidatesOf, fileOf, parseSpec } from "./application.ts";
 const IMPORT = /(?:\bfrom|\bimport|\brequire)\s*\(?\s*(["'])(\.{1,2}\/[^"'\n]+|file:[^"'\n]+)\1/g;
 
 /**
- * Paths of the files that an application is made of, whether they are there or not. Where the file of the specification
- * is missing, these are all the paths it could have.
+ * The paths of the files of an application, whether the files exist or not. Where the file of the specification is
+ * missing, all the paths at which it could be are among them.
  */
 export function importedFiles(spec: string): string[] {
   const waiting = firstFiles(spec);
@@ -33,7 +33,7 @@ function firstFiles(spec: string): string[] {
   try {
     module = parseSpec(spec).module;
   } catch {
-    return []; // no specification
+    return []; // the specification is invalid
   }
   const first = fileOf(module);
   return first === null ? candidatesOf(module) : [fileURLToPath(first)];
@@ -44,7 +44,7 @@ function importsOf(path: string): string[] {
   try {
     text = readFileSync(path, "utf8");
   } catch {
-    // It is not there now.
+    // The file does not exist now.
   }
   return [...text.matchAll(IMPORT)].map((match) => fileURLToPath(new URL(match[2] as string, pathToFileURL(path))));
 }

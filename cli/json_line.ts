@@ -1,6 +1,6 @@
 /**
- * An object as one line of JSON, in ASCII, so that nothing in it can break out of its line, and no shorter than a pipe
- * takes it whole: where it would be longer, its texts are cut, with a mark.
+ * Formats an object as one line of JSON. The line is ASCII, so that no value can contain a line end. A line that would
+ * be longer than a pipe takes in one piece has its texts cut, with a mark.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 const CUT = "[cut]";
 const SHORTER = 0.8;
 
-/** A line, without its end, of at most `most` characters, which is also its bytes. */
+/** Formats a line, without its end, of at most `most` characters. In ASCII, that is also its number of bytes. */
 export function jsonLine(all: Readonly<Record<string, unknown>>, most: number): string {
   let line = ascii(JSON.stringify(all));
   for (let text = most; line.length > most && text >= 1; text = Math.floor(text * SHORTER)) {
@@ -17,7 +17,7 @@ export function jsonLine(all: Readonly<Record<string, unknown>>, most: number): 
   return line;
 }
 
-/** Text of at most `most` code units, with a mark behind it where it was longer. */
+/** Cuts text to `most` code units, and appends a mark if it was longer. */
 export function cutText(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most)}${CUT}`;
 }

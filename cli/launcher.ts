@@ -1,12 +1,13 @@
 /**
- * The launcher: opens the sockets, hands them to the arbiter, and then only passes on signals and the exit status.
+ * The launcher: opens the sockets, passes them to the arbiter, and then only forwards signals and the exit status.
  *
- * A runtime that listens also accepts, so whoever opens a socket would take connections from the workers. The launcher
- * closes it in the turn in which the arbiter, which never opens it, has been started with it; so the socket, and what
- * waits in its queue, belongs to nobody that could drop it. It also cleans up behind an arbiter that was killed.
+ * No runtime can listen on a socket without accepting from it. So a process that opens a socket would take connections
+ * from the workers. Therefore the launcher starts the arbiter with the socket and closes its own copy in the same turn
+ * of the event loop; the arbiter never opens it as a server. So no process accepts a connection that it would drop. The
+ * launcher also cleans up after an arbiter that was killed.
  *
- * Signals go to the arbiter as messages, and wait here until it has said hello: before that, a signal could end it. The
- * pidfile is written when the launcher takes signals.
+ * The launcher sends signals to the arbiter as messages. It holds them until the arbiter has sent `hello`, because
+ * before that a signal could end the arbiter. It writes the pidfile once it handles signals itself.
  *
  * @module
  */
@@ -20,16 +21,16 @@ import type { Settings } from "./settings/mod.ts";
 import { REQUESTS, type Signal, type SignalMessage, STOPS, takeSignals } from "./signals.ts";
 import { identityOf } from "./user.ts";
 
-const HELLO_TIME = 10_000; // ms that an arbiter has to say hello when the command is to stop
-const CLEANUP = 3000; // ms that workers have to end by themselves when the arbiter is gone
+const HELLO_TIME = 10_000; // ms that an arbiter has to send hello when the command shall stop
+const CLEANUP = 3000; // ms that workers have to end by themselves after the arbiter's end
 
 /**
  * Starts an arbiter with sockets at the addresses, and stays until it ends.
  *
  * @param main URL of the program.
  * @returns the exit status.
- * @throws {ListenError} (as a rejection) when an address cannot be had.
- * @throws {PidfileError} (as a rejection) when the pidfile is that of a process that runs.
+ * @throws {ListenError} (as a rejection) when it cannot listen on an address.
+ * @throws {PidfileError} (as a rejection) when the pidfile belongs to a running process, or cannot be written.
  */
 export async function launch(
   main: string,
@@ -76,13 +77,13 @@ export async function launch(
   return status;
 }
 
-/** The signals that come, on their way to the arbiter. */
+/** Holds signals until the arbiter handles them, then forwards them. */
 class SignalQueue {
   readonly #waiting: Signal[] = [];
   #child: ChildProcess | undefined;
   #greeted = false;
 
-  /** Takes the signals from now on. */
+  /** Handles the signals from now on. */
   constructor() {
     takeSignals([...STOPS, ...REQUESTS], (name) => {
       this.#waiting.push(name);
@@ -91,18 +92,18 @@ class SignalQueue {
     });
   }
 
-  /** Whether the command is to stop, and the arbiter has not been told. */
+  /** Whether a signal to stop has come that was not forwarded. */
   get stops(): boolean {
     return this.#waiting.some(isStop);
   }
 
-  /** Names the arbiter. */
+  /** Sets the arbiter to which signals are forwarded. */
   to(child: ChildProcess): void {
     this.#child = child;
     this.#limit();
   }
 
-  /** The arbiter takes signals: it gets those that wait. */
+  /** Forwards the held signals, and later ones at once: the arbiter has sent its hello. */
   flush(): void {
     this.#greeted = true;
     for (const signal of this.#waiting.splice(0)) {
@@ -111,7 +112,7 @@ class SignalQueue {
     }
   }
 
-  /** An arbiter that is to stop and does not even say hello has no workers, and nothing to finish. */
+  /** Kills an arbiter that shall stop and does not send hello in time. It has no workers, so nothing is lost. */
   #limit(): void {
     const pid = this.#child?.pid;
     if (pid === undefined || !this.stops) return;
@@ -126,9 +127,9 @@ function isStop(name: Signal): boolean {
 }
 
 /**
- * What Unix sockets are to have, so that the web server can connect: as gunicorn's do, they belong to the workers' user
- * and group, and over HTTP everybody may connect. Over the other protocols whoever connects can claim to be any user, so
- * there only the owner and the group may.
+ * Mode and owner of Unix sockets, chosen so that the web server can connect. As with gunicorn, they belong to the
+ * workers' user and group. Over HTTP everybody may connect. Over the other protocols a client can claim to be any user,
+ * so there only the owner and the group may connect.
  */
 export function socketFile(
   settings: Pick<Settings, "socketMode" | "protocol" | "umask" | "user" | "group">,
@@ -138,7 +139,7 @@ export function socketFile(
   return { mode, ...identityOf(settings) };
 }
 
-/** Kills what an arbiter that was killed has left and that does not end by itself. */
+/** Kills the workers that a killed arbiter has left and that do not end by themselves. */
 async function endOrphans(workers: readonly number[]): Promise<void> {
   const end = performance.now() + CLEANUP;
   while (workers.some(alive) && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,11 +1,12 @@
 /**
- * Listening sockets for others: opened here, passed on as descriptors, never accepted from.
+ * Opens listening sockets for other processes. They are passed on as descriptors, and this process never accepts from
+ * them.
  *
- * Node and Bun tell the descriptor of a server. Deno does not, so it is looked up: the listening sockets of this
- * process are in /proc, and without /proc (macOS) `lsof` lists them.
+ * Node and Bun expose the descriptor of a server. Deno does not, so it is looked up: /proc has the listening sockets of
+ * this process, and without /proc (macOS) `lsof` lists them.
  *
- * A Unix socket is bound under another name, see `adapters/unix_path.ts`: closing a server here, while workers have its
- * socket, removes the name that it was bound under.
+ * A Unix socket is bound under a temporary name, see `adapters/unix_path.ts`. The reason is that closing a server
+ * removes the name that it was bound under, while workers still use the socket.
  *
  * @module
  */
@@ -22,7 +23,7 @@ import { type Bind, bindText } from "./bind.ts";
 export interface OpenSocket {
   /** Its descriptor in this process. */
   readonly fd: number;
-  /** Its address; the port is the real one. */
+  /** Its address; with port 0 in the setting, the port that the system chose. */
   readonly bind: Bind;
 }
 
@@ -30,9 +31,9 @@ export interface OpenSocket {
 export interface OpenSockets {
   /** In the order of the addresses. */
   readonly sockets: readonly OpenSocket[];
-  /** Closes them here; who has got them keeps them. */
+  /** Closes the sockets in this process; processes that have inherited them keep them. */
   close(): void;
-  /** Removes the paths of Unix sockets, where these are still theirs. */
+  /** Removes the paths of Unix sockets, unless something else is at a path now. */
   release(): void;
 }
 
@@ -40,8 +41,8 @@ export interface OpenSockets {
  * Opens listening sockets. The caller passes them on and closes them in the same turn of the event loop, so that
  * nothing is accepted here.
  *
- * @param file What a Unix socket is to have besides its path.
- * @throws {ListenError} (as a rejection) for the first address that cannot be had.
+ * @param file Mode and owner of Unix sockets.
+ * @throws {ListenError} (as a rejection) for the first address that it cannot listen on.
  */
 export async function openSockets(
   binds: readonly Bind[],
@@ -52,7 +53,7 @@ export async function openSockets(
     throw new ListenError(bindText(binds[0] as Bind), "Bun takes no backlog, its own is 512", "ENOTSUP");
   }
   const targets = await Promise.all(binds.map((bind) => target(bind, file)));
-  // Loaded before anything listens: from then on connections come.
+  // Loaded before anything listens: from then on, each turn of the event loop could accept a connection.
   const proc = process.versions.deno === undefined ? undefined : await import("../adapters/proc_sockets.ts");
   const servers: Server[] = [];
   const sockets: OpenSocket[] = [];
@@ -85,7 +86,7 @@ type ProcSockets = typeof import("../adapters/proc_sockets.ts");
 interface Target {
   readonly bind: Bind;
   readonly unix?: UnixPath | undefined;
-  /** None for a descriptor that listens already. */
+  /** Undefined for a descriptor that already listens. */
   readonly options?: ListenOptions;
 }
 
@@ -139,13 +140,13 @@ function boundTo(server: Server, bind: Bind): Bind {
   return bind.kind === "tcp" ? { ...bind, port: (server.address() as AddressInfo).port } : bind;
 }
 
-/** The descriptor of a server, where the runtime tells it. */
+/** The descriptor of a server, if the runtime exposes it. */
 function toldBy(server: Server): number | undefined {
   const told = (server as unknown as { _handle?: { fd?: unknown } })._handle?.fd;
   return typeof told === "number" && told > 2 ? told : undefined;
 }
 
-/** The descriptor that listens at `bind`. `name` is the name that was bound, of a Unix socket. */
+/** Looks up the descriptor that listens at `bind`. For a Unix socket, `name` is the path that was bound. */
 function found(bind: Bind, name: string | undefined, taken: readonly OpenSocket[], proc: ProcSockets): number {
   const { listed, problem } = descriptors(name, proc);
   const fd = listed.find((one) => !taken.some((socket) => socket.fd === one));
@@ -154,7 +155,7 @@ function found(bind: Bind, name: string | undefined, taken: readonly OpenSocket[
   throw new ListenError(bindText(bind), reason, "ENOTSUP");
 }
 
-/** The descriptors of this process that listen, and why one may not be among them. */
+/** The listening descriptors of this process, and the reason to report if the one wanted is not among them. */
 function descriptors(name: string | undefined, proc: ProcSockets): { listed: number[]; problem: string } {
   try {
     return { listed: [...proc.listeningDescriptors().keys()], problem: "/proc does not have it" };
@@ -172,7 +173,7 @@ function descriptors(name: string | undefined, proc: ProcSockets): { listed: num
   }
 }
 
-/** The descriptors in the output of `lsof -F fn`; with `suffix`, of those whose name ends with it. */
+/** The descriptors in the output of `lsof -F fn`, only those whose name ends with `suffix`. */
 export function descriptorsFromLsof(output: string, suffix = ""): number[] {
   const found: number[] = [];
   let fd = NaN;

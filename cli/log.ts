@@ -1,9 +1,9 @@
 /**
- * The error log: the life of the processes in gunicorn's form, and what applications write to `wsgi.errors`.
+ * The error log: messages about the processes, in gunicorn's format, and what applications write to `wsgi.errors`.
  *
  *     [2026-11-21 04:32:22 +0000] [4711] [INFO] Booting worker with pid: 4712
  *
- * With `errorLogJson` each of these, and each text that an application writes, is an object of JSON on a line.
+ * With `errorLogJson`, each message and each text that an application writes is a JSON object on one line.
  *
  * @module
  */
@@ -18,14 +18,14 @@ import type { LoggingSettings, LogLevel } from "./settings/logging.ts";
 import type { Identity } from "./user.ts";
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error", "critical"];
-const LAST_LINES = 300; // ms that a slow reader has at the end
-const LINE_WAIT = 100; // ms that text without a line end waits for more of its line
-const MOST_HELD = 65536; // code units of such text
+const LAST_LINES = 300; // ms that a slow reader has to take the rest at the end
+const LINE_WAIT = 100; // ms that text without a line end waits for the rest of its line
+const MOST_HELD = 65536; // code units of waiting text
 
 /** The settings that an error log depends on. */
 export type ErrorLogSettings = Pick<LoggingSettings, "errorLogfile" | "errorLogJson" | "logLevel">;
 
-/** The keys of an object of the error log, and what they stand for. */
+/** The keys of a JSON object in the error log, and their meanings. */
 export const ERROR_KEYS: Readonly<Record<string, string>> = {
   time: "time in UTC, `2026-11-21T04:32:22.123Z`",
   level: "`debug`, `info`, `warning`, `error` or `critical`; `error` for what an application writes",
@@ -45,9 +45,9 @@ export class Log {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * Opens the error log that the settings name; as root, gives it to `owner`.
+   * Opens the error log that the settings name. As root, it changes the owner of the file to `owner`.
    *
-   * @throws the system's error when it cannot be written.
+   * @throws the system's error when the log cannot be opened for writing.
    */
   constructor({ errorLogfile, errorLogJson, logLevel }: ErrorLogSettings, owner?: Identity) {
     this.#owner = owner;
@@ -67,11 +67,11 @@ export class Log {
       reportsItself: true,
       lost: (lines, why) => this.warning(`Lines of the error log were lost here: ${lines} (${why})`),
       failed: (why) => this.error(`Cannot reopen the error log: ${why}`),
-      instead: standardOf(path, 2) === undefined ? writeStderr : undefined, // a full disk
+      instead: standardOf(path, 2) === undefined ? writeStderr : undefined, // e.g. when the disk is full
     });
   }
 
-  /** Goes on as other settings say; stays as it is when their file cannot be written. */
+  /** Applies other settings. The file stays as it is when the new one cannot be opened. */
   change({ errorLogfile, errorLogJson, logLevel }: ErrorLogSettings, owner?: Identity): void {
     this.#owner = owner;
     this.#least = LEVELS.indexOf(logLevel);
@@ -87,7 +87,7 @@ export class Log {
     }
   }
 
-  /** Writes a report. */
+  /** Writes a message, if its level is logged. */
   report(level: LogLevel, message: string): void {
     if (LEVELS.indexOf(level) < this.#least) return;
     if (this.#json) return this.#object(level, "tsgi", message);
@@ -99,32 +99,32 @@ export class Log {
     this.#file.write(`${jsonLine(all, this.#file.mostLine)}\n`);
   }
 
-  /** For who looks for a fault in tsgi. */
+  /** Logs a detail for debugging tsgi itself. */
   debug(message: string): void {
     this.report("debug", message);
   }
 
-  /** What happens in the course of things. */
+  /** Logs a normal event. */
   info(message: string): void {
     this.report("info", message);
   }
 
-  /** What somebody may want to change. */
+  /** Logs something that an administrator may want to change. */
   warning(message: string): void {
     this.report("warning", message);
   }
 
-  /** What has failed. */
+  /** Logs a failure. */
   error(message: string): void {
     this.report("error", message);
   }
 
-  /** What has failed and cost requests. */
+  /** Logs a failure that has cost requests. */
   critical(message: string): void {
     this.report("critical", message);
   }
 
-  /** Writes text as it is: that of `wsgi.errors`. In JSON, an object for all that comes until a line ends. */
+  /** Writes text of `wsgi.errors` unchanged. In JSON, text up to one that ends with a line end is one object. */
   raw(text: string): void {
     if (!this.#json) return this.#file.write(text);
     this.#held += text;
@@ -140,12 +140,12 @@ export class Log {
     if (message !== "") this.#object("error", "wsgi.errors", message);
   }
 
-  /** Opens the file anew. */
+  /** Reopens the file. */
   reopen(): void {
     this.#file.reopen();
   }
 
-  /** Settles when all is written; when the reader takes nothing, after a moment. */
+  /** Settles when all text is written or, if the reader takes nothing, after a short time. */
   flush(): Promise<void> {
     this.#release();
     return new Promise((resolve) => {

@@ -1,12 +1,13 @@
 /**
- * A log on its way to a file or a stream, which never holds up requests.
+ * Writes a log to a file or a stream, without ever delaying requests.
  *
- * Text is written at once, or collected for a moment and written together. What a stream does not take yet is kept up to
- * a bound; more is dropped. Lines that are lost, for a slow reader or because writing fails, are counted, and the number
- * is reported once: when writing works again, while it does not after a while, or at the end.
+ * Text is written at once, or collected for a moment and written together. Text that a stream cannot take yet is kept
+ * up to a bound; text beyond it is dropped. Lines that are lost, because the reader is slow or a write fails, are
+ * counted. The number is reported once: when writing works again, after a while if it does not, or at the end.
  *
- * Several processes write to one log. To a file the system appends each write as a whole. To a pipe it does so up to
- * 4096 bytes, PIPE_BUF: there each write is as many whole lines as that has room for, and a longer line is cut.
+ * Several processes write to the same log. To a file, the system appends each write atomically. To a pipe, it does so
+ * for up to 4096 bytes, PIPE_BUF. So each write to a pipe consists of as many whole lines as fit, and a longer line is
+ * cut.
  *
  * @module
  */
@@ -17,39 +18,39 @@ import process from "node:process";
 import { closeLog, type OpenLog, openLog, type Standard, standardOf } from "./log_open.ts";
 import type { Identity } from "./user.ts";
 
-const FLUSH_AT = 65536; // code units, then text does not wait for more
-const MOST_WAITING = 8 * 1024 * 1024; // code units
-const RETRY = 20; // ms, when a stream has no room
+const FLUSH_AT = 65536; // code units of collected text, at which it is written without further delay
+const MOST_WAITING = 8 * 1024 * 1024; // code units that are kept for a slow reader
+const RETRY = 20; // ms until the next try when a stream has no room
 const PIPE_BUF = 4096; // bytes
 const LINE_END = 10;
-const FIRST_REPORT = 1000; // ms from the first line that is lost to the report of their number
-const LATER_REPORT = 60_000; // ms between more of them
+const FIRST_REPORT = 1000; // ms from the first lost line to the first report
+const LATER_REPORT = 60_000; // ms from a lost line to a later report
 const CUT = " [cut]\n";
-const LAST_MOMENT = 50; // ms that a write in a thread has when the process exits
+const LAST_MOMENT = 50; // ms that a write in a thread has to finish when the process exits
 
-/** How a log is opened. */
+/** Options of a log. */
 export interface LogFileOptions {
-  /** Its path; `-` is `standard`. */
+  /** Its path; `-` stands for the stream `standard`. */
   readonly path: string;
   readonly standard: Standard;
-  /** Whom root gives the file to. */
+  /** The owner that root gives to the file. */
   readonly owner?: Identity | undefined;
-  /** Milliseconds that text waits for more. With 0 it is written at once, also to a disk. */
+  /** Milliseconds for which text is collected. With 0 it is written at once, to a disk synchronously. */
   readonly delay: number;
-  /** Is told how many lines were lost, and why. */
+  /** Called with the number of lost lines and the reason. */
   readonly lost: (lines: number, why: string) => void;
-  /** Is told why the file could not be opened anew. */
+  /** Called with the reason when the file could not be reopened. */
   readonly failed: (why: string) => void;
-  /** Whether `lost` writes to this same log: then it is told once writing works again. */
+  /** Whether `lost` writes to this same log. If so, it is called only once writing works again, or at the end. */
   readonly reportsItself?: boolean;
-  /** Gets the text that could not be written. */
+  /** Called with the text that could not be written. */
   readonly instead?: ((text: string) => void) | undefined;
 }
 
-/** What is Deno's own, whose writes wait in a thread. */
+/** The standard streams of Deno, whose writes wait in a thread. */
 declare const Deno: Record<"stdout" | "stderr", { write(bytes: Uint8Array): Promise<number> }>;
 
-/** A log. */
+/** A log that is written to a file or a stream. */
 export class LogFile {
   readonly #options: LogFileOptions;
   #open: OpenLog;
@@ -57,7 +58,7 @@ export class LogFile {
   #waiting = "";
   #pieces: Buffer[] = [];
   #busy = false;
-  #torn = false; // the last write left a part of a line
+  #torn = false; // the last write left a partial line
   #reopen = false;
   #lost = 0;
   #why = "";
@@ -71,7 +72,7 @@ export class LogFile {
   /**
    * Opens the log.
    *
-   * @throws the system's error when it cannot be written.
+   * @throws the system's error when it cannot be opened for writing.
    */
   constructor(options: LogFileOptions) {
     this.#options = options;
@@ -79,24 +80,24 @@ export class LogFile {
     this.#write = this.#outlet();
   }
 
-  /** Most bytes of a line that is written whole, its end not among them. */
+  /** Most bytes of a line that is not cut, without its line end. */
   get mostLine(): number {
     return this.#open.file ? Infinity : PIPE_BUF - 1;
   }
 
-  /** Appends text: whole lines, or parts of one by and by. Never throws. */
+  /** Appends text: whole lines, or a line in parts. Never throws. */
   write(text: string): void {
-    if (this.#closed || text === "") return; // its descriptor may be that of another file by now
+    if (this.#closed || text === "") return; // the number of its descriptor may be reused by now
     if (this.#waiting.length > MOST_WAITING) return this.#lose(linesOf(text), "nobody has read it");
     this.#waiting += text;
     if (!this.#busy) this.#writeSoon();
   }
 
-  /** Opens the file anew, after somebody has moved it away, and behind what is being written. */
+  /** Reopens the file after log rotation has moved it, once the write in progress is done. */
   reopen(): void {
     const { path, standard, owner, failed } = this.#options;
     if (this.#closed || standardOf(path, standard) !== undefined) return;
-    if (!this.#busy && this.#waiting !== "") this.#writeWaiting(); // these lines are of the file that was moved
+    if (!this.#busy && this.#waiting !== "") this.#writeWaiting(); // these lines belong to the file that was moved
     this.#reopen = this.#busy;
     if (this.#busy) return;
     try {
@@ -110,7 +111,7 @@ export class LogFile {
     }
   }
 
-  /** Writes what is left, without waiting for more; settles when it is written, or cannot be. */
+  /** Writes the collected text now; settles when it is written or has failed. */
   flush(): Promise<void> {
     return new Promise((resolve) => {
       const before = this.#flushed;
@@ -122,7 +123,7 @@ export class LogFile {
     });
   }
 
-  /** Does the same, says how much was lost, and closes the log. */
+  /** Flushes, reports how many lines were lost, and closes the log. */
   close(): Promise<void> {
     return this.#closing ??= this.flush().then(() => {
       if (this.#lost > 0) this.#report();
@@ -131,7 +132,7 @@ export class LogFile {
     });
   }
 
-  /** At the exit of the process, without a turn of the event loop: gives a write in a thread the time that it may need. */
+  /** Blocks briefly at the exit of the process, so that a write in a thread can finish without the event loop. */
   lastMoment(): void {
     if (!this.#busy || !this.#open.waits) return;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, LAST_MOMENT);
@@ -164,7 +165,7 @@ export class LogFile {
     this.#writeOn();
   }
 
-  /** Writes the pieces, as far as the system takes them. */
+  /** Writes the pieces until the system takes no more. */
   #writeOn(): void {
     this.#busy = true;
     try {
@@ -199,18 +200,18 @@ export class LogFile {
     }
     const text = Buffer.concat(this.#pieces).toString();
     this.#pieces = [];
-    const { code = "", message } = error; // Deno leaves the code out of the message
+    const { code = "", message } = error; // Deno's message does not contain the code
     this.#lose(linesOf(text), message.startsWith(code) ? message : `${code}: ${message}`);
     this.#options.instead?.(text);
     this.#done(false);
   }
 
-  /** Nothing is being written any more. */
+  /** Handles the end of a write: reports, reopens, writes text that has come since, and settles `flush`. */
   #done(succeeded: boolean): void {
     this.#busy = false;
     if (succeeded && this.#lost > 0) this.#report();
     if (this.#reopen) this.reopen();
-    if (this.#busy) return; // with what was said about this log itself
+    if (this.#busy) return; // it writes a message about this log itself
     if (this.#waiting !== "") return this.#flushed === undefined ? this.#writeSoon() : this.#writeWaiting();
     this.#flushed?.();
     this.#flushed = undefined;
@@ -237,7 +238,7 @@ function linesOf(text: string): number {
   return text === "" ? 0 : Math.max(1, text.split("\n").length - (text.endsWith("\n") ? 1 : 0));
 }
 
-/** Text in pieces of at most PIPE_BUF bytes, each of whole lines. What has no line end yet is a line too. */
+/** Splits text into pieces of at most PIPE_BUF bytes, each of whole lines. An unfinished line counts as a line. */
 function wholeLines(text: string): Buffer[] {
   const bytes = Buffer.from(text);
   const pieces: Buffer[] = [];
@@ -249,7 +250,7 @@ function wholeLines(text: string): Buffer[] {
       at = end + 1;
     } else {
       let most = at + PIPE_BUF - CUT.length;
-      while (((bytes[most] as number) & 0xc0) === 0x80) most--; // not within a character
+      while (((bytes[most] as number) & 0xc0) === 0x80) most--; // do not cut within a UTF-8 character
       pieces.push(Buffer.concat([bytes.subarray(at, most), Buffer.from(CUT)]));
       const next = bytes.indexOf(LINE_END, at);
       at = next < 0 ? bytes.length : next + 1;

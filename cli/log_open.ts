@@ -1,16 +1,16 @@
 /**
- * Opening a log, so that no write to it waits for a reader, and so that root gives away no file by mistake.
+ * Opens a log such that no write to it waits for a reader, and such that root changes the owner of no other file.
  *
- * **Waiting.** Pipes, terminals and devices are opened without blocking: a write that finds no room says so. The standard
- * streams are shared with other processes, so how they block is not for this one to change. Where the system has
- * `/proc`, a pipe among them is opened a second time. A socket cannot be: Node does not block on one anyway, elsewhere it
- * is written by calls that wait in a thread of their own.
+ * **Waiting.** Pipes, terminals and devices are opened with O_NONBLOCK: a write that finds no room fails at once. The
+ * standard streams are shared with other processes, so this process must not change their mode. Where the system has
+ * `/proc`, a pipe among them is opened a second time. A socket cannot be opened again. Node does not block on a socket
+ * anyway; the other runtimes write to it by calls that wait in a separate thread.
  *
- * **Root.** With `--user`, the arbiter opens logs as root and gives them to that user, often in a directory where that
- * user can put a link in the place of the log. So root follows links that only root can have made, opens the log itself
- * without following any, looks where it has arrived, and changes the owner of the descriptor, never of a path. A log that
- * is a file has to be one with a single name: a second one could be the name of another file. Pipes and devices are
- * written to and keep their owner.
+ * **Root.** With `--user`, the arbiter opens logs as root and makes that user their owner. Often that user can write to
+ * the directory and could replace the log by a link. So root follows only links that nobody but root can have made. It
+ * opens the log itself without following a link, checks which path it has opened, and changes the owner of the
+ * descriptor, never of a path. A log that is a regular file must have a single name (hard link), because a second name
+ * could be that of an important file. Pipes and devices are written to and keep their owner.
  *
  * @module
  */
@@ -20,14 +20,14 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import type { Identity } from "./user.ts";
 
-/** A log that is open. */
+/** An open log. */
 export interface OpenLog {
   readonly fd: number;
-  /** Whether it is a file: then a write waits for nobody, and several processes can append to it. */
+  /** Whether it is a regular file. A write to one never waits for a reader, and several processes can append to it. */
   readonly file: boolean;
   /** Whether a write could wait for a reader. */
   readonly waits: boolean;
-  /** Whether the descriptor is this log's own, to be closed with it. */
+  /** Whether the descriptor belongs to this log and is closed with it. */
   readonly own: boolean;
 }
 
@@ -36,27 +36,27 @@ export type Standard = 1 | 2;
 
 const { O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants;
 const MODE = 0o644;
-const MOST_LINKS = 40; // as Linux has it
+const MOST_LINKS = 40; // the limit of Linux
 
-/** Other names of the standard streams: a user may not open what root has as its standard output, but may write to it. */
+/** Other names of the standard streams. A user may write to root's standard output, but may not open it by its path. */
 const STANDARD_NAMES: Readonly<Record<string, Standard>> = { "/dev/stdout": 1, "/dev/stderr": 2 };
 
-/** The standard stream that a path stands for; undefined for a file. `-` is `standard`. */
+/** The standard stream that a path stands for; undefined for a file. `-` stands for `standard`. */
 export function standardOf(path: string, standard: Standard): Standard | undefined {
   return path === "-" ? standard : STANDARD_NAMES[path];
 }
 
-/** The path of a log for a process whose working directory may change: an application calls `process.chdir()`. */
+/** The absolute path of a log, because an application may change the working directory by `process.chdir()`. */
 export function fixedPath(path: string): string {
   return standardOf(path, 2) === undefined ? resolve(path) : path;
 }
 
 /**
- * Opens a log to append to it, and makes it where it is not there.
+ * Opens a log for appending, and creates it if it does not exist.
  *
- * @param path Its path; `-` for `standard`.
- * @param owner Whom root gives it to.
- * @throws the system's error, or one that says what is wrong with the path.
+ * @param path Its path; `-` stands for `standard`.
+ * @param owner The owner that root gives to it.
+ * @throws the system's error, or an error that explains what is wrong with the path.
  */
 export function openLog(path: string, standard: Standard, owner?: Identity): OpenLog {
   const stream = standardOf(path, standard);
@@ -77,7 +77,7 @@ function openStandard(fd: Standard): OpenLog {
     const again = openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
     return { fd: again, file: false, waits: false, own: true };
   } catch {
-    // A socket, a pipe of another user, or no Linux.
+    // A socket, a pipe of another user, or not Linux.
   }
   const { deno, bun } = process.versions;
   const node = deno === undefined && bun === undefined;
@@ -87,11 +87,11 @@ function openStandard(fd: Standard): OpenLog {
 
 const made = new Set<Standard>();
 
-/** Has Node make the stream of a descriptor, for what that does to it: it no longer blocks. */
+/** Makes Node create the stream of a descriptor, because that sets the descriptor to not block. */
 function makeStream(fd: Standard): void {
   if (made.has(fd)) return;
   made.add(fd);
-  (fd === 1 ? process.stdout : process.stderr).on("error", () => {}); // unheard, it would end the process
+  (fd === 1 ? process.stdout : process.stderr).on("error", () => {}); // an unhandled error event would end the process
 }
 
 function statusOf(fd: number): Stats | undefined {
@@ -107,7 +107,7 @@ function open(path: string, more = 0): number {
   try {
     return openSync(path, O_WRONLY | O_CREAT | flags, MODE);
   } catch (error) {
-    // A named pipe that nobody reads yet: as a reader of it too, a writer need not wait.
+    // A named pipe without a reader refuses a writer. With O_RDWR this process is its reader too.
     if ((error as NodeJS.ErrnoException).code === "ENXIO") return openSync(path, O_RDWR | flags);
     throw error;
   }
@@ -135,15 +135,15 @@ function openAsRoot(path: string, { uid, gid }: Identity): number {
     try {
       return readlinkSync(`/proc/self/fd/${descriptor}`);
     } catch {
-      return real; // no Linux: the links were looked at before
+      return real; // not Linux: only the check of the links before applies
     }
   }
 }
 
 /**
- * A path without links; each that it leads over is root's, in a directory where nobody else can replace it.
+ * Resolves the links of a path. Each of them must belong to root and be in a directory where only root can replace it.
  *
- * @throws {Error} at a link that somebody else can make lead elsewhere.
+ * @throws {Error} at a link that another user can change.
  */
 function followRootLinks(path: string): string {
   const names = path.split("/");
@@ -169,6 +169,6 @@ function followRootLinks(path: string): string {
 /** Whether only root can change what is at a path in a directory. */
 function belongsToRoot(path: string, directory: string): boolean {
   const { uid, mode } = lstatSync(directory);
-  const shared = (mode & 0o022) !== 0 && (mode & 0o1000) === 0; // others can write, and replace what is not theirs
+  const shared = (mode & 0o022) !== 0 && (mode & 0o1000) === 0; // others can write, without the sticky bit
   return lstatSync(path).uid === 0 && uid === 0 && !shared;
 }

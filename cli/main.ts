@@ -5,7 +5,7 @@
  *     deno run -A cli/main.ts -w 4 myapp.ts:app
  *     bun run cli/main.ts -w 4 myapp.ts:app
  *
- * This module holds the signals, and loads the program only then: see `cli/signals.ts`.
+ * This module installs signal handlers first and loads the program after that: see `cli/signals.ts`.
  *
  * @module
  */
@@ -13,5 +13,5 @@
 import { holdSignals } from "./signals.ts";
 
 holdSignals();
-const { runProgram } = await import("./program.ts"); // an import declaration would load it first
+const { runProgram } = await import("./program.ts"); // an import declaration would load it before holdSignals()
 await runProgram(import.meta.url);

@@ -1,5 +1,5 @@
 /**
- * What the system tells of another process: /proc does, and without it (macOS) the command `ps`.
+ * Finds out about another process: from /proc, and without /proc (macOS) from the command `ps`.
  *
  * @module
  */
@@ -9,22 +9,23 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { alive } from "./child.ts";
 
-/** A process that runs. */
+/** A running process. */
 export interface OtherProcess {
-  /** When it was started, ms of the epoch. */
+  /** When it was started, in ms since the epoch. */
   readonly started: number;
   /** Its command line. */
   readonly words: readonly string[];
 }
 
-const TICKS = 100; // a second, of /proc/PID/stat
-const INEXACT = 2000; // ms: the time of the boot, and with it that of a start, is told in whole seconds
+const TICKS = 100; // clock ticks a second, the unit of /proc/PID/stat
+const INEXACT = 2000; // ms: the boot time, and so each start time, is known in whole seconds only
 
 /**
- * Whether a file with the id of a process is that of a tsgi that runs: a process of that number that was started later
- * has another's, and so has another program. Where the system does not tell, the file counts as owned.
+ * Whether a pidfile belongs to a running tsgi. If the process with that id was started after the file was written, or
+ * is another program, the system has reused the id, and the file is stale. Where the system does not tell, the file
+ * counts as owned.
  *
- * @param written When the file was written, ms of the epoch.
+ * @param written When the file was written, in ms since the epoch.
  */
 export function ownedBy(pid: number, written: number): boolean {
   if (!alive(pid)) return false;
@@ -33,8 +34,8 @@ export function ownedBy(pid: number, written: number): boolean {
 }
 
 /**
- * Whether a command line is that of a tsgi: `node /srv/node_modules/.bin/tsgi app.ts`, `deno run -A jsr:@tsgi/tsgi/cli`,
- * `bun run cli/main.ts`.
+ * Whether a command line is that of a tsgi: `node /srv/node_modules/.bin/tsgi app.ts`, `deno run -A
+ * jsr:@tsgi/tsgi/cli`, `bun run cli/main.ts`.
  */
 export function isTsgi(words: readonly string[]): boolean {
   return words.some((word) => /(?:^|[/:])tsgi(?:@[^/]*)?(?:\/cli)?$|(?:^|\/)cli\/main\.[jt]s$/.test(word));
@@ -62,7 +63,7 @@ function fromPs(pid: number): OtherProcess | undefined {
   return parsePs(stdout ?? "");
 }
 
-/** The process in a line such as `Thu Nov 26 13:44:41 2026 node /srv/tsgi app.ts`. */
+/** Parses a line of `ps` such as `Thu Nov 26 13:44:41 2026 node /srv/tsgi app.ts`. */
 export function parsePs(line: string): OtherProcess | undefined {
   const match = /^\s*(\w+ \w+ +[0-9]+ [0-9:]+ [0-9]+) +(.*)$/m.exec(line);
   const started = Date.parse(match?.[1] ?? "");

@@ -1,8 +1,8 @@
 /**
- * The pidfile: which process takes the signals.
+ * The pidfile: contains the id of the process to which signals are sent.
  *
- * It may lie in a directory that others may write in, and the command may run as root: so the file is made anew under
- * another name and then renamed, and what is no pidfile is never replaced.
+ * Its directory may be writable by other users while the command runs as root. So the file is created under a temporary
+ * name and then renamed, and a file that is not a pidfile is never replaced.
  *
  * @module
  */
@@ -30,19 +30,19 @@ const MOST_BYTES = 32; // of a pidfile
 export class Pidfile {
   readonly #given: string;
   readonly #path: string;
-  readonly #before: string | undefined; // the identity of what is to be replaced
+  readonly #before: string | undefined; // the identity of the file to replace
   #text = "";
   #remove: () => void = () => {};
 
   /**
-   * Looks whether the file is free: it is not there, or the tsgi that wrote it is gone. The number in a file that was
-   * left behind may be that of another process by now, above all in a container, where numbers begin anew.
+   * Checks that the file is free: it does not exist, or the tsgi that wrote it has ended. The process id in a stale
+   * file may belong to another process by now, especially in a container, where process ids start again from 1.
    *
-   * @throws {PidfileError} when that tsgi runs, or there is something that is no pidfile.
+   * @throws {PidfileError} when that tsgi runs, or the path is not a pidfile.
    */
   constructor(path: string) {
     this.#given = path;
-    this.#path = resolve(path); // the working directory may be another one at the end
+    this.#path = resolve(path); // the working directory may change before remove()
     try {
       this.#before = identityAt(this.#path);
       if (this.#before === undefined) return;
@@ -58,7 +58,7 @@ export class Pidfile {
   }
 
   /**
-   * Writes the file, in one step.
+   * Writes the file atomically.
    *
    * @throws {PidfileError} when it cannot be written.
    */
@@ -75,21 +75,21 @@ export class Pidfile {
     }
   }
 
-  /** Removes the file, if it still is ours. */
+  /** Removes the file if this process still owns it. */
   remove(): void {
     try {
       if (this.#read().text === this.#text) this.#remove();
     } catch {
-      // It is gone already, or something else stands there.
+      // The file is gone already, or something else is at its path.
     }
   }
 
-  /** What is in the file, and when it was written (ms). */
+  /** The content of the file, and when it was written (ms). */
   #read(): { text: string; written: number } {
     const stat = lstatSync(this.#path);
     if (stat.isSymbolicLink()) throw this.#error("there is a symbolic link");
     if (!stat.isFile()) throw this.#error("there is something that is not a file");
-    // It may have become a link or a pipe since.
+    // The path may have become a link or a pipe since.
     const fd = openSync(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const { size, mtimeMs } = fstatSync(fd);

@@ -1,17 +1,19 @@
 /**
- * The pool: worker processes, how many there should be, and which of them are to go.
+ * The pool of worker processes: decides how many run and which of them stop.
  *
- * Each worker belongs to a generation: a reload begins a new one. A worker that is *fresh*, of the current generation and
- * not full, counts for the number wanted; others serve on until fresh ones are ready in their place. So there are never
- * fewer that serve than were wanted: one that boots goes before one that serves.
+ * Each worker belongs to a generation. A reload begins a new generation. A worker is *fresh* if it is of the current
+ * generation and not full (due for replacement). Fresh workers count toward the wanted number. The others serve on
+ * until fresh ones are ready in their place. Of surplus workers, the pool stops those that boot before those that
+ * serve. So never fewer workers serve than were wanted.
  *
- * A generation is *proven* once a worker of it is ready. Until then the last proven one is the *fallback*: its workers
- * serve on, and one of them that dies is replaced by another with its settings. A worker of an unproven generation that
- * fails to load waits for the others: once one of them is ready, the generation is proven and the worker is tried again;
- * when all have failed, the generation is given up, and the workers of the fallback are fresh again, as many as before. A
- * reload that does not load changes nothing.
+ * A generation is *proven* once one of its workers is ready. Until then the last proven generation is the *fallback*:
+ * its workers serve on, and the pool replaces one that dies by another with the same settings. A worker of an unproven
+ * generation that fails to load is not replaced yet. Once another of that generation is ready, the generation is
+ * proven, and the pool tries again. When all have failed, the pool gives the generation up, and the workers of the
+ * fallback are fresh again, as many as before. So a reload whose application does not load changes nothing.
  *
- * A worker that dies young is a crash. The first is replaced at once; more in a row wait, longer each time.
+ * A worker that dies before it is ready, or soon after, counts as a crash. The pool replaces the first at once. After
+ * more crashes in a row it waits, longer each time.
  *
  * @module
  */
@@ -22,20 +24,20 @@ import type { WorkerMessage } from "./child.ts";
 import type { Log } from "./log.ts";
 import { WorkerProcess } from "./worker_process.ts";
 
-/** The exit status of a worker when the application does not load, and of the command when its workers do not start. */
+/** The exit status of a worker that cannot load the application, and of the command whose workers do not start. */
 export const LOAD_FAILED = 3;
 
-const YOUNG = 5000; // ms after it was ready in which the end of a worker is a crash
-const FIRST_WAIT = 500; // ms after the second crash in a row, then twice as long each time
+const YOUNG = 5000; // ms after a worker was ready in which its end counts as a crash
+const FIRST_WAIT = 500; // ms to wait after the second crash in a row; doubled at each further one
 const LONGEST_WAIT = 10_000; // ms
 const CHECK = 250; // ms between looks at the heartbeats
-const BALANCE = 6; // looks between two balances, so that each worker has beaten since the last one
+const BALANCE = 6; // checks between two balances, so that each worker has sent a heartbeat since the last one
 
-/** What the pool is told to do, which a reload may change. */
+/** Settings of the pool, which a reload may change. */
 export interface PoolSettings {
-  /** Seconds a worker may be silent; 0 for any time. */
+  /** Seconds a worker may send no message; 0 for no limit. */
   readonly timeout: number;
-  /** Seconds a worker has to load the application; 0 for any time. */
+  /** Seconds a worker has to load the application; 0 for no limit. */
   readonly bootTimeout: number;
   /** Seconds a worker has to stop. */
   readonly gracefulTimeout: number;
@@ -43,27 +45,27 @@ export interface PoolSettings {
   readonly aborts: boolean;
 }
 
-/** What the pool asks of the arbiter. */
+/** What the pool calls on the arbiter. */
 export interface PoolOwner {
-  /** Starts a worker of the current generation, or with the settings of the last one that loaded. */
+  /** Starts a worker of the current generation or, with `former`, of the last generation that loaded. */
   spawn(age: number, former: boolean): ChildProcess;
   /** Sends a signal to a worker. */
   signal(pid: number, name: NodeJS.Signals): void;
-  /** The worker processes have changed. */
+  /** The set of worker processes has changed. */
   changed(pids: readonly number[]): void;
-  /** The current generation loads: a worker of it is ready. */
+  /** The current generation is proven: one of its workers is ready. */
   proved(): void;
-  /** All that were wanted are ready. */
+  /** As many workers as are wanted are ready. */
   ready(): void;
-  /** The current generation does not load; the last one that did goes on, if there is one. */
+  /** The current generation failed to load. With `proven`, the workers of the last proven generation serve on. */
   failed(proven: boolean): void;
-  /** A worker is about to be killed, for it has not answered. */
+  /** The pool is about to end a worker that has sent no message for `timeout`. */
   timedOut(pid: number): void;
   /** A worker is gone. */
   childExit(pid: number, age: number): void;
 }
 
-/** The last proven generation, while the current one is not. */
+/** The last proven generation, while the current one is unproven. */
 interface Fallback {
   readonly generation: number;
   readonly settings: PoolSettings;
@@ -78,8 +80,8 @@ export class Pool {
   #generation = 0;
   #proven = -1;
   #fallback: Fallback | undefined;
-  #failures = 0; // of workers of a generation that is not proven
-  #outdated = false; // what serves is older than the last reload
+  #failures = 0; // workers of an unproven generation that failed to load
+  #outdated = false; // the serving workers are older than the last reload
   #ages = 0;
   #crashes = 0;
   #retryAt = 0;
@@ -92,7 +94,7 @@ export class Pool {
   #emptied: (() => void) | undefined;
   #looks = 0;
 
-  /** A pool without workers: `want` starts them. */
+  /** Makes a pool without workers; `want` starts them. */
   constructor(owner: PoolOwner, log: Log, settings: PoolSettings) {
     this.#owner = owner;
     this.#log = log;
@@ -105,19 +107,19 @@ export class Pool {
     return this.#wanted;
   }
 
-  /** Whether an application has ever been loaded. */
+  /** Whether any generation has ever been proven. */
   get proven(): boolean {
     return this.#proven >= 0;
   }
 
-  /** How many serve, in words, and what they run. */
+  /** A message about how many workers serve, and whether they run outdated code. */
   get strength(): string {
     const serving = this.#all().filter(({ state }) => state === "ready").length;
     const text = `${serving} of ${this.#fallback?.wanted ?? this.#wanted} workers serve`;
     return this.#outdated ? `${text}, and the files on disk are newer than what they have loaded` : text;
   }
 
-  /** Wants another number of workers. */
+  /** Changes the wanted number of workers. */
   want(count: number): void {
     if (this.#fallback !== undefined) this.#fallback.wanted = Math.max(0, this.#fallback.wanted + count - this.#wanted);
     this.#wanted = count;
@@ -142,12 +144,12 @@ export class Pool {
     this.#manage();
   }
 
-  /** Has all workers open their logs anew. */
+  /** Tells all workers to reopen their logs. */
   reopenLogs(): void {
     for (const worker of this.#all()) worker.reopenLogs();
   }
 
-  /** Stops all workers but goes on: the arbiter stays. */
+  /** Stops all workers, but not the pool: the arbiter runs on. */
   stopWorkers(): void {
     this.#wanted = 0;
     this.#failures = 0;
@@ -155,7 +157,7 @@ export class Pool {
     for (const worker of this.#all()) this.#stop(worker);
   }
 
-  /** Stops all workers for good; settles when they are gone. `SIGQUIT` is at once. */
+  /** Stops the pool and all workers; settles when they are gone. `SIGQUIT` stops them at once. */
   stop(name: "SIGTERM" | "SIGQUIT"): Promise<void> {
     this.#stopped = true;
     this.#wanted = 0;
@@ -179,7 +181,7 @@ export class Pool {
     return worker.generation === this.#generation && worker.state !== "stopping" && !worker.full;
   }
 
-  /** Starts and stops workers, so that there are as many as are wanted. */
+  /** Starts and stops workers until their number is the wanted one. */
   #manage(): void {
     if (this.#stopped) return;
     const fresh = this.#all().filter((worker) => this.#isFresh(worker));
@@ -193,7 +195,7 @@ export class Pool {
     if (ready.length >= this.#wanted && this.#wanted > 0) this.#owner.ready();
   }
 
-  /** Stops workers that are not fresh, as far as `ready` ones stand in their place. */
+  /** Stops workers that are not fresh, as far as `ready` fresh ones replace them. */
   #retire(ready: number): void {
     const old = this.#all().filter((worker) => worker.state !== "stopping" && !this.#isFresh(worker));
     const serving = old.filter(({ state }) => state === "ready");
@@ -229,7 +231,7 @@ export class Pool {
     this.#tellPids();
   }
 
-  /** There is no process whose end would lead to another try, so time does. */
+  /** Schedules another try: the process did not start, so no exit event will cause one. */
   #notStarted(): void {
     this.#crashed();
     if (this.#retryAt === 0) this.#retryAt = performance.now() + FIRST_WAIT;
@@ -265,7 +267,7 @@ export class Pool {
     }
   }
 
-  /** The current generation loads. */
+  /** Marks the current generation as proven. */
   #prove(): void {
     if (this.#proven === this.#generation) return;
     this.#proven = this.#generation;
@@ -290,14 +292,14 @@ export class Pool {
       this.#bootFailed(worker, what);
     } else {
       this.#log.error(`Worker (pid:${worker.pid}) ${how}${this.#outdated ? `: ${this.strength}` : ""}`);
-      // Somebody else's SIGKILL is no fault of the application.
+      // A SIGKILL from outside is not the application's fault, so it does not count as a crash.
       if (name !== "SIGKILL" && performance.now() - worker.readyAt < YOUNG) this.#crashed();
     }
     if (this.#workers.size === 0) this.#emptied?.();
     this.#manage();
   }
 
-  /** A worker does not become ready. */
+  /** Handles a worker that ended, or ran out of time, before it was ready. */
   #bootFailed({ pid, generation }: WorkerProcess, what: string): void {
     const report = (more: string): void => this.#log.error(`Worker (pid:${pid}) ${what}${more}`);
     const former = generation === this.#fallback?.generation;
@@ -311,7 +313,7 @@ export class Pool {
     if (!this.#all().some((worker) => worker.state === "booting" && this.#isFresh(worker))) this.#giveUp();
   }
 
-  /** The current generation does not load. */
+  /** Gives up the current generation, which does not load, and returns to the fallback. */
   #giveUp(): void {
     this.#failures = 0;
     this.#wanted = this.#fallback?.wanted ?? 0;
@@ -329,14 +331,14 @@ export class Pool {
     this.#log.error(`Workers have crashed ${this.#crashes} times in a row: the next one starts in ${wait / 1000} s`);
   }
 
-  /** The clock of the pool. */
+  /** Checks the times of all workers; runs at an interval. */
   #check(): void {
     const now = performance.now();
     const late = now - this.#checkedAt - CHECK;
     this.#checkedAt = now;
     let steady = this.#workers.size > 0;
     for (const worker of this.#all()) {
-      if (late > CHECK) worker.forgive(late); // it was the arbiter that did not run
+      if (late > CHECK) worker.forgive(late); // the arbiter itself was suspended or blocked
       if (worker.state !== "ready" || now - worker.readyAt < YOUNG) steady = false;
       if (!worker.killIfDue(now)) this.#checkTime(worker, now);
     }
@@ -348,7 +350,7 @@ export class Pool {
     }
   }
 
-  /** Ends a worker that takes too long to boot, or is silent for too long. */
+  /** Ends a worker that boots for too long or has sent no message for too long. */
   #checkTime(worker: WorkerProcess, now: number): void {
     const { timeout, bootTimeout, aborts } = this.#settings;
     if (worker.bootsTooLong(now, bootTimeout)) {
@@ -362,7 +364,7 @@ export class Pool {
     }
   }
 
-  /** Has workers that hold too many connections let some go. */
+  /** Tells workers that hold too many connections to close some. */
   #balance(): void {
     const ready = this.#all().filter(({ state, full }) => state === "ready" && !full);
     if (ready.length < 2 || this.#stopped) return;

@@ -1,7 +1,7 @@
 /**
- * The program behind the `tsgi` command.
+ * The program of the `tsgi` command.
  *
- * One program, three kinds of process: the launcher (what a user starts), the arbiter and the workers.
+ * The same program runs as three kinds of process: the launcher, which the user starts, the arbiter and the workers.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { identityOf } from "./user.ts";
 import { runWorker } from "./worker.ts";
 import { errorText } from "../core/errors.ts";
 
-/** The exit status for settings that are wrong. */
+/** The exit status for wrong settings. */
 const USAGE = 2;
 
 const STDERR = 2; // the descriptor
@@ -50,7 +50,7 @@ export async function runProgram(main: string): Promise<void> {
   process.exit(status);
 }
 
-/** Says in a line what is wrong, and gives the exit status for it. */
+/** Prints an error and returns the exit status for it. */
 function failed(error: unknown): number {
   const { name, message } = Object(error) as { name?: unknown; message?: unknown };
   if (error instanceof AppLoadError) {
@@ -63,12 +63,12 @@ function failed(error: unknown): number {
   return usage ? USAGE : 1;
 }
 
-/** Says what is wrong before the process exits: a stream could lose what is still on its way then. */
+/** Prints an error synchronously: the process exits next, and a stream could lose text that it has buffered. */
 function complain(text: string): void {
   try {
     writeSync(STDERR, `tsgi: ${text}\n`);
   } catch {
-    // Nobody reads it.
+    // Nobody reads standard error.
   }
 }
 
@@ -89,7 +89,7 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
   const { settings } = resolved;
   if (settings.printConfig) return await print(configText(settings));
   prepare(resolved);
-  const directory = nameOf(start); // through the link that --chdir has named, if it leads there
+  const directory = nameOf(start); // if the --chdir link leads here, the name through that link
   if (settings.checkConfig) {
     await checkApp(settings);
     return 0;
@@ -97,7 +97,7 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
   const activated = activatedSockets();
   if (activated.length === 0) return await launch(main, settings, args, directory);
   const pidfile = settings.pid === null ? undefined : new (await import("./pidfile.ts")).Pidfile(settings.pid);
-  holdStops(); // who finds the pidfile may send any signal
+  holdStops(); // once the pidfile exists, its reader may send any signal
   pidfile?.create(process.pid);
   const options = { main, commandLine: commandLine.given, directory, binds: activated, resolved };
   const status = await runArbiter(options);
@@ -105,14 +105,14 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
   return status;
 }
 
-/** Loads the application as a worker would, and lets it go. */
+/** Loads the application as a worker would, and does not serve it. */
 async function checkApp(settings: Settings): Promise<void> {
   const { wsgiApp, appType, appArgs, extraListen, bind, bootTimeout } = settings;
   const capture = { bind: bind[0] as Bind, extraListen, connections: () => 0, closed: () => {} };
   await loadApp(wsgiApp as string, { type: appType, args: appArgs, capture, patience: bootTimeout });
 }
 
-/** Whether a command line starts a server, which handles signals. */
+/** Whether a command line starts a server. Only a server handles signals. */
 function serves({ wants, given }: CommandLine): boolean {
   return wants === undefined && given.get("checkConfig") !== true && given.get("printConfig") !== true;
 }
@@ -121,12 +121,12 @@ async function tell({ wants }: CommandLine): Promise<number> {
   return await print(wants === "help" ? helpText() : `tsgi ${VERSION} (${runtimeName()})\n`);
 }
 
-/** Prints, and waits until it is out: what is still on its way when a process exits is lost. */
+/** Prints a text and waits until it is written: a process that exits loses what its streams have buffered. */
 function print(text: string): Promise<number> {
   return new Promise((resolve) => process.stdout.write(text, () => resolve(0)));
 }
 
-/** Checks what can be checked before sockets are opened, and changes to where things are. */
+/** Checks what can be checked before sockets are opened; sets the working directory and the umask. */
 function prepare({ settings }: Resolved): void {
   const { wsgiApp, chdir, umask } = settings;
   if (wsgiApp === null) throw new SettingError("command line", "an application, MODULE[:NAME]", "none");

@@ -1,13 +1,13 @@
 /**
- * What somebody may have meant who misspelt a name: an unknown option, variable or setting is refused, and the message
- * then offers the name that takes the fewest changes of a letter.
+ * Suggests a name for a misspelt option, variable or setting. The error message offers the known name that differs from
+ * the given one by the fewest letters.
  *
  * @module
  */
 
-const MOST_CHANGES = 3; // of a long name; a short one has room for fewer
+const MOST_CHANGES = 3; // in a long name; fewer in a short one
 
-/** ` (did you mean NAME?)` with the nearest of `names`; empty text where none is near. */
+/** Returns ` (did you mean NAME?)` with the nearest of `names`; an empty text if none is near. */
 export function suggestion(given: string, names: readonly string[]): string {
   let nearest = "";
   let least = Math.min(MOST_CHANGES, Math.floor(given.length / 3)) + 1;
@@ -20,7 +20,7 @@ export function suggestion(given: string, names: readonly string[]): string {
   return nearest === "" ? "" : ` (did you mean ${nearest}?)`;
 }
 
-/** The number of letters to insert, delete or replace to get from one word to another (Levenshtein's distance). */
+/** The Levenshtein distance: the number of letters to insert, delete or replace to get from one word to another. */
 function changesBetween(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, i) => i);
   for (let i = 1; i <= from.length; i++) {

@@ -1,8 +1,8 @@
 /**
- * What systemd gives and wants: sockets that it has opened (`LISTEN_FDS`), and word of readiness (`NOTIFY_SOCKET`).
+ * The interface to systemd: socket activation (`LISTEN_FDS`) and readiness notification (`NOTIFY_SOCKET`).
  *
- * No runtime can send to a Unix datagram socket without flags, so the command `systemd-notify` does; the unit needs
- * `NotifyAccess=all`, for the message comes from a child.
+ * No runtime can send to a Unix datagram socket without flags. So tsgi runs the command `systemd-notify`. The message
+ * then comes from a child process, so the unit needs `NotifyAccess=all`.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import type { Bind } from "./bind.ts";
 import { FIRST_SOCKET } from "./child.ts";
 import type { Log } from "./log.ts";
 
-/** The sockets that systemd hands to this process, as descriptors 3 and up. Empty where it hands over none. */
+/** The sockets that systemd passes to this process, as descriptors 3 and up. Empty if it passes none. */
 export function activatedSockets(): Bind[] {
   const { LISTEN_PID: pid, LISTEN_FDS: count } = process.env;
   if (pid === undefined || count === undefined || Number(pid) !== process.pid) return [];
-  delete process.env.LISTEN_PID; // not for the workers
+  delete process.env.LISTEN_PID; // workers must not inherit them
   delete process.env.LISTEN_FDS;
   delete process.env.LISTEN_FDNAMES;
   const sockets = /^[1-9][0-9]{0,3}$/.test(count) ? Number(count) : 0;
   return Array.from({ length: sockets }, (_, i) => ({ kind: "fd", fd: FIRST_SOCKET + i }));
 }
 
-/** Tells systemd, if it wants to know. */
+/** Notifies systemd of a state, if NOTIFY_SOCKET is set. */
 export function notify(log: Log, ...state: readonly string[]): Promise<void> {
   const path = process.env.NOTIFY_SOCKET;
   if (path === undefined || path === "") return Promise.resolve();

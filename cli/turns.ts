@@ -1,49 +1,50 @@
 /**
- * New connections go to idle workers, also where the application blocks its event loop.
+ * Leaves new connections to idle workers when the application blocks the event loop.
  *
- * Workers race for each new connection. One that has accepted a connection and not yet read the request on it still
- * takes part in the race and may win the next one too. When the first request then blocks the event loop for a second,
- * the second waits for it, while another worker has nothing to do. No runtime can be told to accept nothing for a while:
- * a server that is closed gives up its descriptor for good.
+ * Workers race for each new connection. A worker that has accepted a connection, but has not read its request yet,
+ * still takes part in the race and may win the next connection too. When the first request then blocks the event loop
+ * for a second, the second request waits for it, while another worker is idle. No runtime can be told to pause
+ * accepting: a server that is closed gives up its descriptor for good.
  *
- * But a worker can sleep for a moment behind an accept. The next connection then goes to others, and when the worker
- * wakes up its request is there, and is run before more is accepted. That costs each such client a few milliseconds. So
- * it is done where there is something to win: for a minute after the event loop was found blocked, and for the first
- * connection after a pause, so that many connections in a row are not slowed down. Deno accepts all connections that
- * wait before it tells of one, so there it helps only against those that come later.
+ * But a worker can sleep for a moment after an accept. The next connection then goes to another worker. When the
+ * sleeper wakes up, its request has arrived, and it runs the request before it accepts again. The sleep costs each such
+ * client a few milliseconds. So a worker sleeps only where it helps: for a minute after its event loop was found
+ * blocked, and only after the first connection that follows a pause, so that a burst of connections is not slowed down.
+ * Deno accepts all waiting connections before it reports one. So there the sleep only affects connections that come
+ * later.
  *
  * @module
  */
 
 import type { Host } from "../core/seams.ts";
 
-const SLEEP = 10; // ms: time for another worker to wake up, also where the processors are busy
-const PAUSE = 200; // ms without a new connection, after which the next one is slept behind
-const BLOCKED = 50; // ms that a beat is late when the event loop was blocked
-const REMEMBERED = 60_000; // ms
+const SLEEP = 10; // ms: enough for another worker to wake up, even on busy processors
+const PAUSE = 200; // ms without a new connection, after which the worker sleeps after the next one
+const BLOCKED = 50; // ms: a heartbeat that is late by this means that the event loop was blocked
+const REMEMBERED = 60_000; // ms for which a blocked event loop counts
 
 const cell = new Int32Array(new SharedArrayBuffer(4));
 
-/** When this worker gives way to others. */
+/** Decides when this worker sleeps to give way to others. */
 export class Turns {
   readonly #now: () => number;
   #blocks = false;
   #blockedAt = 0;
   #acceptedAt = -Infinity;
 
-  /** Begins with a loop that is not blocked. */
+  /** Assumes at first that the event loop is not blocked. */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
-  /** Tells by how many milliseconds a timer was late. */
+  /** Takes the number of milliseconds by which a timer was late. */
   late(by: number): void {
     const now = this.#now();
     if (by >= BLOCKED) this.#blockedAt = now;
     this.#blocks = by >= BLOCKED || (this.#blocks && now - this.#blockedAt < REMEMBERED);
   }
 
-  /** A host that gives way behind an accept. */
+  /** Wraps a host so that the worker may sleep after an accept. */
   host(host: Host): Host {
     return {
       ...host,

@@ -1,5 +1,5 @@
 /**
- * Users and groups by name: their numbers, as the system's own commands give them.
+ * Looks up the ids of users and groups by their names, with the system's own commands.
  *
  * @module
  */
@@ -9,16 +9,16 @@ import { readFileSync } from "node:fs";
 import type { ProcessSettings } from "./settings/process.ts";
 import { SettingError } from "./settings/setting.ts";
 
-/** Who a process runs as; undefined leaves it as it is. */
+/** The user and group that a process runs as; undefined does not change them. */
 export interface Identity {
-  /** User. */
+  /** User id. */
   readonly uid: number | undefined;
-  /** Group. */
+  /** Group id. */
   readonly gid: number | undefined;
 }
 
 /**
- * The numbers of the user and the group in the settings.
+ * The ids of the user and the group in the settings.
  *
  * @throws {SettingError} when there is no such user or group.
  */
@@ -36,7 +36,7 @@ function numberOf(key: string, name: string, command: readonly string[]): number
   return id;
 }
 
-/** A number from the output of `id`, or from the third field of `getent`. */
+/** Reads an id from the output of `id`, or from the third field of `getent`. */
 function idOf([program, ...args]: readonly string[]): number | undefined {
   const { stdout, status } = spawnSync(program as string, args, { encoding: "utf8" });
   if (status !== 0) return undefined;
@@ -45,7 +45,7 @@ function idOf([program, ...args]: readonly string[]): number | undefined {
   return id !== undefined && /^\d+$/.test(id) ? Number(id) : undefined;
 }
 
-/** For systems without `getent`. */
+/** Looks a group up in /etc/group, for systems without `getent`. */
 function groupFromFile(name: string): number | undefined {
   try {
     const line = readFileSync("/etc/group", "utf8").split("\n").find((one) => one.startsWith(`${name}:`));

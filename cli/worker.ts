@@ -1,15 +1,16 @@
 /**
- * A worker: loads the application and serves it on the sockets it was given, until it is told to stop.
+ * A worker: loads the application and serves it on the sockets that it inherits, until a signal stops it.
  *
  *     TERM      stop; running requests have gracefulTimeout
  *     INT QUIT  stop at once
- *     USR1      open the logs anew
- *     ABRT      it is about to be killed: the hook workerAbort
+ *     USR1      reopen the logs
+ *     ABRT      call the hook workerAbort: the arbiter is about to kill the worker
  *
- * One that is told to stop while it loads the application ends at once. As soon as it may have accepted a connection it
- * first says that it is ready, which gives it the time to finish.
+ * A worker that is told to stop while it loads the application ends at once. Once it may have accepted a connection, it
+ * first reports that it is ready; the arbiter then gives it the time to finish its requests.
  *
- * It beats as long as its event loop runs. When the arbiter dies, the channel closes, and the worker stops too.
+ * A worker sends heartbeats as long as its event loop runs. When the arbiter dies, the channel closes, and the worker
+ * stops too.
  *
  * @module
  */
@@ -49,15 +50,15 @@ import { takeSignals, whenOrphaned } from "./signals.ts";
 import { loadApp, loadFailure } from "./application.ts";
 import { Turns } from "./turns.ts";
 
-const ORPHAN_TIME = 2; // seconds that requests have when the arbiter is gone
-const EXIT_GRACE = 500; // ms behind a time-out, after which the process ends whatever holds it
-const LAST_LINES = 300; // ms that the access log has at the end
-const FLUSH_AFTER = 100; // ms that a line of it may wait
-const RELOAD_DRAIN = 0.1; // seconds: a browser is not to be shown the old code for longer
-const MOST_BEAT = 1000; // ms
-const EXHAUSTED_BEATS = 3; // in a row without a descriptor left, where accepting goes on once there is one
+const ORPHAN_TIME = 2; // seconds that running requests have when the arbiter is gone
+const EXIT_GRACE = 500; // ms beyond the time to stop, at which the process exits in any case
+const LAST_LINES = 300; // ms to write the rest of the access log at the end
+const FLUSH_AFTER = 100; // ms that a line of the access log may wait to be written
+const RELOAD_DRAIN = 0.1; // seconds of drainIdle with --reload, so that a browser soon sees the new code
+const MOST_BEAT = 1000; // ms between two heartbeats, at most
+const EXHAUSTED_BEATS = 3; // heartbeats in a row without a free descriptor; not on Deno, which never accepts again
 
-/** Runs a worker, until the process exits. */
+/** Runs a worker until the process exits. */
 export async function runWorker(role: Role & { role: "worker" }): Promise<void> {
   const settings = unpackSettings<Settings>(role.settings);
   settings.errorLogfile = fixedPath(settings.errorLogfile);
@@ -78,14 +79,14 @@ class Worker {
   readonly #info: WorkerInfo;
   readonly #turns: Turns = new Turns();
   #balance: Balance = new Balance();
-  #exhausted = 0; // beats in a row without a descriptor left
+  #exhausted = 0; // heartbeats in a row without a free descriptor
   #access: LogFile | undefined;
   #servers: readonly Server[] = [];
   #full = false;
-  #listens = false; // or is about to
-  #stopTime: number | undefined; // seconds that requests have, once it is to stop
+  #listens = false; // it listens or is about to
+  #stopTime: number | undefined; // seconds that running requests have; undefined until the worker stops
   #workerInt: Settings["workerInt"] = null;
-  #capture: ListenCapture | undefined; // of a program
+  #capture: ListenCapture | undefined; // if the application is a program
   #send: Send = takeSend();
   #beats: ReturnType<typeof setInterval> | undefined;
   #requests = 0;
@@ -112,7 +113,7 @@ class Worker {
       this.#log.error(loadFailure(error));
       return this.exit(LOAD_FAILED);
     }
-    // What came while modules ran is handled before anybody is served: if it is TERM, nobody will be.
+    // Signals that came while modules ran are handled before the worker listens: after TERM it never listens.
     await new Promise((resolve) => setImmediate(resolve));
     const { accessLogfile } = this.#settings;
     try {
@@ -145,7 +146,7 @@ class Worker {
     }, every);
   }
 
-  /** Loads the application. A program that listens by itself is told that it listens at the first address. */
+  /** Loads the application. A program that listens by itself sees the first address as the one it listens on. */
   async #load(): Promise<ApplicationFunction> {
     const { wsgiApp, appType, appArgs, extraListen } = this.#settings;
     const loaded = await loadApp(wsgiApp ?? "", {
@@ -165,17 +166,17 @@ class Worker {
     return loaded.app;
   }
 
-  /** Says that the event loop runs; `late` is by how many milliseconds it did not. */
+  /** Sends a heartbeat; `late` is the milliseconds by which the timer was late, since the event loop was blocked. */
   #beat(late: number): void {
     this.#turns.late(late);
-    // Other protocols than HTTP are spoken by web servers, which share out their requests themselves.
+    // Clients of the other protocols are web servers, which distribute their requests themselves.
     const connections = this.#settings.protocol === "http" ? this.#balance.connections : 0;
     this.#tell({ type: "beat", connections });
     this.#exhausted = outOfDescriptors() ? this.#exhausted + 1 : 0;
     if (this.#exhausted > (process.versions.deno === undefined ? EXHAUSTED_BEATS : 0)) this.#cannotAccept();
   }
 
-  /** Keeps the connections below the number of descriptors; gives how many are served on each address. */
+  /** Limits the connections by the number of descriptors; returns how many are served on each address. */
   #limitConnections(): number {
     const { workerConnections, backlog } = this.#settings;
     const { limit, served, open } = connectionLimits(workerConnections, backlog);
@@ -183,7 +184,7 @@ class Worker {
       const why = `a process may have ${limit} open files (ulimit -n)`;
       this.#log.info(`At most ${served} connections at a time, not ${workerConnections}: ${why}`);
     }
-    // On Deno, where all descriptors were taken by connections that waited, none is accepted any more.
+    // Deno accepts no connection any more once waiting connections have taken all descriptors.
     const refused = (): void => {
       if (process.versions.deno !== undefined && outOfDescriptors()) this.#cannotAccept();
     };
@@ -191,7 +192,7 @@ class Worker {
     return served;
   }
 
-  /** Has this worker replaced: no descriptor is left to accept a connection with. */
+  /** Asks to be replaced, because no descriptor is left to accept a connection with. */
   #cannotAccept(): void {
     if (this.#full) return;
     this.#full = true;
@@ -199,7 +200,7 @@ class Worker {
     this.#tell({ type: "full" });
   }
 
-  /** Calls postFork, and keeps the other hooks of the configuration file that are called here. */
+  /** Calls the hook postFork, and keeps the other worker hooks of the configuration file. */
   async #loadHooks(): Promise<void> {
     const given = this.#role.configFile === null ? undefined : await readConfigFile(this.#role.configFile);
     const hook = (name: "postFork" | "workerInt" | "workerAbort"): Settings["workerInt"] =>
@@ -222,7 +223,7 @@ class Worker {
       this.#log.reopen();
       this.#access?.reopen();
     });
-    takeSignals(["SIGHUP", "SIGTTIN", "SIGTTOU", "SIGWINCH"], () => {}); // the arbiter's affair
+    takeSignals(["SIGHUP", "SIGTTIN", "SIGTTOU", "SIGWINCH"], () => {}); // ignored: only the arbiter acts on them
     process.on("message", (message) => {
       const { shed } = message as Partial<ShedMessage>;
       if (shed !== undefined) this.#balance.shed(shed);
@@ -230,7 +231,7 @@ class Worker {
     whenOrphaned(() => this.#terminate(Math.min(ORPHAN_TIME, gracefulTimeout)));
   }
 
-  /** Stops; a program hears of it when idle connections are closed. */
+  /** Stops the worker; a program gets the signal when idle connections are closed. */
   #terminate(seconds: number): void {
     this.#stop(seconds);
     this.#capture?.ending?.signalled("SIGTERM", Math.min(seconds, this.#drainIdle) * 1000);
@@ -247,7 +248,7 @@ class Worker {
       onListen: () => {},
       errorLog: (text) => this.#log.raw(text),
       ...(format === null ? {} : { accessLog: this.#logger(format) }),
-      multiprocess: true, // from reload to reload, and after TTIN, there may be another one at any time
+      multiprocess: true, // even with one worker: a reload or TTIN may add another at any time
     };
   }
 
@@ -270,7 +271,7 @@ class Worker {
     });
   }
 
-  /** The application, with its requests counted where that matters. */
+  /** Wraps the application to count its requests, if maxRequests is set. */
   #counted(app: ApplicationFunction): ApplicationFunction {
     const { maxRequests, maxRequestsJitter } = this.#settings;
     if (maxRequests === 0) return app;
@@ -284,17 +285,17 @@ class Worker {
     };
   }
 
-  /** Stops, and exits. A later call with less time shortens it. */
+  /** Stops serving, then exits. A later call with less time shortens the time to stop. */
   #stop(seconds: number): void {
-    if (!this.#listens) return this.exit(0); // it serves nobody yet
+    if (!this.#listens) return this.exit(0); // it has no connections yet
     this.#stopTime = Math.min(this.#stopTime ?? Infinity, seconds);
-    if (this.#servers.length === 0) return; // it will, as soon as it listens
+    if (this.#servers.length === 0) return; // run() calls this again as soon as it listens
     const done = Promise.all(this.#servers.map((server) => server.shutdown({ timeout: seconds })));
     done.then(() => this.#programEnds()).then(() => this.exit(0));
     setTimeout(() => this.exit(0), seconds * 1000 + EXIT_GRACE).unref();
   }
 
-  /** Tells a program that its server is closed, and gives it the rest of the time for what it does then. */
+  /** Tells a program that its server is closed, and waits for what the program does then, within the time to stop. */
   async #programEnds(): Promise<void> {
     this.#beats?.unref();
     await this.#capture?.finish();
@@ -304,7 +305,7 @@ class Worker {
   exit(code: number): void {
     const end = (): void => void this.#log.flush().then(() => (this.#capture?.ending ?? process).exit(code));
     if (this.#access === undefined) return end();
-    setTimeout(end, LAST_LINES); // of a log whose reader takes nothing
+    setTimeout(end, LAST_LINES); // in case the log's reader takes nothing
     this.#access.close().then(end);
   }
 
@@ -321,19 +322,19 @@ class Worker {
   }
 }
 
-/** A host that is told the kind of the socket that it is given: not every runtime can find it out. */
+/** Wraps a host to tell it the kind of its socket, since not every runtime can find that out from a descriptor. */
 function telling(host: Host, { kind }: Bind): Host {
   if (kind === "fd") return host;
   return { ...host, listen: (options, accept) => host.listen({ ...options, kind }, accept) };
 }
 
-/** Bun does not tell the address of a socket that it was given: there the environ says what it was opened with. */
+/** On Bun, sets SERVER_NAME and SERVER_PORT from the bind: Bun does not tell the address of an inherited socket. */
 function describing(app: ApplicationFunction, bind: Bind, { protocol, urlScheme }: Settings): ApplicationFunction {
   if (process.versions.bun === undefined || protocol !== "http" || bind.kind === "fd") return app;
   const unix = bind.kind === "unix";
   const host = unix ? "localhost" : bind.host;
   const port = unix ? (urlScheme === "https" ? "443" : "80") : String(bind.port);
-  const wildcard = host === "0.0.0.0" || host === "::"; // then it is the address of the connection
+  const wildcard = host === "0.0.0.0" || host === "::"; // then SERVER_NAME stays the address of the connection
   return (environ, startResponse) => {
     if (!wildcard) environ.SERVER_NAME = host;
     environ.SERVER_PORT = port;

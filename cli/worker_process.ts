@@ -1,18 +1,18 @@
 /**
- * A worker as the arbiter sees it: a child process, what it has said, and how it is ended.
+ * The arbiter's view of a worker: the child process, its last messages, and how the arbiter ends it.
  *
  * A worker is in one of these states:
  *
  *     BOOTING   started, loads the application           READY when it says so; gone when it fails
- *     READY     serves, and beats                        STOPPING; gone when it dies or is killed
- *     STOPPING  told to stop, finishes what runs         gone
+ *     READY     serves, and sends heartbeats             STOPPING; gone when it dies or is killed
+ *     STOPPING  told to stop, finishes its requests      gone
  *
- * What the arbiter knows is late: a worker that it believes is booting may have accepted a connection already. So a
- * booting worker gets TERM too, which ends it at once unless it listens. It has a short time; one that says in this time
- * that it is ready gets the time of one that serves.
+ * The arbiter learns of changes late: a worker that it regards as booting may have accepted a connection already. So
+ * the arbiter stops a booting worker with TERM too. TERM ends the worker at once unless it listens. A booting worker
+ * has a short time to end. If it reports within that time that it is ready, it gets the time of a serving worker.
  *
- * Before a worker has said hello, a signal that is not meant to end it could end it. So USR1 waits until then, and is a
- * message: see `nodeCommand` in `cli/child.ts`.
+ * Until a worker has sent `hello`, it may not handle signals yet, so that even USR1 could end it. So the arbiter holds
+ * USR1 until the hello, and sends it as a message: see `nodeCommand` in `cli/child.ts`.
  *
  * @module
  */
@@ -21,20 +21,20 @@ import type { ChildProcess } from "node:child_process";
 import type { ShedMessage } from "./child.ts";
 import type { SignalMessage } from "./signals.ts";
 
-const QUICK = 1000; // ms that a worker has which cuts what runs
-const BOOT_GRACE = 2000; // ms that one has which serves nobody, as far as is known
-const BEHIND = 1000; // ms behind gracefulTimeout, after which a worker cuts by itself
+const QUICK = 1000; // ms that a worker has to end after SIGQUIT, which cuts running requests
+const BOOT_GRACE = 2000; // ms that a booting worker has to end
+const BEHIND = 1000; // ms beyond gracefulTimeout, at which a worker cuts its requests by itself
 const ABORT_GRACE = 1000; // ms from SIGABRT to SIGKILL
 
-/** How a worker is started and belongs. */
+/** Options of a worker. */
 export interface WorkerOptions {
-  /** The process, which runs. */
+  /** The running process. */
   readonly child: ChildProcess;
-  /** How many workers there were before. */
+  /** How many workers were started before it. */
   readonly age: number;
   /** The generation that it belongs to. */
   readonly generation: number;
-  /** Sends it a signal. */
+  /** Sends a signal to it. */
   signal(pid: number, name: NodeJS.Signals): void;
 }
 
@@ -42,30 +42,30 @@ export interface WorkerOptions {
 export class WorkerProcess {
   /** The process. */
   readonly child: ChildProcess;
-  /** Its id. */
+  /** Its process id. */
   readonly pid: number;
-  /** How many workers there were before. */
+  /** How many workers were started before it. */
   readonly age: number;
   /** The generation that it belongs to. */
   readonly generation: number;
-  /** Whether it wants to be replaced. */
+  /** Whether it has asked to be replaced. */
   full = false;
-  /** Connections that it holds. */
+  /** The open connections that its last heartbeat reported. */
   connections = 0;
-  /** When it said that it is ready. */
+  /** When it reported that it is ready. */
   readyAt = 0;
   #state: "booting" | "ready" | "stopping" = "booting";
   #startedAt: number = performance.now();
   #heardAt: number = this.#startedAt;
   #killAt = Infinity;
-  #lateGrace = 0; // ms that it has if it turns out to serve
+  #lateGrace = 0; // ms that it gets to stop if it reports ready after the stop
   #greeted = false;
   #reopens = false;
   #sheds = false;
   #aborted = false;
   readonly #signal: (pid: number, name: NodeJS.Signals) => void;
 
-  /** A worker that has just been started. */
+  /** Wraps a process that has just been started. */
   constructor({ child, age, generation, signal }: WorkerOptions) {
     this.child = child;
     this.pid = child.pid as number;
@@ -74,23 +74,23 @@ export class WorkerProcess {
     this.#signal = signal;
   }
 
-  /** What it does. */
+  /** Its state. */
   get state(): "booting" | "ready" | "stopping" {
     return this.#state;
   }
 
-  /** It has said something. */
+  /** Notes that a message has come. */
   heard(): void {
     this.#heardAt = performance.now();
   }
 
-  /** It takes signals. */
+  /** Notes the worker's hello: it handles signals from now on. */
   greeted(): void {
     this.#greeted = true;
     if (this.#reopens) this.reopenLogs();
   }
 
-  /** It serves; gives whether that is news, and not too late. */
+  /** Notes that the worker is ready; returns whether that changed its state. A stopping worker stays stopping. */
   becameReady(): boolean {
     if (this.#state === "ready") return false;
     if (this.#state === "stopping") {
@@ -103,16 +103,16 @@ export class WorkerProcess {
     return true;
   }
 
-  /** Has it open its logs anew. One that has not said hello may have opened them before, and does it when it has. */
+  /** Tells it to reopen its logs, or does so after its hello: it may have opened them before that. */
   reopenLogs(): void {
     this.#reopens = !this.#greeted;
     if (this.#greeted) this.#send({ signal: "SIGUSR1" });
   }
 
-  /** Tells it how many connections to let go. */
+  /** Tells it how many connections to close. */
   shed(count: number): void {
     if (count === 0 && !this.#sheds) return;
-    this.#sheds = count > 0; // once more with 0, for what it has not let go
+    this.#sheds = count > 0; // a last message with 0 cancels what it has not closed yet
     this.#send({ shed: count });
   }
 
@@ -138,24 +138,24 @@ export class WorkerProcess {
     this.#signal(this.pid, name);
   }
 
-  /** Kills it when its time to stop is over; gives whether it is. */
+  /** Kills it if its time to stop is over; returns whether it did. */
   killIfDue(now: number): boolean {
     if (now < this.#killAt) return false;
     this.kill();
     return true;
   }
 
-  /** Whether it takes longer to boot than it may. */
+  /** Whether it has been booting for too long. */
   bootsTooLong(now: number, seconds: number): boolean {
     return seconds > 0 && this.#state === "booting" && now - this.#startedAt >= seconds * 1000;
   }
 
-  /** Whether it is silent for longer than it may be, and nothing has been done about it. */
+  /** Whether it has sent no message for too long, and `abort` has not been called yet. */
   isSilent(now: number, seconds: number): boolean {
     return seconds > 0 && this.#state !== "booting" && !this.#aborted && now - this.#heardAt >= seconds * 1000;
   }
 
-  /** Ends it, for it does not answer. */
+  /** Ends a worker that does not answer: with SIGABRT and later SIGKILL if `gently`, else with SIGKILL. */
   abort(gently: boolean): void {
     this.#aborted = true;
     if (!gently) return this.kill();
@@ -169,7 +169,7 @@ export class WorkerProcess {
     this.#signal(this.pid, "SIGKILL");
   }
 
-  /** The arbiter itself did not run for this many milliseconds: what the worker said meanwhile is still to be read. */
+  /** Extends its times by the milliseconds for which the arbiter did not run: its messages of that time are unread. */
   forgive(late: number): void {
     this.#startedAt += late;
     this.#heardAt += late;

@@ -1,8 +1,8 @@
 /**
- * What a new project is deployed with: a service and its socket for systemd, a site for nginx, an image for Docker.
+ * The deployment files of a new project: a service and its socket for systemd, a site for nginx, an image for Docker.
  *
- * systemd holds the socket, so that a restart refuses nobody, and nginx is in front (docs/deploy/http.md says why each
- * of its lines is there).
+ * systemd holds the socket, so that no connection is refused during a restart. nginx is in front; docs/deploy/http.md
+ * explains each line of its configuration.
  *
  * @module
  */
@@ -10,7 +10,7 @@
 import { type ProjectFile, type ProjectRuntime, PROJECTS } from "./runtimes.ts";
 import { APP_FILE } from "./templates.ts";
 
-/** The files to deploy with. */
+/** The deployment files. */
 export function deployFiles(runtime: ProjectRuntime, name: string): ProjectFile[] {
   return [
     { path: `deploy/${name}.service`, what: "the service, for systemd", text: service(runtime, name) },
@@ -22,7 +22,7 @@ export function deployFiles(runtime: ProjectRuntime, name: string): ProjectFile[
 }
 
 function service(runtime: ProjectRuntime, name: string): string {
-  // Node and Bun raise the number of open files to what systemd allows by themselves.
+  // Only Deno needs LimitNOFILE: Node and Bun raise the number of open files to the hard limit by themselves.
   const cache = runtime === "deno"
     ? `CacheDirectory=${name}\nEnvironment=DENO_DIR=%C/${name}\n# Connections are open files.\nLimitNOFILE=16384\n`
     : "";
@@ -112,12 +112,12 @@ server {
 `;
 }
 
-/** In a container the port is open to the outside: that of the container, which docker publishes where it is told. */
+/** In a container the server listens on all interfaces; docker publishes the port where `-p` names it. */
 const REST = `ENV NODE_ENV=production TSGI_BIND=0.0.0.0:8000
 EXPOSE 8000
 `;
 
-/** An init, which waits for orphans and passes signals on: a server that is process 1 does not do the former. */
+/** An init, which reaps orphaned processes and forwards signals. A server that is process 1 does not reap orphans. */
 const INIT = `# tini is process 1: it waits for processes whose parents have ended.
 RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
 ENTRYPOINT ["/usr/bin/tini", "--"]

@@ -1,6 +1,5 @@
 /**
- * `tsgi init [FOLDER]`: makes a project to begin with. It writes all of its files or, when one of them is there already,
- * none.
+ * `tsgi init [FOLDER]`: creates a new project. It writes all of its files or, if one of them already exists, none.
  *
  * @module
  */
@@ -14,7 +13,7 @@ import { projectFiles } from "./project.ts";
 import { type ProjectFile, type ProjectRuntime, PROJECTS } from "./runtimes.ts";
 import { type TemplateName, TEMPLATES } from "./templates.ts";
 
-/** The project cannot be made. */
+/** The project cannot be created. */
 export class InitError extends Error {
   /** Name of the class. */
   override readonly name = "InitError";
@@ -33,12 +32,12 @@ that is named. Where one of its files is there already, nothing is written.
 `;
 
 /**
- * Makes a project.
+ * Creates a project.
  *
- * @param args What stands behind `init`.
- * @returns what to tell.
- * @throws {SettingError} for a command line that is wrong.
- * @throws {InitError} when files are in the way or cannot be written.
+ * @param args The arguments after `init`.
+ * @returns the text to print.
+ * @throws {SettingError} for a wrong command line.
+ * @throws {InitError} when files already exist or cannot be written.
  */
 export function init(args: readonly string[]): string {
   let runtime: ProjectRuntime = process.versions.deno !== undefined
@@ -64,14 +63,14 @@ export function init(args: readonly string[]): string {
   return told(runtime, relative(process.cwd(), path), files);
 }
 
-/** The word that an option is given, if it is one of those that it takes. */
+/** Parses the word that is given to an option; throws if the option does not take it. */
 function chosen<T>(flag: string, kind: Kind<T>, given: string | undefined): T {
   const known = kind.parse(given ?? "");
   if (known === undefined) throw new SettingError(flag, kind.expected, given ?? "nothing");
   return known;
 }
 
-/** A name that npm, systemd and nginx take, from that of the folder. */
+/** Makes a project name that npm, systemd and nginx accept from the name of the folder. */
 export function projectName(path: string): string {
   const name = basename(path).toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^[-0-9]+|-+$/g, "");
   return name === "" ? "app" : name;

@@ -1,7 +1,7 @@
 /**
- * The files of a new project that are the same on every runtime: the application, its test, the settings; and its README.
+ * The files of a new project. The application, its test and the settings are the same on every runtime.
  *
- * They are text in a module, because a module that comes over the network has no files beside it.
+ * The files are texts in a module, because a module that is loaded over the network has no files next to it.
  *
  * @module
  */

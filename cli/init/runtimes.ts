@@ -1,8 +1,8 @@
 /**
- * What a project that `tsgi init` makes is, and how it is installed, tested and started on each runtime.
+ * How a project of `tsgi init` is installed, tested and started on each runtime, and its manifest.
  *
- * On Deno the package comes from JSR, as the sources: the import map has it once, and `deno run tsgi/cli` takes the
- * command from there, so that it and the application are of one version and share one copy.
+ * On Deno the package comes from JSR, as source code. The import map has one entry for it, and `deno run tsgi/cli`
+ * takes the command from that entry. So the command and the application use the same version and the same copy.
  *
  * @module
  */
@@ -10,24 +10,24 @@
 import { VERSION } from "../../core/version.ts";
 import { APP_FILE, type Template } from "./templates.ts";
 
-/** A runtime that a project is made for. */
+/** A runtime that a project can be created for. */
 export type ProjectRuntime = "node" | "deno" | "bun";
 
 /** A file of a project. */
 export interface ProjectFile {
-  /** Where it stands in the project. */
+  /** Its path in the project. */
   readonly path: string;
-  /** What it is, in a few words. */
+  /** A short description. */
   readonly what: string;
-  /** What is in it. */
+  /** Its content. */
   readonly text: string;
 }
 
-/** What to run in the folder of a project, as a shell takes it, and where that leads. */
+/** The shell commands of a project, and how its manifest defines them. */
 export interface ProjectCommands {
-  /** The manifest. */
+  /** The file name of the manifest. */
   readonly manifest: "package.json" | "deno.json";
-  /** Installs what the project needs; null where the runtime does that by itself. */
+  /** Installs the dependencies; null if the runtime does that by itself. */
   readonly install: string | null;
   /** Runs its tests. */
   readonly test: string;
@@ -35,17 +35,17 @@ export interface ProjectCommands {
   readonly start: string;
   /** Serves, and reloads when a file changes. */
   readonly dev: string;
-  /** What the manifest says of these. */
+  /** The scripts in the manifest. */
   readonly scripts: Readonly<Record<"start" | "dev" | "test", string>>;
-  /** The `tsgi` command without a script: the words in front of its options, for systemd and Docker. */
+  /** The `tsgi` command without a script, for systemd and Docker: the words before its options. */
   readonly command: readonly string[];
 }
 
-/** What is behind the command in the script that serves, and in the one that reloads. */
+/** The arguments of the command in the script `start`, and in the script `dev`. */
 const START = `-w 2 ${APP_FILE}`;
 const DEV = `--reload ${APP_FILE}`;
 
-/** The three. */
+/** The commands for each runtime. */
 export const PROJECTS: Readonly<Record<ProjectRuntime, ProjectCommands>> = {
   node: {
     manifest: "package.json",
@@ -71,7 +71,7 @@ export const PROJECTS: Readonly<Record<ProjectRuntime, ProjectCommands>> = {
     test: "bun run test",
     start: "bun run start",
     dev: "bun run dev",
-    // A package's command is for Node, unless Bun is told to run it itself.
+    // Bun runs a package's command on Node, unless `--bun` is given.
     scripts: { start: `bun --bun tsgi ${START}`, dev: `bun --bun tsgi ${DEV}`, test: "bun test" },
     command: ["bun", "node_modules/tsgi/cli/main.js"],
   },
@@ -90,7 +90,7 @@ export function manifest(runtime: ProjectRuntime, name: string, { packages, type
   return `${JSON.stringify(content, null, 2)}\n`;
 }
 
-/** Deno looks for types beside a package and nowhere else, unless the options of its compiler name them. */
+/** Makes deno.json. Deno looks for types only in the package itself, unless the compiler options name others. */
 function denoManifest(packages: Template["packages"], types: Template["types"]): Record<string, unknown> {
   const fromNpm = (all: Template["packages"]): [string, string][] =>
     Object.entries(all).map(([name, range]) => [name, `npm:${name}@${range}`]);

@@ -1,30 +1,30 @@
 /**
- * What a new project is begun with: an application of ours, of Hono or of Express, and its test.
+ * The templates of a new project: a WSGI, Hono or Express application, and its test.
  *
- * All answer the same requests in the same way. The command takes each as its framework exports it, so that `app.ts` has
- * no line of ours and how it is started does not depend on the framework.
+ * All templates answer the same requests in the same way. The command takes an application in the form in which its
+ * framework exports it. So the `app.ts` of a framework needs no code for tsgi, and all are started alike.
  *
  * @module
  */
 
-/** A kind of application to begin with. */
+/** The name of a template. */
 export type TemplateName = "hono" | "express" | "wsgi";
 
-/** An application to begin with. */
+/** A template. */
 export interface Template {
-  /** What it is, as a sentence of the project's README begins. */
+  /** A description that begins a sentence of the project's README. */
   readonly what: string;
   /** The text of app.ts. */
   readonly app: string;
   /** The text of app.test.ts. */
   readonly test: string;
-  /** Packages that the application imports, with the versions that tsgi is tested with. */
+  /** Packages that the application imports, in the versions that tsgi is tested with. */
   readonly packages: Readonly<Record<string, string>>;
-  /** Packages of their types, where they have none themselves. */
+  /** Packages with types for those that contain none. */
   readonly types: Readonly<Record<string, string>>;
 }
 
-/** The file of the application in every project: the command takes what it exports. */
+/** The file of the application in every project; the command loads its export. */
 export const APP_FILE = "app.ts";
 
 const WSGI_APP =
@@ -68,9 +68,9 @@ export default app;
 interface Access {
   /** The comment at the top of the test. */
   readonly about: string;
-  /** Imports, and what is made of them, behind those of the test runner. */
+  /** Code after the imports of the test runner: more imports and the set-up. */
   readonly setUp: string;
-  /** The function that takes a path and gives a response. */
+  /** The expression of a function that takes a path and returns a response. */
   readonly get: string;
 }
 
@@ -94,7 +94,7 @@ test("knows no other page", async () => {
 `;
 }
 
-/** The three. */
+/** The templates, by name. */
 export const TEMPLATES: Readonly<Record<TemplateName, Template>> = {
   wsgi: {
     what: "A web application",

@@ -1,26 +1,26 @@
 /**
- * `Bun.serve`, as a worker captures it.
+ * Replaces `Bun.serve` in a worker, so that the worker serves the program's handler.
  *
  * @module
  */
 
 import { addressOf, type Capture, ProgramError, type Restore } from "./program.ts";
 
-/** The address of a client, as `requestIP` gives it. */
+/** The address of a client, as `requestIP` returns it. */
 interface ClientAddress {
   readonly address: string;
   readonly port: number;
   readonly family: string;
 }
 
-/** What the bridge passes beside a request. */
+/** The second argument that the bridge passes, after the request. */
 interface Context {
   requestIP(request: Request): ClientAddress | null;
 }
 
 type Handler = (this: object, request: Request, server: object) => Response | Promise<Response>;
 
-/** What `Bun.serve` takes, as far as it matters here. */
+/** The options of `Bun.serve` that are used here. */
 interface Options {
   readonly fetch?: Handler;
   readonly error?: (this: object, error: unknown) => Response | Promise<Response>;
@@ -38,10 +38,10 @@ interface BunGlobal {
   serve: (options: Options) => object;
 }
 
-/** An option that only Bun's own node:http gives: its `listen()` is captured elsewhere. */
+/** An option that only Bun's own node:http passes. Its `listen()` is captured in `node_listen.ts`. */
 const INTERNAL = "onNodeHTTPRequest";
 
-/** What a worker cannot serve, and what to do instead. */
+/** Options that a worker cannot serve, with advice for the message. */
 const REFUSED: readonly (readonly [keyof Options, string])[] = [
   ["tls", "a worker gets plain requests from the command: leave `tls` out"],
   ["websocket", "the command has no WebSockets yet"],
@@ -94,7 +94,7 @@ async function answer({ fetch, error }: Options, request: Request, server: objec
   }
 }
 
-/** The members of Bun's servers. */
+/** Makes an object with the members of a server of Bun. */
 function bunServer(capture: Capture, own: object): object {
   const address = addressOf(capture.bind);
   const tcp = typeof address === "string" ? undefined : address;

@@ -1,5 +1,6 @@
 /**
- * The calls of a program to listen, captured: what it serves, and what becomes of further calls.
+ * Captures a program's calls to listen: the first names what the program serves, `--extra-listen` decides on the
+ * others.
  *
  * @module
  */
@@ -16,34 +17,34 @@ const EXPORT = "the exported application"; // is served, rather than what a call
 
 /** What a capture is told. */
 export interface CaptureOptions {
-  /** The address that the program is told it listens at. */
+  /** The address that the program sees as the one it listens on. */
   readonly bind: Bind;
-  /** What becomes of a call behind the first one. */
+  /** What happens at a call after the first one. */
   readonly extraListen: ExtraListen;
-  /** Connections that are open. */
+  /** Returns the number of open connections. */
   readonly connections: () => number;
-  /** The program has closed its server, of its own accord. */
+  /** Called when the program closes its server by itself. */
   readonly closed: () => void;
-  /** Whether the worker stops: from then on it waits for the program's end. */
+  /** Returns whether the worker is stopping. A worker passes it; it then waits for the program's end. */
   readonly stopping?: () => boolean;
 }
 
-/** Replaces the calls by which programs listen, from its making on. */
+/** Replaces the functions by which programs listen. */
 export class ListenCapture implements Capture {
   readonly bind: Bind;
   readonly drained: Promise<void>;
-  /** Settles with what the first call serves. */
+  /** Settles at the first call, with what it serves. */
   readonly served: Promise<Served>;
-  /** How the program ends, in a worker. */
+  /** Controls the end of the program; only in a worker. */
   readonly ending: ProgramEnding | undefined;
   readonly #options: CaptureOptions;
-  #first: string | undefined; // the call that is served
+  #first: string | undefined; // description of the first call
   #closes = false;
   #serve: (served: Served) => void = () => {};
   #drained: () => void = () => {};
   #restore: readonly Restore[] = [];
 
-  /** Replaces the calls. */
+  /** Holds the program's exit and signals, in a worker; `start` replaces the functions that listen. */
   private constructor(options: CaptureOptions) {
     this.bind = options.bind;
     this.#options = options;
@@ -80,7 +81,7 @@ export class ListenCapture implements Capture {
     this.ending?.restore();
   }
 
-  /** The worker has stopped serving; settles when it may exit. */
+  /** The worker calls it when it has stopped serving; settles when the worker may exit. */
   async finish(): Promise<void> {
     this.#drained();
     await this.ending?.finish(() => this.#closes);

@@ -1,6 +1,6 @@
 /**
- * `node:cluster`, as a worker captures it: a program that starts processes of its own would run in workers of workers, which
- * listen where the command does not know.
+ * Refuses `node:cluster` in a worker. A program that starts processes of its own would run in workers of workers, and
+ * these would listen on addresses that the command does not know.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import cluster from "node:cluster";
 import { ProgramError, type Restore } from "./program.ts";
 
-/** Refuses `cluster.fork()`. */
+/** Makes `cluster.fork()` throw. */
 export function refuseCluster(): Restore {
   const { fork } = cluster;
   cluster.fork = () => {

@@ -1,5 +1,5 @@
 /**
- * `Deno.serve`, as a worker captures it.
+ * Replaces `Deno.serve` in a worker, so that the worker serves the program's handler.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { addressOf, type Capture, ProgramError, type Restore, type Served } from
 
 type Handler = (request: Request, info: never) => Response | Promise<Response>;
 
-/** What `Deno.serve` takes, as far as it matters here. */
+/** The options of `Deno.serve` that are used here. */
 interface Options {
   readonly handler?: Handler;
   readonly port?: number;
@@ -44,7 +44,7 @@ export function captureDenoServe(capture: Capture): Restore {
   return () => void (Deno.serve = original);
 }
 
-/** The three forms: `(handler)`, `(options, handler)`, `(options with a handler)`. */
+/** Reads the three forms of arguments: `(handler)`, `(options, handler)`, `(options with a handler)`. */
 function argumentsOf(args: readonly unknown[]): { handler: Handler; options: Options } {
   const options = (args.find((one) => typeof one === "object" && one !== null) ?? {}) as Options;
   const handler = (args.find((one) => typeof one === "function") ?? options.handler) as Handler | undefined;
@@ -52,7 +52,7 @@ function argumentsOf(args: readonly unknown[]): { handler: Handler; options: Opt
   return { handler, options };
 }
 
-/** The handler, with what the program answers to its errors. */
+/** Wraps the handler, so that `onError` answers when it throws. */
 function withErrors(handler: Handler, onError: Options["onError"]): Handler {
   if (onError === undefined) return handler;
   return async (request, info) => {

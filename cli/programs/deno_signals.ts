@@ -1,5 +1,6 @@
 /**
- * `Deno.addSignalListener`: a program that hears of signals by it hears of them as by `process.on`. See `held_signals.ts`.
+ * Replaces `Deno.addSignalListener`, so that its listeners are held as those of `process.on` are. See
+ * `held_signals.ts`.
  *
  * @module
  */
@@ -15,7 +16,7 @@ interface DenoGlobal {
   removeSignalListener: SignalMethod;
 }
 
-/** Has Deno's own calls do what those of `process` do, which are replaced. */
+/** Makes Deno's own functions call those of `process`, which are replaced, for the signals that are held. */
 export function captureDenoSignals(): Restore {
   const { Deno } = globalThis as unknown as { readonly Deno: DenoGlobal };
   const { addSignalListener, removeSignalListener } = Deno;

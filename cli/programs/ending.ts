@@ -1,13 +1,13 @@
 /**
- * How a program ends while its worker stops.
+ * Ends a program in order while its worker stops. Each event on the left leads to the step on the right:
  *
- *     the signal                   the worker accepts no more; clients still send over connections that they keep
- *     no new request can come      the program hears of the signal
- *     the requests are done        its server is closed
- *     it has ended itself          the worker exits
+ *     the worker gets the signal   it accepts no more connections; requests still come over open connections
+ *     no new request can come      the program gets the signal
+ *     the requests are done        the program's server is closed
+ *     the program has ended        the worker exits
  *
- * A program that has closed its server, or listens for the signal, may have more to do when its server is closed:
- * `server.close(async () => { await db.end(); process.exit() })`. It tells that it is done by its exit, or by having nothing
+ * A program that has closed its server, or listens for the signal, may have more to do after its server is closed:
+ * `server.close(async () => { await db.end(); process.exit() })`. The program is done when it exits, or when nothing is
  * left that the event loop would wait for.
  *
  * @module
@@ -17,26 +17,26 @@ import process from "node:process";
 import { type HeldExit, holdExit } from "./exit.ts";
 import { HeldSignals, type StopSignal } from "./held_signals.ts";
 
-/** The end of a program. */
+/** Controls the end of a program. */
 export class ProgramEnding {
   readonly #exit: HeldExit;
   readonly #signals: HeldSignals = new HeldSignals();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #signal: StopSignal | undefined; // that the program is to hear of, or has heard of
+  #signal: StopSignal | undefined; // the signal that the program gets, or has got
   #told = false;
 
-  /** Holds what a program ends itself with; `stopping` says whether its worker stops. */
+  /** Holds the program's exit and its signal listeners; `stopping` returns whether the worker is stopping. */
   constructor(stopping: () => boolean) {
     this.#exit = holdExit(stopping);
   }
 
-  /** It is no program. */
+  /** Undoes all replacements: the module is not a program. */
   restore(): void {
     this.#signals.restore();
     this.#exit.restore();
   }
 
-  /** The worker has got a signal; in this many milliseconds no new request can come. */
+  /** Notes that the worker has got a signal, and that after this many milliseconds no new request can come. */
   signalled(name: StopSignal, milliseconds: number): void {
     this.#signal ??= name;
     clearTimeout(this.#timer);
@@ -50,7 +50,7 @@ export class ProgramEnding {
     this.#signals.tell(this.#signal);
   }
 
-  /** The requests are done: settles when the program is, too. `closing` says whether it has closed its server. */
+  /** Waits for the end of the program, once its requests are done. `closing`: whether it has closed its server. */
   async finish(closing: () => boolean): Promise<void> {
     clearTimeout(this.#timer);
     const listens = this.#signal !== undefined && this.#signals.listensFor(this.#signal);
@@ -59,13 +59,13 @@ export class ProgramEnding {
     if (listens || closing()) await Promise.race([this.#exit.called, nothingLeft()]);
   }
 
-  /** Exits at once, with the status that the program has named, else with this one. */
+  /** Exits at once, with the status that the program has passed to its exit, else with this one. */
   exit(code: number): void {
     this.#exit.exit(code);
   }
 }
 
-/** Lets the channel to the arbiter go, and settles when nothing is left that the event loop would wait for. */
+/** Unrefs the channel to the arbiter, and settles when nothing is left that the event loop would wait for. */
 function nothingLeft(): Promise<void> {
   const { channel } = process as { channel?: { unref?: () => void } };
   channel?.unref?.();

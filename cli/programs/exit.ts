@@ -1,22 +1,22 @@
 /**
- * How a program ends itself, while its worker stops.
+ * Delays a program's own exit while its worker stops.
  *
- * Programs end themselves when they are told to stop: `process.on("SIGTERM", () => process.exit(0))`. In a worker that
- * would cut the requests that run. So once the worker stops, the call only names the exit status, and the worker exits with
- * it when the requests are done. At any other time it exits at once, as everywhere.
+ * Programs often exit at a signal: `process.on("SIGTERM", () => process.exit(0))`. In a worker, that would cut running
+ * requests. So while the worker stops, `process.exit` only sets the exit status, and the worker exits with it when the
+ * requests are done. At any other time, `process.exit` exits at once, as usual.
  *
- * Others remove their handler and send themselves the signal again, as Nest does: that means the same.
+ * Other programs, such as Nest, remove their handler and send the signal to themselves again. That is delayed too.
  *
  * @module
  */
 
 import process from "node:process";
 
-/** The end of a program, held. */
+/** The delayed exit of a program. */
 export interface HeldExit {
-  /** Settles when the program has ended itself. */
+  /** Settles when the program has called its exit. */
   readonly called: Promise<void>;
-  /** Exits at once, with the status that the program has named, else with this one. */
+  /** Exits at once, with the status that the program has passed to its exit, else with this one. */
   exit(code: number): void;
   /** Undoes the replacement. */
   restore(): void;
@@ -29,9 +29,9 @@ interface DenoGlobal {
 }
 
 /**
- * Replaces `process.exit`, `Deno.exit`, and `process.kill` of the process itself.
+ * Replaces `process.exit`, `Deno.exit`, and `process.kill` for signals to the process itself.
  *
- * @param stopping Whether the worker stops.
+ * @param stopping Returns whether the worker is stopping.
  */
 export function holdExit(stopping: () => boolean): HeldExit {
   const { exit: processExit, kill: processKill } = process;

@@ -1,10 +1,11 @@
 /**
- * A program's own handlers of the signals that stop it, held until no new request can come.
+ * Delays signals that stop a program until no new request can come.
  *
- * A worker that is told to stop still answers requests for a moment: clients send them over connections that they have
- * kept. A program that heard of the signal at once would refuse these, as Fastify does with 503, or close its database under
- * them. So the listeners go to an emitter of their own, and hear of the signal when the worker says so. A program sees its own
- * listeners only: packages that look whether there are others find what they find without the command.
+ * A worker that stops still answers requests for a moment, because clients send them over open connections. A program
+ * that got the signal at once would refuse these requests, as Fastify does with 503, or close its database while they
+ * run. So the program's signal listeners are added to a separate emitter, and the worker emits the signal there when it
+ * is time. A program sees only its own listeners. So packages that check for other listeners find the same ones as
+ * without the command.
  *
  * @module
  */
@@ -19,7 +20,7 @@ export type StopSignal = "SIGTERM" | "SIGINT" | "SIGQUIT";
 
 const HELD: ReadonlySet<unknown> = new Set<StopSignal>(["SIGTERM", "SIGINT", "SIGQUIT"]);
 
-/** Whether the listeners of this event are held. */
+/** Whether the listeners of this event go to the separate emitter. */
 export function isHeld(name: unknown): boolean {
   return HELD.has(name);
 }
@@ -39,7 +40,7 @@ const METHODS = [
 
 type Method = (name: unknown, ...rest: unknown[]) => unknown;
 
-/** The listeners of a program for signals that stop it. */
+/** Holds a program's listeners for signals that stop it. */
 export class HeldSignals {
   readonly #emitter = new EventEmitter();
   readonly #restores: readonly Restore[];
@@ -72,13 +73,13 @@ export class HeldSignals {
     return this.#emitter.listenerCount(name) > 0;
   }
 
-  /** Tells the program of a signal. */
+  /** Emits a signal to the program's listeners. */
   tell(name: StopSignal): void {
-    // In a turn of its own: what a listener throws is an uncaught exception of the program.
+    // In a turn of its own, so that an error of a listener is an uncaught exception of the program.
     setImmediate(() => this.#emitter.emit(name, name, constants.signals[name]));
   }
 
-  /** It is no program: its listeners are the process's. */
+  /** Moves the listeners to the process: the module is not a program. */
   restore(): void {
     this.#restores.forEach((restore) => restore());
     for (const name of this.#emitter.eventNames()) {

@@ -1,11 +1,11 @@
 /**
- * Runs a program as if its runtime had been told to run it.
+ * Runs a program as if it were the main module of its runtime.
  *
- * Programs look at whether they are the one that was started, and listen only then. What they look at is:
+ * Many programs listen only if they are the main module. They check:
  *
  * - `require.main === module`: true here, on each runtime;
  * - `process.argv[1]`: the file of the program;
- * - `import.meta.main`: true on Bun. Node and Deno give every imported module false, and nothing can change it.
+ * - `import.meta.main`: true on Bun. On Node and Deno it is false in every imported module, and cannot be changed.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { types } from "node:util";
 
-/** What Node and Deno have besides the public part of node:module. */
+/** The internal part of node:module that Node and Deno have. */
 interface Loader {
   new (file: string, parent: null): {
     id: string;
@@ -31,24 +31,24 @@ interface Loader {
   _nodeModulePaths(folder: string): string[];
 }
 
-/** Imports the program at a `file:` URL; gives its exports. */
+/** Imports the program at a `file:` URL; returns its exports. */
 export async function importMain(url: string): Promise<Record<string, unknown>> {
   process.argv[1] = fileURLToPath(url);
-  const file = realpathSync(process.argv[1]); // what a package has as its command is a link to it
+  const file = realpathSync(process.argv[1]); // the command of a package is a symbolic link to the program
   const { Bun } = globalThis as unknown as { readonly Bun?: { main: string } };
   if (Bun !== undefined) Bun.main = file;
   else if (isCommonJs(file)) {
     try {
       return exportsOf(requireMain(file));
     } catch (error) {
-      // A module without a package that says so may be none of CommonJS after all.
+      // Without `type` in a package.json, the file may be an ES module after all.
       if ((error as { code?: string }).code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
     }
   }
   try {
     return await import(url) as Record<string, unknown>;
   } catch (error) {
-    // The same the other way round: Deno has found none of the names that CommonJS has.
+    // The opposite mistake: Deno took a CommonJS file for an ES module, where the names of CommonJS are missing.
     if (process.versions.deno === undefined || !isWithoutCommonJs(error)) throw error;
     return exportsOf(requireMain(file));
   }
@@ -59,11 +59,11 @@ function isWithoutCommonJs(error: unknown): boolean {
     /^(require|module|exports|__dirname|__filename) is not defined/.test(error.message);
 }
 
-/** Loads a CommonJS module as the main one; gives its `module.exports`. */
+/** Loads a CommonJS module as the main module; returns its `module.exports`. */
 function requireMain(file: string): unknown {
   const loader = Module as unknown as Loader;
   if (process.versions.deno !== undefined) return loader._load(file, null, true);
-  // Node's `_load` would run a main module that turns out to be none of CommonJS on its own, and tell nothing of it.
+  // Not Node's `_load`: it would run a main module that turns out to be an ES module by itself, without reporting it.
   const main = new loader(file, null);
   main.id = ".";
   main.filename = file;
@@ -74,16 +74,16 @@ function requireMain(file: string): unknown {
   return main.exports;
 }
 
-/** What a module exports that was loaded as CommonJS, and may turn out to be none: then these are its exports already. */
+/** The exports of a module loaded as CommonJS. If it turned out to be an ES module, they are its namespace already. */
 function exportsOf(exports: unknown): Record<string, unknown> {
   if (types.isModuleNamespaceObject(exports)) return exports as Record<string, unknown>;
   return { ...(typeof exports === "object" ? exports : {}), default: exports };
 }
 
 /**
- * Whether a file is CommonJS: by its extension, else by `type` of the nearest package.json. Where that says nothing, Node
- * looks at the syntax, and begins with CommonJS; Deno takes it for a module. A file without an extension is a command of a
- * package, such as `bin/www`: Deno can run it as CommonJS only.
+ * Whether a file is CommonJS. Its extension decides, else `type` in the nearest package.json. Without a `type`, Node
+ * tries CommonJS first and goes by the syntax, and Deno takes the file for an ES module. A file without an extension is
+ * a command of a package, such as `bin/www`; Deno can run it only as CommonJS.
  */
 export function isCommonJs(file: string): boolean {
   const extension = extname(file);

@@ -1,12 +1,12 @@
 /**
- * `listen()` of node:http, as a worker captures it.
+ * Replaces `listen()` of node:http in a worker, so that the worker serves the program's server.
  *
- * The replacement is an own property of `http.Server.prototype`. That reaches every server however the program came by
- * `createServer`: named imports, subclasses and references taken before. `net.Server.prototype`, on which the worker's own
- * sockets stand, is left alone.
+ * The replacement is an own property of `http.Server.prototype`. So it covers every server, in whatever way the program
+ * got `createServer`: by a named import, a subclass or an earlier reference. `net.Server.prototype` is not changed,
+ * because the worker's own sockets use it.
  *
- * The captured server stays a real `http.Server` that never has a socket. What a program asks of a server that listens is
- * answered by own properties: `listening`, `address()`, `close()`.
+ * The captured server stays a real `http.Server` that never has a socket. Own properties of it make it look like a
+ * server that listens: `listening`, `address()`, `close()`.
  *
  * @module
  */
@@ -26,7 +26,7 @@ interface Listening {
   once(event: string, listener: (...args: never[]) => void): this;
 }
 
-/** What a program asked for. */
+/** The arguments of a call to `listen()`. */
 export interface ListenCall {
   /** The port, or the path of a Unix socket; undefined for any free port. */
   readonly where: string | number | undefined;
@@ -38,7 +38,7 @@ export interface ListenCall {
 
 const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "::1"]);
 
-/** Takes the arguments of `listen()` apart: `(port, host, backlog, callback)`, `(path, ...)`, `(options, callback)`. */
+/** Parses the arguments of `listen()`: `(port, host, backlog, callback)`, `(path, ...)`, `(options, callback)`. */
 export function listenCall(args: readonly unknown[]): ListenCall {
   const callback = args.find((one): one is Callback => typeof one === "function");
   const [first, second] = args;
@@ -111,7 +111,7 @@ function refusedServers(): (readonly [prototype: object, kind: string])[] {
   ];
 }
 
-/** Puts a `listen` of its own on a prototype. */
+/** Replaces `listen` of a prototype. */
 function replaceListen(
   prototype: object,
   replacement: (this: Listening, original: Listening["listen"], args: readonly unknown[]) => unknown,
@@ -132,7 +132,7 @@ function replaceListen(
   };
 }
 
-/** Makes a server answer as one that listens. */
+/** Makes a server behave like one that listens. */
 function pretend(server: http.Server, { callback, signal }: ListenCall, capture: Capture): http.Server {
   let listening = true;
   const closed = (done?: Callback): http.Server => {

@@ -1,20 +1,20 @@
 /**
- * What a program finds in its process that is the command's, and what it puts into the place of it.
+ * Separates the command's use of the process from the program's.
  *
- * - The channel to the arbiter is the command's: `process.send` is undefined, as where a user has started the program.
- *   Programs for other process managers would send `"ready"` over it.
- * - A worker ends at an error that nobody has caught. A program that listens for these errors decides itself, as
- *   everywhere: then the worker's listeners go.
+ * - The command uses the channel to the arbiter. So `process.send` is undefined for the program, as if a user had
+ *   started it. Programs for other process managers would otherwise send `"ready"` over the channel.
+ * - A worker ends at an uncaught error. A program that listens for uncaught errors decides by itself, as usual: the
+ *   worker then removes its own listeners.
  *
  * @module
  */
 
 import process from "node:process";
 
-/** Sends a message to the process that has started this one. */
+/** Sends a message to the parent process. */
 export type Send = (message: object) => void;
 
-/** Takes `process.send` away; gives it to the worker. */
+/** Removes `process.send`, and returns it for the worker. */
 export function takeSend(): Send {
   const send = process.send?.bind(process);
   (process as { send: unknown }).send = undefined;
@@ -23,7 +23,7 @@ export function takeSend(): Send {
   };
 }
 
-/** Calls this with an error that nobody has caught, for as long as the application does not listen for such errors. */
+/** Calls the handler with each uncaught error, until the application listens for such errors itself. */
 export function whenUncaught(handler: (what: string, error: unknown) => void): void {
   const exception = (error: unknown): void => handler("Uncaught", error);
   const rejection = (error: unknown): void => handler("Unhandled rejection", error);
@@ -31,7 +31,7 @@ export function whenUncaught(handler: (what: string, error: unknown) => void): v
   process.on("unhandledRejection", rejection);
   process.on("newListener", (name) => {
     if (name !== "uncaughtException" && name !== "unhandledRejection") return;
-    // Without a listener of its own, a rejection is an uncaught exception.
+    // An unhandled rejection without a listener becomes an uncaught exception, so the program's listener gets it.
     process.off("unhandledRejection", rejection);
     if (name === "uncaughtException") process.off("uncaughtException", exception);
   });

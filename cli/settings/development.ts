@@ -9,7 +9,7 @@ import type { ExtraListen } from "../programs/program.ts";
 import { choice, list, optional, text, toggle } from "./kinds.ts";
 import type { Topic } from "./setting.ts";
 
-/** How `--reload` sees changes. */
+/** How `--reload` detects changes. */
 export type ReloadEngine = "auto" | "poll";
 
 /** The settings of this topic. */
@@ -18,9 +18,9 @@ export interface DevelopmentSettings {
   wsgiApp: string | null;
   /** What kind of application it is. */
   appType: AppType;
-  /** What a program gets as its arguments. */
+  /** The arguments of a program. */
   appArgs: readonly string[];
-  /** What becomes of a program's calls to listen behind the first. */
+  /** What happens at a program's calls to listen after the first. */
   extraListen: ExtraListen;
   /** The configuration file. */
   config: string | null;
@@ -30,9 +30,9 @@ export interface DevelopmentSettings {
   reloadExtraFile: readonly string[];
   /** How to watch. */
   reloadEngine: ReloadEngine;
-  /** Whether only to check. */
+  /** Whether only to check the settings and load the application. */
   checkConfig: boolean;
-  /** Whether only to print. */
+  /** Whether only to print the settings. */
   printConfig: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Settings: functions of the configuration file that are called at turns in the life of the processes.
+ * Settings: hooks, functions of the configuration file that are called at events in the life of the processes.
  *
  * @module
  */
@@ -31,7 +31,7 @@ type BothHook = ((server: ServerInfo, worker: WorkerInfo) => unknown) | null;
 
 /** The settings of this topic. */
 export interface HookSettings {
-  /** In the arbiter, before the first worker. */
+  /** In the arbiter, before the first worker is started. */
   onStarting: ServerHook;
   /** In the arbiter, once all workers are ready for the first time. */
   whenReady: ServerHook;
@@ -39,13 +39,13 @@ export interface HookSettings {
   onReload: ServerHook;
   /** In a worker, before the application is loaded. */
   postFork: WorkerHook;
-  /** In a worker that INT or QUIT ends. */
+  /** In a worker that INT or QUIT stops. */
   workerInt: WorkerHook;
-  /** In a worker that is to be killed. */
+  /** In a worker that is about to be killed because of `timeout`. */
   workerAbort: WorkerHook;
-  /** In the arbiter, when a worker is gone. */
+  /** In the arbiter, after a worker has ended. */
   childExit: BothHook;
-  /** In the arbiter, at the end. */
+  /** In the arbiter, before it exits. */
   onExit: ServerHook;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Settings: bounds and time-outs of requests. docs/options.md says more about each.
+ * Settings: limits and timeouts of requests. docs/options.md describes each in detail.
  *
  * @module
  */

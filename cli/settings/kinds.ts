@@ -1,5 +1,5 @@
 /**
- * The kinds of values that settings have.
+ * The kinds of values of settings: how each is parsed and checked.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export function octal(what: string): Kind<number> {
   };
 }
 
-/** Seconds, with a fraction where it is wanted. */
+/** A number of seconds, with or without a fraction. */
 export function seconds(least: "from 0" | "above 0", word?: "Infinity"): Kind<number> {
   const check = (value: unknown): number | undefined =>
     typeof value === "number" && Number.isFinite(value) && (least === "from 0" ? value >= 0 : value > 0)
@@ -53,7 +53,7 @@ export function seconds(least: "from 0" | "above 0", word?: "Infinity"): Kind<nu
   return word === undefined ? kind : withWord(kind, word, Infinity);
 }
 
-/** A kind with a word that stands for a value: `auto`. */
+/** Extends a kind by a word that stands for a value: `auto`. */
 export function withWord<T, W>(kind: Kind<T>, word: string, meaning: W): Kind<T | W> {
   return {
     ...kind,
@@ -63,7 +63,7 @@ export function withWord<T, W>(kind: Kind<T>, word: string, meaning: W): Kind<T 
   };
 }
 
-/** Text of a form that `holds` accepts. */
+/** Text that `holds` accepts. */
 export function text(
   metavar: string,
   expected: string = "text that is not empty",
@@ -80,7 +80,7 @@ export function choice<const W extends string>(...words: readonly W[]): Kind<W> 
   return { expected: `one of ${words.join(", ")}`, metavar: "WORD", parse: check, check };
 }
 
-/** Yes or no: on the command line its name alone says yes. */
+/** A boolean. On the command line, the option without a value means true. */
 export const toggle: Kind<boolean> = {
   expected: "true or false",
   metavar: "",
@@ -88,12 +88,12 @@ export const toggle: Kind<boolean> = {
   check: (value) => typeof value === "boolean" ? value : undefined,
 };
 
-/** A value or none. A program says null. */
+/** Extends a kind by null, for no value. Only the configuration file can give null. */
 export function optional<T>(kind: Kind<T>): Kind<T | null> {
   return { ...kind, check: (value) => value === null ? null : kind.check(value) };
 }
 
-/** Several values: the option is repeated, or they stand with commas between them. */
+/** A list of values. In text they are separated by commas; the option may also be repeated. */
 export function list<T>(kind: Kind<T>, least: 0 | 1 = 0): Kind<readonly T[]> {
   const all = (items: readonly unknown[], one: (item: never) => T | undefined): T[] | undefined => {
     const good = items.map((item) => one(item as never)).filter((item) => item !== undefined);
@@ -108,7 +108,7 @@ export function list<T>(kind: Kind<T>, least: 0 | 1 = 0): Kind<readonly T[]> {
   };
 }
 
-/** A function, which only a program can give. */
+/** A function, which only the configuration file can give. */
 export function hook<F extends (...args: never[]) => unknown>(): Kind<F | null> {
   return {
     expected: "a function",
@@ -119,7 +119,7 @@ export function hook<F extends (...args: never[]) => unknown>(): Kind<F | null> 
   };
 }
 
-/** The kind of an option of `serve`: the same values, read from text too. */
+/** The kind for an option of `serve`: it allows the same values, and parses them from text too. */
 export function kindOf(values: Values): Kind<unknown> {
   switch (values.type) {
     case "integer":

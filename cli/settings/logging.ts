@@ -12,21 +12,21 @@ import type { Topic } from "./setting.ts";
 export interface LoggingSettings {
   /** File of the access log. */
   accessLogfile: string | null;
-  /** Form of its lines. */
+  /** Format of its lines. */
   accessLogformat: string;
-  /** How values are written in them. */
+  /** How values are escaped in them. */
   accessLogEscape: Escape;
-  /** Whether its lines are objects of JSON. */
+  /** Whether its lines are JSON objects. */
   accessLogJson: boolean;
   /** File of the error log. */
   errorLogfile: string;
-  /** Whether its reports are objects of JSON. */
+  /** Whether its lines are JSON objects. */
   errorLogJson: boolean;
-  /** The least that is logged. */
+  /** The lowest level that is logged. */
   logLevel: LogLevel;
 }
 
-/** How grave something is. */
+/** The severity of a message. */
 export type LogLevel = "debug" | "info" | "warning" | "error" | "critical";
 
 /** The settings of this topic. */

@@ -1,5 +1,5 @@
 /**
- * Settings: the processes, who they are and where.
+ * Settings: the processes, their user, their working directory and their environment.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Topic } from "./setting.ts";
 export interface ProcessSettings {
   /** Working directory. */
   chdir: string | null;
-  /** Variables for the workers. */
+  /** Environment variables for the workers. */
   env: readonly string[];
   /** File with the process id. */
   pid: string | null;

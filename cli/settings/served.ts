@@ -1,9 +1,9 @@
 /**
- * Settings that are options of `serve`: they come from the table of options, and only their wording is here.
+ * Settings that are also options of `serve`. The table of options defines them; this module adds their help texts.
  *
- * The compiler checks that there is wording for each option of the command ({@linkcode COMMAND_NAMES}). Kinds of values and
- * defaults are those of the table, and {@linkcode serveOptions} gives a worker its options by it, so that a new option
- * needs a row there and a sentence here.
+ * The compiler checks that each option that the command has ({@linkcode COMMAND_NAMES}) has a text here. The kinds of
+ * values and the defaults come from the table. {@linkcode serveOptions} converts settings back to options for a worker.
+ * So a new option needs a row in the table and a sentence here.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import type { ServeOptions } from "../../core/server/serve_options.ts";
 import { integer, kindOf, list, optional, seconds, text } from "./kinds.ts";
 import type { Kind, Setting } from "./setting.ts";
 
-/** An option that the command has too. */
+/** The name of an option of `serve` that the command has too. */
 export type ServedOption = keyof typeof COMMAND_NAMES;
 
-/** Options whose default is made when the server starts, so that the setting is null until somebody gives it. */
+/** Options whose default is chosen when the server starts. Their setting is null if it is not given. */
 type Unset = "allowIps" | "backlog";
 
-/** The settings that are options, by the command's names. */
+/** The settings that are options, by the names that the command gives them. */
 export type ServedSettings = {
   -readonly [Name in ServedOption as (typeof COMMAND_NAMES)[Name]]: Name extends "allowIps" ? readonly string[] | null
     : Name extends Unset ? NonNullable<ServeOptions[Name]> | null
@@ -29,11 +29,11 @@ export type ServedSettings = {
 
 /** What a setting adds to its option. */
 interface Wording extends Pick<Setting<unknown>, "defaultText" | "help" | "restart"> {
-  /** Where the command takes other values than the option, or its text has a form of its own. */
+  /** The kind, if the command takes other values than the option, or parses them in another way. */
   readonly kind?: Kind<unknown>;
-  /** What stands for the value in help, where the kind does not say enough: `PATH`. */
+  /** The placeholder of the value in help, if that of the kind is too general: `PATH`. */
   readonly metavar?: string;
-  /** Where the command has another default than `serve`. */
+  /** The default, if the command has another one than `serve`. */
   readonly default?: unknown;
 }
 
@@ -52,7 +52,7 @@ const WORDING: Readonly<Record<ServedOption, Wording>> = {
     help: "Connections that the system holds until they are accepted. Bun has 512 and takes no other.",
   },
   protocol: {
-    restart: true, // the mode of Unix sockets goes by it
+    restart: true, // the mode of Unix sockets depends on it
     help: "What is spoken: HTTP with clients, or what the web server in front speaks.",
   },
   allowIps: {
@@ -115,7 +115,7 @@ const WORDING: Readonly<Record<ServedOption, Wording>> = {
   writeBufferLimit: { help: "Bytes that `write()` takes while the client is slow and nobody awaits it." },
 };
 
-/** The settings of some options, for a topic. */
+/** The settings of the named options, as part of a topic. */
 export function served<Name extends ServedOption>(
   ...names: readonly Name[]
 ): { readonly [Each in Name as (typeof COMMAND_NAMES)[Each]]: Setting<ServedSettings[(typeof COMMAND_NAMES)[Each]]> } {
@@ -127,7 +127,7 @@ export function served<Name extends ServedOption>(
   return Object.fromEntries(settings);
 }
 
-/** The options of a server by the settings. */
+/** Converts settings to the options of a server. */
 export function serveOptions(settings: ServedSettings): ServeOptions {
   const options = (Object.keys(COMMAND_NAMES) as ServedOption[])
     .map((name): [string, unknown] => [name, settings[COMMAND_NAMES[name]]])

@@ -1,53 +1,53 @@
 /**
- * What a setting is: one entry of the table from which the command line, the configuration file, the environment,
- * `--help`, `--print-config` and docs/settings.md are made.
+ * The type of a setting. A setting is one entry of a table. The command line, the configuration file, the environment,
+ * `--help`, `--print-config` and docs/settings.md all use that table.
  *
- * The key in the table is the name in the configuration file, in camelCase: `gracefulTimeout`. The others follow from
- * it by rule, `--graceful-timeout` and `TSGI_GRACEFUL_TIMEOUT`, so that no two places can disagree.
+ * The key in the table is the name in the configuration file, in camelCase: `gracefulTimeout`. The option
+ * `--graceful-timeout` and the variable `TSGI_GRACEFUL_TIMEOUT` are derived from it, so that the names cannot differ.
  *
  * @module
  */
 
-/** A kind of value: how it is read from text, and how it is checked where a program gives it. */
+/** A kind of value: how it is parsed from text, and how a value from the configuration file is checked. */
 export interface Kind<T> {
-  /** What is allowed, for messages: `a whole number from 0`. */
+  /** The allowed values, for messages: `a whole number from 0`. */
   readonly expected: string;
-  /** Stands for the value in help: `INT`. Empty for a switch, which has no value on the command line. */
+  /** The placeholder of the value in help: `INT`. Empty for a switch, which has no value on the command line. */
   readonly metavar: string;
-  /** Reads text of the command line or the environment; undefined when it is not allowed. */
+  /** Parses text of the command line or the environment; undefined when the value is invalid. */
   parse(text: string): T | undefined;
-  /** Checks what the configuration file gives; undefined when it is not allowed. */
+  /** Checks a value of the configuration file; undefined when it is invalid. */
   check(value: unknown): T | undefined;
-  /** Says which part of a value that is not allowed is wrong; undefined where the value tells it by itself. */
+  /** Describes which part of an invalid value is wrong; undefined if the value alone is clear enough. */
   wrong?(value: unknown): string | undefined;
-  /** Whether it may be given several times, each adding to the list. */
+  /** Whether the option may be repeated, each time adding to the list. */
   readonly repeatable?: boolean;
-  /** Whether only a program can give it: it is not on the command line, nor in the environment. */
+  /** Whether only the configuration file can give it, and neither the command line nor the environment. */
   readonly code?: boolean;
 }
 
 /** One setting. */
 export interface Setting<T> {
-  /** What values it takes. */
+  /** The kind of its values. */
   readonly kind: Kind<T>;
-  /** The value when nobody gives one. */
+  /** The value if no source gives one. */
   readonly default: T;
-  /** How help shows the default where the value itself would not tell. */
+  /** The text for the default in help, if the value itself would be unclear. */
   readonly defaultText?: string;
-  /** One letter for the command line. */
+  /** The letter of the short option. */
   readonly short?: string;
-  /** What it does, in Markdown: the first sentence is the summary that `--help` shows. */
+  /** Its description, in Markdown. The first sentence is the summary that `--help` shows. */
   readonly help: string;
-  /** Whether a change needs a new start: a reload keeps the old value, and says so. */
+  /** Whether a change needs a restart. A reload keeps the old value and logs a warning. */
   readonly restart?: boolean;
-  /** Whether only the command line and the environment can say it, or the command line alone. */
+  /** Limits the sources: to the command line and the environment (`outside`), or to the command line alone. */
   readonly only?: "outside" | "command line";
 }
 
 /** A group of settings. */
 export type Topic<T> = { readonly [Key in keyof T]: Setting<T[Key]> };
 
-/** A setting has a value that it cannot have, or there is no setting of that name. */
+/** A setting has an invalid value, or its name is unknown. */
 export class SettingError extends Error {
   /** Name of the class. */
   override readonly name = "SettingError";

@@ -1,5 +1,5 @@
 /**
- * Settings: what is served, where, and what is spoken there.
+ * Settings: the sockets, their protocol, and the mount point of the application.
  *
  * @module
  */

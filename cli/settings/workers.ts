@@ -10,13 +10,13 @@ import type { Topic } from "./setting.ts";
 
 /** The settings of this topic. */
 export interface WorkerSettings extends Pick<ServedSettings, "workerConnections" | "gracefulTimeout"> {
-  /** How many processes serve. */
+  /** The number of worker processes. */
   workers: number | "auto";
-  /** Requests until a worker is replaced. */
+  /** Requests until a worker is replaced; 0 for no limit. */
   maxRequests: number;
-  /** At most so many more, by chance. */
+  /** The most requests that are randomly added to `maxRequests`. */
   maxRequestsJitter: number;
-  /** Seconds a worker may be silent. */
+  /** Seconds for which a worker may send no heartbeat. */
   timeout: number;
   /** Seconds that a worker has to load the application. */
   bootTimeout: number;
