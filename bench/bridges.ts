@@ -1,7 +1,7 @@
 /**
  * Frameworks over tsgi, by its bridges, against the servers that people take for them.
  *
- *     npm run bench:bridges -- --runtime node,bun --workload hello,json --rounds 5 --duration 2
+ *     npm run bench:bridges -- --framework hono --runtime node,bun --workload hello,json --rounds 5 --duration 2
  *
  * They take turns (A B A B), each with one core to itself while wrk has the other. What counts is the CPU time of a
  * request; the ratio is that of the other server over ours, so above 1 tsgi takes less.
@@ -24,12 +24,6 @@ import { type Workload, workloads } from "./workloads.ts";
 import { failures } from "./wrk.ts";
 
 const WARM_UP = 1; // s
-const NATIVE: Readonly<Record<Runtime, string>> = {
-  node: "@hono/node-server",
-  deno: "Deno.serve",
-  bun: "Bun.serve",
-};
-
 const AGENT = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
 
 /** What is asked for. Each is sent with Host and what clients send at least. */
@@ -50,10 +44,16 @@ function of(name: string, what: string, like: string, changes: readonly (readonl
 
 const names = asked.map(({ name }) => name);
 const given = commandLine(
-  `npm run bench:bridges -- [--runtime ${runtimes.join(",")}] [--workload ${
+  `npm run bench:bridges -- [--framework hono,express] [--runtime ${runtimes.join(",")}] [--workload ${
     names.join(",")
   }] [--rounds 5] [--duration 2]`,
-  { runtime: runtimes.join(","), workload: names.join(","), rounds: "5", duration: "2" },
+  {
+    framework: "hono,express",
+    runtime: runtimes.join(","),
+    workload: names.join(","),
+    rounds: "5",
+    duration: "2",
+  },
 );
 const rounds = count("rounds", given.rounds);
 const seconds = count("duration", given.duration);
@@ -61,24 +61,35 @@ const directory = mkdtempSync(join(tmpdir(), "tsgi-bench-bridges-"));
 
 type How = "tsgi" | "lazy" | "native";
 
-/** Where requests are real ones unless `lazy` is asked for, that is measured too. */
-const CONTESTANTS: Readonly<Record<Runtime, readonly How[]>> = {
-  node: ["native", "tsgi", "lazy"],
-  deno: ["native", "tsgi"],
-  bun: ["native", "tsgi", "lazy"],
-};
+/** A framework on a runtime: the server that people take for it there, and how it runs over tsgi. */
+interface Comparison {
+  readonly framework: "hono" | "express";
+  readonly runtime: Runtime;
+  readonly native: string;
+  readonly ours: readonly How[];
+}
 
-function contestant(runtime: Runtime, how: How): Contestant {
-  const { binary, args } = runCommand(runtime, "bench/servers/hono.ts", ["-A"]);
-  const name = how === "native" ? NATIVE[runtime] : how === "lazy" ? "tsgi, lazy" : "tsgi";
+/** Where requests are real ones unless `lazy` is asked for, that is measured too. */
+const comparisons: readonly Comparison[] = [
+  { framework: "hono", runtime: "node", native: "@hono/node-server", ours: ["tsgi", "lazy"] },
+  { framework: "hono", runtime: "deno", native: "Deno.serve", ours: ["tsgi"] },
+  { framework: "hono", runtime: "bun", native: "Bun.serve", ours: ["tsgi", "lazy"] },
+  { framework: "express", runtime: "node", native: "node:http", ours: ["tsgi"] },
+  { framework: "express", runtime: "deno", native: "node:http", ours: ["tsgi"] },
+  { framework: "express", runtime: "bun", native: "node:http", ours: ["tsgi"] },
+];
+
+function contestant({ framework, runtime, native }: Comparison, how: How): Contestant {
+  const { binary, args } = runCommand(runtime, `bench/servers/${framework}.ts`, ["-A"]);
+  const name = how === "native" ? native : how === "lazy" ? "tsgi, lazy" : "tsgi";
   return { name, absent: () => null, command: () => [binary, ...args, how] };
 }
 
-async function compare(runtime: Runtime, workload: Workload): Promise<void> {
+async function compare(comparison: Comparison, workload: Workload): Promise<void> {
   const running: Contender[] = [];
   try {
-    for (const how of CONTESTANTS[runtime]) {
-      running.push(await Contender.start(contestant(runtime, how), workload.job));
+    for (const how of ["native", ...comparison.ours] as const) {
+      running.push(await Contender.start(contestant(comparison, how), workload.job));
     }
     for (const contender of running) await round(contender, workload, WARM_UP, directory);
     const measured = running.map((): Round[] => []);
@@ -91,7 +102,14 @@ async function compare(runtime: Runtime, workload: Workload): Promise<void> {
     const [theirs = [], ...ours] = measured.map((all) => all.map(({ cpu }) => cpu));
     for (const [at, own] of ours.entries()) {
       const name = running[at + 1]?.name as string;
-      const figures = [runtime, workload.name, name, short(median(own)), short(median(theirs))];
+      const figures = [
+        comparison.framework,
+        comparison.runtime,
+        workload.name,
+        name,
+        short(median(own)),
+        short(median(theirs)),
+      ];
       console.log(
         `| ${figures.join(" | ")} | ${ranged(ratios(theirs, own))} |${failed === 0 ? "" : ` ${failed} failed`}`,
       );
@@ -104,11 +122,14 @@ async function compare(runtime: Runtime, workload: Workload): Promise<void> {
 
 needed("wrk");
 try {
-  console.log("| runtime | workload | server | CPU us | of the other server | ratio |");
-  console.log("| ------- | -------- | ------ | -----: | ------------------: | ----: |");
-  for (const runtime of members("runtime", given.runtime, runtimes)) {
+  console.log("| framework | runtime | workload | server | CPU us | of the other server | ratio |");
+  console.log("| --------- | ------- | -------- | ------ | -----: | ------------------: | ----: |");
+  const frameworks = members("framework", given.framework, ["hono", "express"]);
+  const chosen = members("runtime", given.runtime, runtimes);
+  for (const comparison of comparisons) {
+    if (!frameworks.includes(comparison.framework) || !chosen.includes(comparison.runtime)) continue;
     for (const name of members("workload", given.workload, names)) {
-      await compare(runtime, asked.find((one) => one.name === name) as Workload);
+      await compare(comparison, asked.find((one) => one.name === name) as Workload);
     }
   }
 } finally {
