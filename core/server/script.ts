@@ -95,7 +95,7 @@ function variablesOf(pairs: Pairs): Variables {
   return variables;
 }
 
-/** Chooses the format. A web server passes on the output of a script named `nph-...` unchanged (RFC 3875 5): so HTTP. */
+/** The format of the response: HTTP for a script named `nph-...`, whose output is passed on unchanged (RFC 3875 5). */
 async function scriptFormat(pairs: Pairs): Promise<OneRequestWire["format"]> {
   const path = pairs.findLast(([name]) => name === "SCRIPT_NAME")?.[1] ?? "";
   if (!/\/nph-[^/]*$/.test(path)) return () => ({ head: serializeCgiHead, refusal: cgiRefusal });
