@@ -6,7 +6,7 @@
  * ends are corrected:
  *
  * - PATH_INFO. Apache's proxies and nginx's stock parameters put the whole path into SCRIPT_NAME, or send it in neither
- *   variable. A server is not a script, so the path belongs into PATH_INFO. If the application is mounted below the root,
+ *   variable. A server is not a script, so the path belongs in PATH_INFO. If the application is mounted below the root,
  *   the option `scriptName` says so. A script name of `/` counts as empty.
  * - The length of the body. An empty CONTENT_LENGTH means that there is none. With an unbuffered body over SCGI, nginx
  *   sends a wrong one, but also the client's own. When a front end has decoded a chunked body, it still sends
