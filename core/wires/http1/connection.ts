@@ -265,7 +265,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     if (!keepAlive) return this.#finish();
     this.#idleOrder = nextIdle();
     if (this.#phase === WAIT) {
-      if (this.#decoder?.done === false) return this.#finish(); // the body was malformed, so where the next request begins is unknown
+      if (this.#decoder?.done === false) return this.#finish(); // the body failed: where the next request begins is unknown
       this.#phase = HEAD;
     } else {
       this.#phase = DRAIN;

@@ -2,9 +2,9 @@
  * A request head, built line by line, and the framing of the body that follows it.
  *
  * The parser adds lines without their CRLF, and each line is checked at once. `settle` decides what needs the whole head:
- * whether Host is there, how the body is framed, and whether the connection persists. All rules against request smuggling
- * (RFC 9112 11.2), by which two parties see different messages in the same bytes, are in this file, in `fields.ts` or in
- * `body_decoder.ts`.
+ * whether Host is there, how the body is framed, and whether the connection persists. The rules against request smuggling
+ * (RFC 9112 11.2), by which two parties see different messages in the same bytes, are in this file, `fields.ts`,
+ * `head_parser.ts` and `body_decoder.ts`.
  *
  * @module
  */
