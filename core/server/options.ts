@@ -121,7 +121,7 @@ function checkTogether(given: Readonly<Record<string, unknown>>): void {
   expect(!lone, "mode", "the option path beside it: it is the mode of that socket", given.mode);
 }
 
-/** The port that the environment asks for, else 8000. */
+/** The port in the environment variable PORT, else 8000. */
 function portFrom(text: string | undefined): number {
   if (text === undefined || text === "") return 8000;
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : NaN;
@@ -129,7 +129,10 @@ function portFrom(text: string | undefined): number {
   return port;
 }
 
-/** Who may connect: to an HTTP server everybody, else this machine, or the web servers that the environment names. */
+/**
+ * The default of `allowIps`: everybody for HTTP. For other protocols only this machine, or for FastCGI the web servers in
+ * the environment.
+ */
 function peersFor(protocol: unknown, webServers: string | undefined): ServeOptions["allowIps"] {
   if (protocol === undefined || protocol === "http") return ALL_PEERS;
   if (protocol !== "fastcgi" || webServers === undefined || webServers === "") return LOOPBACK;
