@@ -8,8 +8,8 @@
  * parser, which alone defines what is valid. Lines are never compared by a hash or in part.
  *
  * The table is small and of fixed size. The beginnings of the second to the fourth line choose the place of a model, since
- * the first few names distinguish clients. A head replaces the model in its place only after several heads in a row were
- * not like that model (see PATIENCE). So a client that never sends the same names twice costs little and does not evict
+ * the first few names distinguish clients. A head replaces the model in its place only if PATIENCE heads in a row before
+ * it were not like that model either. So a client that never sends the same names twice costs little and does not evict
  * other models.
  *
  * @module
