@@ -147,7 +147,7 @@ export interface Connection {
   ended(): void;
   /** The socket is closed, whatever the cause. This is the last call. */
   closed(error?: unknown): void;
-  /** The server shuts down: finish the running requests, then close. */
+  /** The server shuts down: finish the running requests and close, after `drainIdle` if the connection is idle. */
   shutdown(): void;
   /** The server's coarse clock, in monotonic milliseconds. The server calls this about twice a second. */
   tick(now: number): void;

@@ -7,7 +7,7 @@
  * same functions as any line, if its name does not affect the framing. Any other difference sends the head to the full
  * parser, which alone defines what is valid. Lines are never compared by a hash or in part.
  *
- * The table is small and of fixed size. The beginnings of the second to the fourth line choose the place of a model, since
+ * The table is small and of fixed size. The beginnings of the first four field lines choose the place of a model, since
  * the first few names distinguish clients. A head replaces the model in its place only if PATIENCE heads in a row before
  * it were not like that model either. So a client that never sends the same names twice costs little and does not evict
  * other models.
@@ -151,7 +151,7 @@ function hasRepeated(fields: readonly string[]): boolean {
   return new Set(fields.filter((_, i) => i % 2 === 0)).size < fields.length / 2;
 }
 
-/** The place of the model for a head whose field lines begin at `text[start]`. Mixes characters of the first four lines. */
+/** The place of the model for a head whose field lines begin at `text[start]`. Mixes characters of the first four. */
 function placeOf(text: string, start: number): number {
   const second = text.indexOf("\n", start) + 1;
   const third = text.indexOf("\n", second) + 1;
