@@ -134,7 +134,7 @@ export class HeadModels {
   }
 
   /** Counts a head that was not like its model. Returns whether the caller should call `learn` with it. */
-  curious(): boolean {
+  shouldLearn(): boolean {
     return ++(this.#unlike[this.#place] as number) > PATIENCE;
   }
 

@@ -116,7 +116,7 @@ export class HeadParser {
       return 0;
     }
     this.#lines(text, first, first);
-    if (models.curious()) models.learn(head, this.#linesApart(text, first, end - 2), this.#limits);
+    if (models.shouldLearn()) models.learn(head, this.#linesApart(text, first, end - 2), this.#limits);
     return end - at;
   }
 
