@@ -1,7 +1,7 @@
 /**
- * The named errors of the public API that are not about one request.
+ * The named errors of the public API that do not concern a single request.
  *
- * Errors about a request stand beside the code that throws them: `core/contract/input_stream.ts` (reading),
+ * Errors that concern a request are defined beside the code that throws them: `core/contract/input_stream.ts` (reading),
  * `core/contract/response_head.ts` (startResponse), `core/gateway/invocation.ts` (write, bodies).
  *
  * @module
@@ -9,7 +9,7 @@
 
 import type { ListenOptions } from "./seams.ts";
 
-/** The address cannot be listened on: in use, not local, not permitted, not a valid name. What `serve` rejects with. */
+/** `serve` rejects with this error when it cannot listen: the address is in use, not local, not permitted or not valid. */
 export class ListenError extends Error {
   /** Name of the class. */
   override readonly name = "ListenError";
@@ -23,7 +23,7 @@ export class ListenError extends Error {
   }
 }
 
-/** What is said of an address in messages. */
+/** The parts of an address that messages show. */
 type Place = Pick<ListenOptions, "hostname" | "port" | "path" | "fd">;
 
 /** The error for a listen that failed with the system's code `code`, `""` where there is none. */
@@ -33,7 +33,7 @@ export function listenError(options: Place, code: string, cause: unknown): Liste
   return new ListenError(describeAddress(options), reason as string, code, { cause });
 }
 
-/** Where a server is to listen, for messages. */
+/** The address that a server should listen on, as text for messages. */
 export function describeAddress({ hostname, port, path, fd }: Place): string {
   if (fd !== undefined) return `file descriptor ${fd}`;
   return path === undefined ? `${hostname}:${port}` : `unix:${path}`;
@@ -57,7 +57,7 @@ const LISTEN_REASONS: Readonly<Record<string, string>> = {
   EDQUOT: "the quota of the file system is used up",
 };
 
-/** An option has a value that it cannot have, or a name that no option has. */
+/** An option has an invalid value, or the name is not that of an option. */
 export class OptionError extends Error {
   /** Name of the class. */
   override readonly name = "OptionError";
@@ -109,7 +109,7 @@ function describeValue(value: unknown): string {
 const MOST_CAUSES = 8; // errors can be each other's cause
 
 /**
- * The text to log for whatever was thrown: the stack with its causes where there is one. Never throws.
+ * The text to log for any thrown value. For an Error it is the stack with those of its causes. Never throws.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 /**
- * The leaf: the small grammar that every room shares.
+ * Grammar helpers that all parts of the project share. This file imports nothing.
  *
  * Text that comes from or goes to a wire is latin-1: one code unit is one octet (PEP 3333, "Unicode Issues").
- * So all patterns here speak of code units up to U+00FF, white space is SP and HTAB only (RFC 9110 5.6.3) and
- * never what JavaScript's `trim()` thinks it is, and letters fold by ASCII rules only.
+ * So all patterns here match code units up to U+00FF. White space is SP and HTAB only (RFC 9110 5.6.3); JavaScript's
+ * `trim()` removes more. Letters are compared without case by ASCII rules only.
  *
  * @module
  */
@@ -15,18 +15,18 @@ export const TOKEN: RegExp = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // deno-lint-ignore no-control-regex
 export const CONTROL_IN_VALUE: RegExp = /[\x00-\x08\x0a-\x1f\x7f]/;
 
-/** A control, HTAB among them. */
+/** A control character, including HTAB. */
 // deno-lint-ignore no-control-regex
 export const CONTROL: RegExp = /[\x00-\x1f\x7f]/;
 
-/** A code unit that is no octet. */
+/** A code unit that does not fit into one octet. */
 // deno-lint-ignore no-control-regex
 export const BEYOND_LATIN1: RegExp = /[^\x00-\xff]/;
 
 /** One or more decimal digits (RFC 9110 8.6). */
 export const DIGITS: RegExp = /^[0-9]+$/;
 
-/** Field names that concern one connection and are the server's alone (PEP 3333, "Other HTTP Features"). */
+/** Field names that concern one connection. Only the server may send them (PEP 3333, "Other HTTP Features"). */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -74,8 +74,8 @@ export function isOws(unit: number): boolean {
 }
 
 /**
- * The members of a comma-separated list (RFC 9110 5.6.1), trimmed; empty members are kept, so that a caller can refuse
- * them.
+ * The members of a comma-separated list (RFC 9110 5.6.1), trimmed. Empty members stay in the result, so that a caller
+ * can refuse them.
  *
  * @example
  * ```ts
@@ -110,8 +110,8 @@ export function imfFixdate(time: number): string {
 }
 
 /**
- * Decodes percent-escapes once (RFC 3986 2.1); the result is latin-1, one code unit a decoded octet. A malformed escape
- * stays.
+ * Decodes percent-escapes once (RFC 3986 2.1). The result is latin-1: each decoded octet is one code unit. A malformed
+ * escape stays as it is.
  *
  * @example
  * ```ts
@@ -139,7 +139,7 @@ export function isMountPoint(value: unknown): boolean {
 }
 
 /**
- * Writes a latin-1 string into memory, one octet a code unit; returns the index behind it.
+ * Writes a latin-1 string into memory, one octet for each code unit, and returns the index behind it.
  *
  * @example
  * ```ts
@@ -155,7 +155,7 @@ export function writeLatin1(target: Uint8Array, at: number, text: string): numbe
 }
 
 /**
- * Writes bytes, or latin-1 text as its octets, into memory; returns the index behind them.
+ * Writes bytes, or the octets of latin-1 text, into memory and returns the index behind them.
  *
  * @example
  * ```ts
@@ -172,7 +172,7 @@ export function writeOctets(target: Uint8Array, at: number, octets: Uint8Array |
 }
 
 /**
- * Decodes `bytes[start, end)` one code unit a byte, with the language alone. Hosts have faster ways.
+ * Decodes `bytes[start, end)` as latin-1, one code unit for each byte, in plain JavaScript. Hosts have faster decoders.
  *
  * @example
  * ```ts

@@ -1,12 +1,12 @@
 /**
- * What a server says to a message it will not serve.
+ * The error for a request that the server itself refuses.
  *
- * A refusal never reaches the application. The client gets the status and nothing else: the reason goes to the log.
+ * The application never sees such a request. The client gets only the status; the reason goes to the log.
  *
  * @module
  */
 
-/** Status lines of refusals; also those of the gateway pass through here. */
+/** Status lines of refusals. */
 export const BAD_REQUEST = "400 Bad Request";
 export const FORBIDDEN = "403 Forbidden";
 export const REQUEST_TIMEOUT = "408 Request Timeout";
@@ -18,7 +18,7 @@ export const NOT_IMPLEMENTED = "501 Not Implemented";
 export const SERVICE_UNAVAILABLE = "503 Service Unavailable";
 export const VERSION_NOT_SUPPORTED = "505 HTTP Version Not Supported";
 
-/** Thrown where a request breaks a rule; caught by the connection, which answers `status` and closes. */
+/** Thrown by the code that finds a broken rule. The connection catches it, answers with `status` and closes. */
 export class Refusal extends Error {
   /** Name of the class. */
   override readonly name = "Refusal";

@@ -1,18 +1,18 @@
 /**
  * The seams: the four interfaces that keep hosts, wires and applications apart.
  *
- * A *Host* is what a runtime gives (sockets, a fast latin-1 decoder, a later turn of the event loop).
- * A *Transport* is what a wire may ask of one socket, a *Connection* what a host may tell a wire,
- * an *Exchange* where the handler puts a response. Each host implements Host and Transport once, each wire
- * Connection and Exchange once: hosts x wires x applications then costs hosts + wires + applications.
+ * A *Host* is what a runtime offers: sockets, a fast latin-1 decoder, a later turn of the event loop.
+ * A wire controls one socket through a *Transport*. The host reports events of that socket to a *Connection* of the
+ * wire. The gateway writes a response to an *Exchange*. Each host implements Host and Transport, and each wire
+ * implements Connection and Exchange. Each side is implemented once, and every combination works.
  *
  * Three rules hold for every implementation:
  *
- * 1. A Transport never calls its Connection from inside a Transport call. What a call causes is told later.
- * 2. Bytes given to `receive` are lent: they are valid until it returns, then the host reuses the memory; unless the
- *    Transport says `givesInput`: then nobody but the Connection touches them any more.
- *    Bytes given to `write` are given away: the caller does not touch them again.
- * 3. `closed` comes exactly once and last, whatever the cause.
+ * 1. A Transport never calls its Connection from inside a Transport call. It reports the effects of a call later.
+ * 2. Bytes passed to `receive` are lent: they are valid until it returns, then the host reuses the memory. If the
+ *    Transport has `givesInput`, they belong to the Connection instead, and the host does not touch them again.
+ *    Bytes passed to `write` belong to the Transport: the caller does not touch them again.
+ * 3. The host calls `closed` exactly once, as the last call, whatever the cause.
  *
  * @module
  */
@@ -36,8 +36,8 @@ export interface Peer {
 }
 
 /**
- * What kind of socket listens. A peer of a Unix socket never has an address, and its file mode says who may connect; a
- * TCP peer has one, and `allowIps` says it.
+ * The kind of a listening socket. It decides who may connect: a peer of a Unix socket has no address, so the file mode
+ * of the socket decides; a TCP peer has one, and `allowIps` decides.
  */
 export type SocketKind = "tcp" | "unix";
 
@@ -51,7 +51,7 @@ export interface Address {
   readonly path?: string;
 }
 
-/** Where and how a host is to listen: at `fd`, else at `path`, else at `hostname` and `port`. */
+/** Where and how a host listens: at `fd` if it is given, else at `path`, else at `hostname` and `port`. */
 export interface ListenOptions {
   /** Name or address to listen on. */
   readonly hostname: string;
@@ -63,26 +63,26 @@ export interface ListenOptions {
   readonly mode: number | undefined;
   /** A file descriptor that listens already. */
   readonly fd: number | undefined;
-  /** The kind of that descriptor, where the caller has opened it and knows. */
+  /** The kind of that descriptor, if the caller knows it because it opened the descriptor. */
   readonly kind?: SocketKind;
-  /** Connections that the system holds until they are accepted. */
+  /** Most connections that the system queues until the server accepts them. */
   readonly backlog: number | undefined;
-  /** Whether other processes may listen on the same port too, the system sharing out the connections. */
+  /** Whether other processes may listen on the same port; the system then distributes the connections. */
   readonly reusePort: boolean;
 }
 
 /** A listening socket. */
 export interface Listener {
-  /** The address in force: the port is the real one even when 0 was asked for. */
+  /** The actual address: its port is the real one even if the caller asked for port 0. */
   readonly address: Address;
-  /** Its kind; undefined for an inherited descriptor of which the host cannot tell. */
+  /** Its kind; undefined for an inherited descriptor whose kind the host cannot find out. */
   readonly kind: SocketKind | undefined;
   /** Stops accepting and frees the port; open connections stay. Resolves once the port is free. */
   close(): Promise<void>;
 }
 
 /**
- * What a runtime gives. Implemented once by each adapter that has sockets.
+ * The services of a runtime. Each adapter that has sockets implements it once.
  *
  * @internal
  */
@@ -90,14 +90,14 @@ export interface Host {
   /** Name of the runtime, for messages: `"node"`, `"deno"`, `"bun"`. */
   readonly runtime: string;
   /**
-   * Listens, and asks `accept` for a {@linkcode Connection} for each socket.
+   * Listens, and calls `accept` for each new socket to get its {@linkcode Connection}.
    *
-   * @throws {ListenError} (as a rejection) when the address cannot be had, or the host cannot listen in that way.
+   * @throws {ListenError} (as a rejection) when the address is not available, or the host cannot listen in that way.
    */
   listen(options: ListenOptions, accept: (transport: Transport) => Connection): Promise<Listener>;
-  /** Decodes `bytes[start, end)` one code unit a byte. */
+  /** Decodes `bytes[start, end)` as latin-1: one code unit for each byte. */
   latin1(bytes: Uint8Array, start: number, end: number): string;
-  /** Runs `callback` in a later turn of the event loop, after input and output that is ready. */
+  /** Runs `callback` in a later turn of the event loop, after the input and output that are ready now. */
   turn(callback: () => void): void;
   /** Appends text to standard error, without adding a line end. */
   stderr(text: string): void;
@@ -111,51 +111,51 @@ export interface Host {
 export interface Transport {
   /** Addresses of the two ends. */
   readonly peer: Peer;
-  /** Whether bytes that arrive are the connection's own to keep, and not lent. */
+  /** Whether the connection may keep the bytes that it receives. If not, they are lent. */
   readonly givesInput: boolean;
   /** Bytes accepted by `write` or `commit` that the system has not taken yet. */
   readonly buffered: number;
-  /** Sends bytes and takes ownership of them. False: above the high-water mark, wait for `drained`. */
+  /** Sends bytes and takes ownership of them. Returns false above the high-water mark: then wait for `drained`. */
   write(bytes: Uint8Array): boolean;
-  /** The output memory that `reserve` lends a part of. Another one after each call. */
+  /** The output memory of which `reserve` lends a part. It may be another array after each call. */
   readonly memory: Uint8Array;
-  /** Lends at least `min` bytes of `memory`, from the index that it returns on, until the next Transport call. */
+  /** Lends at least `min` bytes of `memory` until the next Transport call. Returns the index at which they begin. */
   reserve(min: number): number;
-  /** Sends the first `length` bytes of what `reserve` lent. False as for `write`. */
+  /** Sends the first `length` bytes of what `reserve` lent. Returns false as `write` does. */
   commit(length: number): boolean;
-  /** Stops reading, so that the peer feels backpressure: no `receive` or `ended` until `resume` or `attach`. */
+  /** Stops reading, which gives the peer backpressure: no `receive` or `ended` until `resume` or `attach`. */
   pause(): void;
   /** Reads again. */
   resume(): void;
-  /** Hands the socket to another connection, which first receives `leftover`, later. Reads again. */
+  /** Hands the socket to another connection and reads again. The new connection receives `leftover` first, later. */
   attach(next: Connection, leftover: Uint8Array): void;
   /** Sends what is buffered, then FIN, and reads on. The socket closes by itself once the peer has sent FIN too. */
   end(): void;
-  /** Closes at once; what is buffered here is lost, what the system has taken is not. */
+  /** Closes at once. Bytes that are buffered here are lost; bytes that the system has taken are still sent. */
   destroy(): void;
-  /** Closes at once with a reset, where the host can, so that the peer cannot take it for an orderly end. */
+  /** Closes at once, with a reset if the host can send one: the peer then does not take it for an orderly end. */
   reset(): void;
 }
 
-/** One connection of a wire protocol: bytes in through these calls, bytes out through its Transport. */
+/** One connection of a wire protocol. Bytes arrive through these calls and leave through its Transport. */
 export interface Connection {
-  /** Bytes arrived: any split, any size above 0. Lent for the call. */
+  /** Bytes arrived, at least one and split anywhere. They are lent for the call, unless the Transport has `givesInput`. */
   receive(bytes: Uint8Array): void;
-  /** Output is below the high-water mark again, after `write` or `commit` said false. */
+  /** Output is below the high-water mark again, after `write` or `commit` returned false. */
   drained(): void;
-  /** The peer sent FIN: nothing more will be received. */
+  /** The peer sent FIN: no more bytes will arrive. */
   ended(): void;
-  /** The socket is gone, for whatever cause. The last call. */
+  /** The socket is closed, whatever the cause. This is the last call. */
   closed(error?: unknown): void;
-  /** Finish what runs, then close; accept no further request. */
+  /** The server shuts down: finish the running requests and close, after `drainIdle` if the connection is idle. */
   shutdown(): void;
-  /** The coarse clock: milliseconds, monotonic. Called about twice a second. */
+  /** The server's coarse clock, in monotonic milliseconds. The server calls this about twice a second. */
   tick(now: number): void;
 }
 
 /**
- * A response head that has passed validation: what {@linkcode Exchange.head} gets.
- * Facts that every wire needs are found once, while validating.
+ * A response head that has passed validation, as {@linkcode Exchange.head} gets it.
+ * The validation also collects the facts that every wire needs, so that no wire looks for them again.
  */
 export interface ResponseHead {
   /** Status code and reason phrase, latin-1: `"200 OK"`. */
@@ -172,31 +172,31 @@ export interface ResponseHead {
   readonly hasServer: boolean;
 }
 
-/** Octets on their way out: bytes, or ASCII text, of which each code unit is an octet. Both have their number as `length`. */
+/** Outgoing octets: bytes, or ASCII text with one octet in each code unit. `length` is the number of octets in both. */
 export type Octets = Uint8Array | string;
 
-/** Where the handler's response goes. Implemented once by each wire, and by the fetch adapter. */
+/** The receiver of one response of the gateway. Each wire, the fetch adapter and the test client implement it. */
 export interface Exchange {
   /**
    * Starts the response. Called once, before `body`.
    *
    * @param head The validated head.
-   * @param length Length of the whole body in bytes, or null when it is not known: the wire then frames it.
+   * @param length Length of the whole body in bytes, or null if it is not known: the wire then chooses a framing.
    * @param bodyless True when no body follows whatever `length` says: HEAD, 204, 205 and 304.
    */
   head(head: ResponseHead, length: number | null, bodyless: boolean): void;
-  /** Sends a non-empty block and takes ownership of it. False: wait for the invocation's `drained`. */
+  /** Sends a non-empty block and takes ownership of it. If it returns false, wait for `drained` of the invocation. */
   body(block: Octets): boolean;
   /** Ends a complete response. The wire begins no other exchange before the caller has returned. */
   end(): void;
-  /** Ends an incomplete response so that the client can tell: never a clean end. */
+  /** Ends an incomplete response in such a way that the client can see that it is incomplete. */
   abort(error: unknown): void;
-  /** Answers in the wire's own words before any head was sent, an error for the client, and closes. */
+  /** Sends an error response of the server itself, before any head was sent, and closes the connection. */
   refuse(status: string): void;
-  /** Sends an interim response; ignored where the wire or the client has none. */
+  /** Sends an interim response; does nothing if the wire or the client does not support them. */
   informational(status: string, headers: HeaderList): void;
   /**
-   * Takes the socket from the wire, after a request with `Connection: Upgrade` (RFC 9110 7.8).
+   * Detaches the socket from the wire, after a request with `Connection: Upgrade` (RFC 9110 7.8).
    *
    * @param headers The fields of the 101 that the wire sends first, Upgrade among them; null when the caller writes the
    *   101 itself.

@@ -1,8 +1,8 @@
 /**
- * The three forms of an application, made into one.
+ * Converts the three forms of an application into one, the function.
  *
- * An application is classified once, when a server gets it: an object (or function) with a callable `wsgiApp`
- * first, else a class, which is a function whose `prototype` property cannot be written, else a function.
+ * The server classifies an application once, when it gets it. An object or function with a callable `wsgiApp` is an
+ * application object. A function whose `prototype` property is not writable is a class. Any other function is itself.
  *
  * @module
  */
@@ -10,7 +10,7 @@
 import { describe } from "../errors.ts";
 import type { Application, ApplicationClass, ApplicationFunction } from "./types.ts";
 
-/** What was given as an application is none, or what it returned is no body. */
+/** A value is not an application, or an application returned a value that is not a body. */
 export class ApplicationError extends Error {
   /** Name of the class. */
   override readonly name = "ApplicationError";
@@ -19,8 +19,8 @@ export class ApplicationError extends Error {
 /**
  * Turns an application of any form into the function form (PEP 3333, "The Application/Framework Side").
  *
- * @throws {ApplicationError} for anything that is not an application, and for a class with a `wsgiApp` method,
- * which wants to be passed as an instance.
+ * @throws {ApplicationError} for a value that is not an application, and for a class with a `wsgiApp` method: the
+ * caller should pass an instance of it.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 /**
  * Building the environ (PEP 3333, "environ Variables"; RFC 3875 4.1).
  *
- * The environ is a plain object. What is the same for every request of a server, and of a connection, is laid down
- * once in a template that each request copies; the rest is set request by request. Header fields become `HTTP_*`
- * keys; since a field name never contains a dot, nothing a client sends can touch a `wsgi.` or `tsgi.` key.
+ * The environ is a plain object. A template holds the keys that are the same for all requests of a server or of a
+ * connection. Each request copies the template and sets the rest. Header fields become `HTTP_*` keys, so a client
+ * cannot set a `wsgi.` or `tsgi.` key.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import type { ErrorStream } from "./error_stream.ts";
 import { type FileLike, FileWrapper } from "./file_wrapper.ts";
 import type { Environ } from "./types.ts";
 
-/** What every environ of one server starts from; connections add the client's address. */
+/** The start of every environ of one server. Connections add the client's address to a copy. */
 export type EnvironTemplate = Record<string, unknown>;
 
-/** The facts of a server that its environs state. */
+/** The facts about a server that its environs contain. */
 export interface ServerFacts {
   /** Name or address of the server. */
   readonly serverName: string;
@@ -63,7 +63,7 @@ export function serverTemplate(facts: ServerFacts): EnvironTemplate {
   };
 }
 
-/** A copy of a template with what is known of a connection's two ends. Unknown parts stay absent. */
+/** A copy of a template with the known addresses of the two ends of a connection. Unknown parts stay absent. */
 export function connectionTemplate(template: EnvironTemplate, peer: Peer): EnvironTemplate {
   const own = localTemplate(template, peer);
   if (peer.remoteAddress !== "") own.REMOTE_ADDR = peer.remoteAddress;
@@ -71,7 +71,7 @@ export function connectionTemplate(template: EnvironTemplate, peer: Peer): Envir
   return own;
 }
 
-/** The same for a connection whose other end is a web server and not the client: with what is known of our end. */
+/** A copy of a template with our own address only, for a connection from a web server and not from the client. */
 export function localTemplate(template: EnvironTemplate, peer: Peer): EnvironTemplate {
   const own: EnvironTemplate = { ...template };
   if (isWildcard(own.SERVER_NAME as string) && peer.localAddress !== "") own.SERVER_NAME = peer.localAddress;
@@ -83,7 +83,7 @@ function isWildcard(name: string): boolean {
   return name === "0.0.0.0" || name === "::" || name === "";
 }
 
-/** The request line, as far as the environ shows it. */
+/** The parts of a request line that the environ contains. */
 export interface RequestLine {
   /** Method as sent. */
   readonly method: string;
@@ -109,33 +109,34 @@ export function requestEnviron(template: EnvironTemplate, line: RequestLine, scr
   return environ;
 }
 
-/** Splits a path at the mount point `scriptName`, if it is at or below it: into SCRIPT_NAME and PATH_INFO. */
+/** If a path is at or below the mount point `scriptName`, splits it there into SCRIPT_NAME and PATH_INFO. */
 export function mount(environ: Environ, path: string, scriptName: string): void {
   if (scriptName === "" || !isBelow(path, scriptName)) return;
   environ.SCRIPT_NAME = scriptName;
   environ.PATH_INFO = path.slice(scriptName.length);
 }
 
-/** Whether a path is at or below a mount point, on a segment boundary: `/app` does not own `/apple`. */
+/** Whether a path is at or below a mount point. Only whole segments count: `/apple` is not below `/app`. */
 function isBelow(path: string, mount: string): boolean {
   return path.startsWith(mount) && (path.length === mount.length || path.charCodeAt(mount.length) === 0x2f);
 }
 
-/** Sets a header field's key, or appends the value to it when it is there already (RFC 3875 4.1.18). */
+/** Sets the key of a header field. If the key exists, appends the value to it (RFC 3875 4.1.18). */
 export function addField(environ: Environ, key: string, value: string): void {
   const present = environ[key];
   environ[key] = present === undefined ? value : joinFields(key, present as string, value);
 }
 
-/** The values of a repeated header field as one: with a comma, but cookies as RFC 9113 8.2.3 puts them together. */
+/** Joins two values of a repeated header field: with a comma, or for cookies with "; " (RFC 9113 8.2.3). */
 export function joinFields(key: string, first: string, second: string): string {
   return `${first}${key === "HTTP_COOKIE" ? "; " : ","}${second}`;
 }
 
 /**
- * The environ key of a header field, or null for a field that never enters the environ: `Proxy` (it would become
- * HTTP_PROXY, which many programs take for their own configuration), and fields that are or would pose as those of
- * the framing, which is undone before the application sees the body.
+ * The environ key of a header field, or null for a field that never enters the environ. `Proxy` does not enter, because
+ * it would become HTTP_PROXY, which many programs read as their own configuration. Fields that describe the framing, or
+ * whose key would look like one of these, do not enter either: the server has undone the framing before the application
+ * sees the body.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
 /**
- * `wsgi.errors`: where an application reports what went wrong (PEP 3333, "Input and Error Streams").
+ * `wsgi.errors`: the stream to which an application reports errors (PEP 3333, "Input and Error Streams").
  *
- * Text is passed on as it is, line ends included; whoever receives it encodes it. Any string is accepted and
- * nothing here throws: reporting an error must not cause another.
+ * The stream passes text on unchanged, including line ends; the receiver encodes it. It accepts any string and never
+ * throws, because reporting an error must not cause another one.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export class ErrorStream {
   }
 
   /**
-   * Reports text. Line ends are the caller's; nothing is thrown.
+   * Reports text, without adding a line end. Never throws.
    *
    * @example
    * ```ts
@@ -55,6 +55,6 @@ export class ErrorStream {
     for (const text of texts) this.write(text);
   }
 
-  /** Does nothing: text is never held back. PEP 3333 asks for the method. */
+  /** Does nothing, because the stream does not buffer. PEP 3333 requires the method. */
   flush(): void {}
 }

@@ -1,13 +1,13 @@
 /**
  * `wsgi.file_wrapper`: an iterable body of a file-like object (PEP 3333, "Optional Platform-Specific File Handling").
  *
- * Reading begins where the file stands, when the server pulls the first block, and goes on until a read gives
- * nothing. `close()` closes the file, once; iterating to the end does not.
+ * Reading begins at the current position of the file, when the server pulls the first block, and ends with a read that
+ * returns nothing. `close()` closes the file, once. Iterating to the end does not close it.
  *
  * @module
  */
 
-/** What can be wrapped: an object that reads like `wsgi.input`, or any async iterable of bytes (a stream). */
+/** A value that can be wrapped: an object with a `read(size)` method, or an async iterable of bytes such as a stream. */
 export type FileLike =
   | {
     /** Up to `size` bytes; empty, null or undefined at the end. */
@@ -68,7 +68,7 @@ export class FileWrapper implements AsyncIterable<Uint8Array> {
     this.#blockSize = blockSize;
   }
 
-  /** Reads the file from where it stands. */
+  /** Reads the file from its current position. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     const file = this.#file;
     if (Symbol.asyncIterator in file) {
@@ -82,7 +82,7 @@ export class FileWrapper implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** Closes the file if it can be closed, and gives what its `close()` gives; a second call does nothing. */
+  /** Closes the file if it has a `close()`, and returns the result of that. A second call does nothing. */
   close(): unknown {
     if (this.#closed) return undefined;
     this.#closed = true;

@@ -1,9 +1,9 @@
 /**
- * The fields of a final response: what the application said, and what the server adds.
+ * The fields of a final response: those of the application, and those that the server adds.
  *
- * Every wire, `toFetch`, the test client and wsgiref's handlers ask this one function; they differ in which fields are
- * theirs to send. What depends on the status alone is settled when the application calls `startResponse`: see
- * `response_head.ts` for Content-Length with 204 and 205.
+ * Every wire, `toFetch`, the test client and wsgiref's handlers call `finalFields`. They differ in the fields that they
+ * add themselves. Rules that depend on the status alone are applied earlier, when the application calls
+ * `startResponse`: see `response_head.ts` for Content-Length with 204 and 205.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { HeaderList, ResponseHead } from "../seams.ts";
 
 /** The fields that a wire sends itself. */
 export interface OwnFields {
-  /** Value of Date for a response without one (RFC 9110 6.6.1); null where a web server or a host in front sends it. */
+  /** Value of Date for a response without one (RFC 9110 6.6.1); null if a web server or host in front adds it. */
   readonly date: string | null;
   /** Value of Server for a response without one, or "" for none. */
   readonly server: string;
@@ -22,7 +22,7 @@ export interface OwnFields {
   readonly connection: HeaderList;
 }
 
-/** Nothing but what the application said, and its length: where something in front sends the rest. */
+/** No additional fields: only those of the application and the length. For wires behind a server that adds the rest. */
 export const NO_OWN_FIELDS: OwnFields = { date: null, server: "", framing: [], connection: [] };
 
 /**

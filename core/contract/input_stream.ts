@@ -1,10 +1,10 @@
 /**
  * `wsgi.input`: the request body as a file-like object (PEP 3333, "Input and Error Streams").
  *
- * The methods are those of PEP 3333, as promises. Reads stop at the end of the body, whatever the client sends
- * behind it, and give empty arrays there for ever. A body that is cut off or malformed rejects the read that
- * reaches the damage. One read at a time: a second one while the first waits rejects and disturbs nothing.
- * Every promise is born handled, so that one nobody awaits cannot end the process.
+ * The methods are those of PEP 3333, but they return promises. Reads stop at the end of the body, whatever the client
+ * sends behind it, and return empty arrays from then on. If the body is cut off or malformed, the read that reaches
+ * that place rejects. Only one read may wait at a time: a second one rejects, and the first is not affected.
+ * Every promise has a rejection handler from the start, so that one that nobody awaits cannot end the process.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { InputError, type RequestBody } from "./request_body.ts";
 
 const LF = 0x0a;
 
-/** A read was begun while another one waited. */
+/** The application began a read while another one was waiting. */
 export class OverlappingReadError extends InputError {
   /** Name of the class. */
   override readonly name = "OverlappingReadError";
@@ -26,8 +26,8 @@ export class OverlappingReadError extends InputError {
 }
 
 /**
- * The request body, as an application reads it (PEP 3333, "Input and Error Streams"). Arrays it gives belong to the
- * application. Sizes are in bytes.
+ * The request body, as an application reads it (PEP 3333, "Input and Error Streams"). The arrays that it returns belong
+ * to the application. Sizes are in bytes.
  *
  * @example
  * ```ts
@@ -56,8 +56,8 @@ export class InputStream implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Whether the end is known to have been reached: then every read gives nothing. A request without a body says so from
-   * the start over HTTP/1.1; where only reading can tell, this is false until a read has reached the end.
+   * Whether the end of the body is reached, so that every further read returns nothing. Over HTTP/1.1 this is true from
+   * the start for a request without a body. Where only reading can find the end, it is false until a read reaches it.
    *
    * @example
    * ```ts
@@ -71,8 +71,8 @@ export class InputStream implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Takes a block of what is here, without waiting; undefined where a read would wait, has ended, or would fail. For who
-   * can do with any number of bytes and has no use for a promise.
+   * Takes a block of the bytes that have arrived, without waiting. Returns undefined if a read would wait, would fail, or
+   * has reached the end. It is for callers that can use any number of bytes and want to avoid a promise.
    *
    * @example
    * ```ts
@@ -86,7 +86,7 @@ export class InputStream implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Reads up to `size` bytes; fewer only at the end. Without a size, or with a negative one, the whole rest.
+   * Reads `size` bytes, or fewer at the end. Without a size, or with a negative one, reads the whole rest.
    *
    * @throws {InputError} (as a rejection) for a body that is cut off, malformed or too large, an overlapping read,
    * or a read after the response.
@@ -108,8 +108,8 @@ export class InputStream implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Reads one line with its LF. With a size, at most that many bytes of it; without one at most `limitReadline`.
-   * Empty at the end.
+   * Reads one line with its LF: at most `size` bytes of it, or at most `limitReadline` bytes if no size is given.
+   * Returns an empty array at the end.
    *
    * @throws {InputError} (as a rejection) as {@linkcode InputStream.read} does.
    * @throws {TypeError} (as a rejection) for a size that is not a whole number.
@@ -119,7 +119,7 @@ export class InputStream implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Reads lines to the end, or up to and with the line that reaches `hint` bytes. A line has any length here.
+   * Reads lines to the end, or up to and including the line that reaches `hint` bytes. Lines may be of any length here.
    *
    * @throws {InputError} (as a rejection) as {@linkcode InputStream.read} does.
    * @throws {TypeError} (as a rejection) for a hint that is not a whole number.
@@ -150,7 +150,7 @@ export class InputStream implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Yields bytes as they arrive, not lines (PEP 3333 would have lines). Leaving the loop early keeps the rest readable.
+   * Yields bytes as they arrive; PEP 3333 specifies lines instead. After leaving the loop early the rest can still be read.
    *
    * @throws {InputError} (as a rejection) as {@linkcode InputStream.read} does.
    */
@@ -166,7 +166,7 @@ export class InputStream implements AsyncIterable<Uint8Array> {
     };
   }
 
-  /** Takes a line of at most `limit` bytes, once it is whole, long enough, or the last. */
+  /** Takes a line of at most `limit` bytes as soon as it is complete, reaches the limit, or the body ends. */
   #line(limit: number): Uint8Array | Promise<Uint8Array> {
     let searched = 0;
     const length = (): number => {
@@ -184,7 +184,7 @@ export class InputStream implements AsyncIterable<Uint8Array> {
     return take();
   }
 
-  /** Runs one read: checks its argument, keeps others out while it waits. */
+  /** Runs one read: checks its argument and rejects other reads while it waits. */
   #operation<T>(
     size: number | null | undefined,
     unlimited: number,

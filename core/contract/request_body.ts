@@ -1,24 +1,24 @@
 /**
  * The request body between a wire and `wsgi.input`: a queue of bytes with an end.
  *
- * A wire pushes what it decodes and says how it ended: `finish` or `fail`. `wsgi.input` takes bytes out, and asks
- * the wire for more through {@linkcode BodySource.wanted}: that is when a wire sends 100 Continue or reads again.
- * A body that failed never looks like one that ended: what arrived can be taken, the next look throws.
+ * A wire pushes the bytes that it decodes and then calls `finish` or `fail`. `wsgi.input` takes bytes out and asks the
+ * wire for more through {@linkcode BodySource.wanted}; the wire then sends 100 Continue or reads again.
+ * A failed body never looks like a complete one: the bytes that arrived can be taken, then the next access throws.
  *
  * @module
  */
 
-/** Who fills a body: told when the application waits for bytes that are not there. */
+/** The source that fills a body. The body calls it when the application waits for bytes that have not arrived. */
 export interface BodySource {
   /** The application waits for more bytes. May be called again before more arrive. */
   wanted(): void;
 }
 
-/** Base of all errors that reading `wsgi.input` gives. One that the application does not catch is answered with its status. */
+/** Base of all errors of reading `wsgi.input`. If the application does not catch one, the server answers with its status. */
 export class InputError extends Error {
   /** Name of the class. */
   override readonly name: string = "InputError";
-  /** The status the client gets when the application lets the error through before the head is sent. */
+  /** The status that the client gets if the application does not catch the error and the head has not been sent. */
   readonly status: string = "500 Internal Server Error";
 }
 
@@ -46,7 +46,7 @@ export class BodyTimeoutError extends InputError {
   override readonly status = "408 Request Timeout";
 }
 
-/** The body is longer than `limitRequestBody`, or carries too much framing. */
+/** The body is longer than `limitRequestBody`, or has too many bytes of chunk extensions. */
 export class BodyTooLargeError extends InputError {
   /** Name of the class. */
   override readonly name = "BodyTooLargeError";
@@ -54,7 +54,7 @@ export class BodyTooLargeError extends InputError {
   override readonly status = "413 Content Too Large";
 }
 
-/** The client has gone: the reason of `signal`, and what pending reads reject with. */
+/** The client has closed the connection. This is the reason of `signal`, and `write()` rejects with it. */
 export class ClientDisconnectedError extends Error {
   /** Name of the class. */
   override readonly name = "ClientDisconnectedError";
@@ -69,13 +69,13 @@ export class InputClosedError extends InputError {
 const GATHER_LIMIT = 1024; // bytes: a larger piece is a block of its own
 const GATHER_SIZE = 4096;
 const NOTHING = new Uint8Array(0);
-const NO_BLOCKS: Uint8Array[] = []; // of all bodies that have none; nothing is ever added to it
+const NO_BLOCKS: Uint8Array[] = []; // shared by all bodies without blocks; nothing is ever added to it
 const NEVER_WANTED: BodySource = { wanted() {} };
 
 /** The queue of one request's body. */
 export class RequestBody {
   readonly #source: BodySource;
-  readonly #given: boolean; // bytes that are pushed may be kept as they are
+  readonly #given: boolean; // pushed bytes belong to the body and need no copy
   #blocks: Uint8Array[] = NO_BLOCKS;
   #first = 0; // index of the oldest block that is left
   #offset = 0; // of that block: what has been taken
@@ -83,12 +83,12 @@ export class RequestBody {
   #buffered = 0;
   #finished = false;
   #error: Error | undefined;
-  #discarded = ""; // why; the error is made when somebody looks, which is hardly ever
-  #demand = 0; // bytes that the waiting read is out for
+  #discarded = ""; // the reason; the error is created only on access, which is rare
+  #demand = 0; // bytes that the waiting read needs
   #waiting: Promise<void> | undefined;
   #wake: (() => void) | undefined;
 
-  /** A body that `source` fills, with bytes that are lent, or given. */
+  /** A body that `source` fills. With `given` the pushed bytes belong to the body, else they are lent. */
   constructor(source: BodySource, given: boolean = false) {
     this.#source = source;
     this.#given = given;
@@ -101,25 +101,25 @@ export class RequestBody {
     return body;
   }
 
-  /** Bytes that are here and not taken. */
+  /** Bytes that have arrived and have not been taken. */
   get buffered(): number {
     return this.#buffered;
   }
 
-  /** Whether the end has come and nothing is left in front of it. */
+  /** Whether the body is complete and all its bytes have been taken. */
   get ended(): boolean {
     return this.#finished && this.#buffered === 0;
   }
 
-  /** Whether the application waits for more bytes than are here. */
+  /** Whether the application waits for more bytes than have arrived. */
   get awaited(): boolean {
     return this.#demand > this.#buffered;
   }
 
   /**
-   * Adds `bytes[start, end)`: a copy, or the bytes themselves where they were given and are all that is in their memory, so
-   * that whoever takes them has nothing else beside them. Small pieces are gathered, so that many of them cost no more
-   * than their bytes.
+   * Adds `bytes[start, end)`. Lent bytes are copied. Given bytes are kept if they fill their whole ArrayBuffer; otherwise
+   * the application could see other data through `.buffer`. Small pieces are gathered in one block, so that many of them
+   * need no more memory than their bytes.
    */
   push(bytes: Uint8Array, start: number = 0, end: number = bytes.length): void {
     if (this.#error !== undefined || this.#discarded !== "" || start === end) return;
@@ -144,7 +144,7 @@ export class RequestBody {
     const last = this.#room === undefined ? undefined : this.#blocks.at(-1);
     const filled = last === undefined ? 0 : last.length;
     if (last === undefined || filled + size > GATHER_SIZE) {
-      // Most bodies that are small come in one piece: room for more is made when more comes.
+      // Most small bodies arrive in one piece, so room for more is allocated only when more arrives.
       this.#room = copyOf(bytes, start, end);
       return this.#add(this.#room);
     }
@@ -164,7 +164,7 @@ export class RequestBody {
     this.#awaken();
   }
 
-  /** There will be no end: whoever looks past the bytes that are here gets `error`. The first error stays. */
+  /** The body will never be complete: reading past the bytes that have arrived throws `error`. The first error stays. */
   fail(error: Error): void {
     if (this.#finished || this.#error !== undefined || this.#discarded !== "") return;
     this.#error = error;
@@ -172,7 +172,7 @@ export class RequestBody {
     this.#awaken();
   }
 
-  /** Drops what is here; later looks throw {@linkcode InputClosedError}. */
+  /** Drops all bytes; later reads throw {@linkcode InputClosedError}. */
   discard(reason: string): void {
     this.#blocks = NO_BLOCKS;
     this.#first = 0;
@@ -200,7 +200,7 @@ export class RequestBody {
     return this.#error = new InputClosedError(`wsgi.input cannot be read any more: ${this.#discarded}`);
   }
 
-  /** Takes `count` bytes, or as many as are here. The array belongs to the caller. */
+  /** Takes `count` bytes, or fewer if fewer have arrived. The array belongs to the caller. */
   take(count: number): Uint8Array {
     const size = Math.min(count, this.#buffered);
     this.#demand = 0;
@@ -229,19 +229,19 @@ export class RequestBody {
     if (this.#first === this.#blocks.length) {
       this.#blocks = NO_BLOCKS;
       this.#first = 0;
-      this.#room = undefined; // whoever took the block has its memory
+      this.#room = undefined; // its memory now belongs to the caller that took the block
     } else if (this.#first >= 256) {
       this.#blocks = this.#blocks.slice(this.#first);
       this.#first = 0;
     }
   }
 
-  /** Takes what is left of the oldest block, without copying where it can. */
+  /** Takes the rest of the oldest block, without a copy if nothing of it has been taken yet. */
   takeBlock(): Uint8Array {
     return this.take((this.#blocks[this.#first]?.length ?? 0) - this.#offset);
   }
 
-  /** Index of `byte` among the bytes that are here, from index `from` on; -1 when it is not there. */
+  /** Index of `byte` among the bytes that have arrived, from index `from` on; -1 if it is not among them. */
   indexOf(byte: number, from: number): number {
     let base = -this.#offset;
     for (let i = this.#first; i < this.#blocks.length; i++) {
@@ -255,7 +255,7 @@ export class RequestBody {
     return -1;
   }
 
-  /** Asks the source for as many as `demand` bytes in all, and settles once something has changed. */
+  /** Asks the source for more until `demand` bytes are buffered. Settles at the next change: more bytes, end or failure. */
   more(demand: number): Promise<void> {
     this.#demand = demand;
     this.#waiting ??= new Promise((resolve) => {
@@ -275,7 +275,7 @@ export class RequestBody {
   }
 }
 
-/** A copy that is a plain Uint8Array, whatever class of array a host has lent. */
+/** A copy as a plain Uint8Array. Hosts may lend a subclass such as Buffer. */
 function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const copy = new Uint8Array(end - start);
   copy.set(bytes.subarray(start, end));

@@ -1,12 +1,12 @@
 /**
- * What an application may say in a response head (PEP 3333, "The start_response() Callable").
+ * The checks of a response head (PEP 3333, "The start_response() Callable").
  *
- * Everything is checked when `startResponse` is called, so that the error surfaces where it was made and nothing
- * unchecked reaches a wire: a control character in a header is a response split in two. The pairs are copied;
- * what the application does with its list afterwards changes nothing.
+ * `startResponse` checks everything at once, so that the error appears at the faulty call and nothing unchecked reaches
+ * a wire: a control character in a header would allow response splitting. The pairs are copied, so that later changes
+ * of the application's list have no effect.
  *
- * Applications say the same few things again and again, so the last heads are kept: one that is equal, string by
- * string, is the same object, which wires know again.
+ * Most applications send the same few heads over and over, so the last ones are cached. An equal head, compared string
+ * by string, gives the same object, and wires recognize it by reference.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { describe } from "../errors.ts";
 import { BEYOND_LATIN1, CONTROL_IN_VALUE, DIGITS, isHopByHop, TOKEN } from "../grammar.ts";
 import type { HeaderList, ResponseHead } from "../seams.ts";
 
-/** `startResponse` was called in a way that PEP 3333 does not allow ("The start_response() Callable"), or not at all. */
+/** The application called `startResponse` as PEP 3333 does not allow ("The start_response() Callable"), or not at all. */
 export class StartResponseError extends Error {
   /** Name of the class. */
   override readonly name = "StartResponseError";
@@ -24,12 +24,12 @@ export class StartResponseError extends Error {
 /** Three digits from 200 to 599, one space, a reason without white space at its ends. */
 const STATUS = /^[2-5][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
 
-/** What a bridge may pass on besides: codes that no RFC defines, but other contracts let applications send. */
+/** Status codes that only a bridge may pass on: no RFC defines them, but other application interfaces allow them. */
 const FOREIGN_STATUS = /^[6-9][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
 
 /**
- * A status from 600 to 999. `startResponse` refuses such a one as text, for an application of this contract that says it
- * has made a mistake; a bridge, whose applications were written for a contract that allows it, says so with this.
+ * A status from 600 to 999. `startResponse` refuses such a status as text, because in a WSGI application it is a mistake.
+ * A bridge passes an instance of this class instead, because the interface of its applications allows these codes.
  */
 export class ForeignStatus {
   /** The code, a space and the reason. */
@@ -44,7 +44,7 @@ export class ForeignStatus {
 type Pair = readonly [string, string];
 
 /**
- * Whether responses of a status have no content, whatever the application gives (RFC 9110 15.3.5, 15.3.6, 15.4.5).
+ * Whether responses of a status never have content, whatever the application returns (RFC 9110 15.3.5, 15.3.6, 15.4.5).
  *
  * @example
  * ```ts
@@ -57,7 +57,7 @@ export function isContentless(code: number): boolean {
 }
 
 /**
- * Checks a status and a header list and makes a {@linkcode ResponseHead} of them.
+ * Checks a status and a header list, and converts them to a {@linkcode ResponseHead}.
  *
  * @throws {StartResponseError} naming the first thing that is wrong.
  *
@@ -83,7 +83,7 @@ const KEPT = 4;
 const kept: (ResponseHead | undefined)[] = new Array<ResponseHead | undefined>(KEPT).fill(undefined);
 let next = 0;
 
-/** Whether `headers`, of which nothing is known, says what `known` does. Each element is looked at once. */
+/** Whether the unchecked value `headers` equals `known`. Reads each element once, since a getter could change its value. */
 function sameHeaders(known: HeaderList, headers: unknown): boolean {
   if (!Array.isArray(headers) || headers.length !== known.length) return false;
   for (let i = 0; i < known.length; i++) {
@@ -103,7 +103,7 @@ function checkedHead(given: unknown, headers: unknown): ResponseHead {
   let hasDate = false;
   let hasServer = false;
   for (const [name, value] of pairs) {
-    // Length first: it sorts out nearly all names without making a lower-case copy.
+    // The length is compared first: it excludes nearly all names without a lower-case copy.
     if (name.length === 14 && name.toLowerCase() === "content-length") {
       if (contentLength !== null) throw new StartResponseError("startResponse: Content-Length is given twice");
       contentLength = DIGITS.test(value) ? Number(value) : NaN;
@@ -121,8 +121,8 @@ function checkedHead(given: unknown, headers: unknown): ResponseHead {
 }
 
 /**
- * Puts the only Content-Length that a status allows in place of the application's. A 204 has none (RFC 9110 8.6). A 205
- * says 0: clients look for the end of its content as for that of a 200 (RFC 9112 6.3).
+ * Replaces the application's Content-Length with the only one that the status allows. A 204 has none (RFC 9110 8.6). A
+ * 205 has 0, because clients look for the end of its content as they do for a 200 (RFC 9112 6.3).
  */
 function setOwnLength(code: 204 | 205, pairs: Pair[]): number | null {
   const at = pairs.findIndex(([name]) => name.toLowerCase() === "content-length");

@@ -1,7 +1,7 @@
 /**
- * `tsgi.request`: what a request has and WSGI has no name for.
+ * `tsgi.request`: the features of a request that WSGI does not define.
  *
- * One object per request, its parts made when they are first asked for: most applications never ask.
+ * Each request has one object. Its parts are created on first use, since most applications use none.
  *
  * @module
  */
@@ -12,31 +12,31 @@ import type { Exchange, HeaderList, RawSocket } from "../seams.ts";
 import { checkHeaders } from "./response_head.ts";
 import { type UpgradedSocket, upgradedSocket } from "./upgraded_socket.ts";
 
-/** Something was asked of a request that its wire, its host or its state does not allow: `earlyHints()`, `upgrade()`. */
+/** The wire, the host or the state of a request does not allow a call: `earlyHints()`, `upgrade()`. */
 export class RequestError extends Error {
   /** Name of the class. */
   override readonly name = "RequestError";
 }
 
-/** How a request reaches its invocation. */
+/** The part of an invocation that `tsgi.request` uses. */
 export interface RequestState {
-  /** Where the response goes, or undefined once it has ended. */
+  /** The exchange that receives the response; undefined once it has ended. */
   readonly exchange: Exchange | undefined;
   /** Whether the response head has been sent. */
   readonly headSent: boolean;
   /** Fires when the client goes away before the response is complete. */
   readonly signal: AbortSignal;
-  /** Calls `listener` when `signal` fires, or would. */
+  /** Calls `listener` when `signal` fires, or would fire if it had been created. */
   onDeparture(listener: (reason: Error) => void): void;
   /** The Upgrade field of the request: the protocols that the client offers to change to. */
   readonly offered: string;
-  /** The socket has left the wire. */
+  /** Records that the socket has left the wire. */
   upgraded(): void;
-  /** The server is to wait for a promise before it ends. */
+  /** Makes the server wait for a promise before it ends. */
   waitUntil(promise: Promise<unknown>): void;
 }
 
-/** The value of `environ["tsgi.request"]`: what PEP 3333 has no name for. */
+/** The value of `environ["tsgi.request"]`: the features of a request that PEP 3333 does not define. */
 export class GatewayRequest {
   readonly #state: RequestState;
 
@@ -67,8 +67,8 @@ export class GatewayRequest {
   }
 
   /**
-   * Calls back when the client goes away before the response is complete: when `signal` fires, for who has no need of an
-   * AbortSignal, which costs more than the rest of a small response.
+   * Calls back when the client goes away before the response is complete, which is when `signal` fires. It is for callers
+   * that need no AbortSignal: creating one costs more than the rest of a small response.
    *
    * @param listener Gets what would be the reason of `signal`. What it throws is logged.
    *
@@ -92,8 +92,8 @@ export class GatewayRequest {
   }
 
   /**
-   * Sends a 103 Early Hints response (RFC 8297) ahead of the final one; nothing to an HTTP/1.0 client, nor on a fetch
-   * host.
+   * Sends a 103 Early Hints response (RFC 8297) ahead of the final one. It sends nothing to an HTTP/1.0 client, and
+   * nothing on a fetch host.
    *
    * @param headers Name and value pairs, Link above all.
    * @throws {RequestError} after the response head has been sent.
@@ -148,8 +148,8 @@ export class GatewayRequest {
   }
 
   /**
-   * The socket itself, for bridges to libraries that write their own 101. It is no part of the public API: use
-   * {@linkcode GatewayRequest.upgrade}.
+   * The socket itself, for bridges to libraries that write their own 101. It is not part of the public API. Applications
+   * use {@linkcode GatewayRequest.upgrade}.
    *
    * @internal
    */
@@ -167,8 +167,8 @@ export class GatewayRequest {
   }
 
   /**
-   * Lets work go on behind the response: a server that shuts down, a worker that is replaced and a CGI script wait for
-   * the promise, as long as they wait for running requests. What it rejects with is logged.
+   * Lets work continue after the response. A server that shuts down, a worker that is replaced and a CGI script wait for
+   * the promise, for as long as they wait for running requests. A rejection is logged.
    *
    * @param promise The work. It may be given at any time, also after the response.
    * @throws {TypeError} for what is no promise.
@@ -197,7 +197,7 @@ export class GatewayRequest {
   }
 }
 
-/** The protocol of a 101, and its other fields, checked. */
+/** Checks the fields of a 101, and separates the protocol from the other fields. */
 function chosen(headers: HeaderList, offered: string): { protocol: string; rest: HeaderList } {
   if (!Array.isArray(headers)) return { protocol: "", rest: checkHeaders(headers, "upgrade") }; // which throws
   const isUpgrade = (pair: unknown): boolean => Array.isArray(pair) && String(pair[0]).toLowerCase() === "upgrade";

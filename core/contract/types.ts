@@ -1,5 +1,5 @@
 /**
- * The contract between server and application: PEP 3333 in TypeScript.
+ * The interface between server and application: PEP 3333 in TypeScript.
  *
  * An application is `(environ, startResponse) => body`. It may be a function, a class that is constructed as
  * `new App(environ, startResponse)` and iterated, or an object with a `wsgiApp(environ, startResponse)` method.
@@ -21,7 +21,7 @@ export type Chunk = Uint8Array | string;
 
 /**
  * What an application returns, or a promise of it (PEP 3333, "Specification Details"). It may also have a `close()`
- * method, which is called exactly once. A string is an iterable of its characters and is taken as one block.
+ * method, which the server calls exactly once. A string is sent as one block, not character by character.
  */
 export type Body = Iterable<Chunk> | AsyncIterable<Chunk> | Uint8Array;
 
@@ -92,7 +92,7 @@ export interface Environ {
   "wsgi.file_wrapper": (file: FileLike, blockSize?: number) => FileWrapper;
   /** Always true: `wsgi.input` ends where the body ends, with or without CONTENT_LENGTH. */
   "wsgi.input_terminated": boolean;
-  /** What WSGI has no name for: the disconnect signal, early hints, Upgrade. */
+  /** Features that WSGI does not define: the disconnect signal, early hints, Upgrade, `waitUntil`. */
   "tsgi.request": GatewayRequest;
   /** Request header fields are `HTTP_` and the name in upper case with `_` for `-`. */
   [key: `HTTP_${string}`]: string;

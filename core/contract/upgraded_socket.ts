@@ -1,15 +1,16 @@
 /**
- * A socket after an Upgrade, as streams: what `tsgi.request.upgrade()` gives an application.
+ * A socket after an Upgrade, as streams: the result of `tsgi.request.upgrade()`.
  *
- * The shape is that of the WinterTC sockets API (`readable`, `writable`, `closed`, `close()`), so that code for sockets of
- * other runtimes works on it, and so that a host without raw sockets can give the same.
+ * It has the interface of the WinterTC sockets API (`readable`, `writable`, `closed`, `close()`). So code for the sockets
+ * of other runtimes works with it, and a host without raw sockets can offer the same.
  *
- * Backpressure works both ways. The transport is paused while more than {@linkcode READ_AHEAD} bytes wait in `readable`,
- * and a write to `writable` settles once the transport flows again. Bytes are copied in both directions: what arrives is
- * lent by the host, and what an application has written it may change.
+ * Backpressure works in both directions. The transport is paused while {@linkcode READ_AHEAD} bytes or more wait in
+ * `readable`, and a write to `writable` settles once the transport flows again. Bytes are copied in both directions: the
+ * host only lends what arrives, and the application may change the bytes that it has written.
  *
- * `writable` holds chunks that it has not passed on yet: while a write waits, and in the turn in which it was made. The
- * stream does not tell how many, so its `size()`, which it calls for each chunk, counts them: `close()` sends them first.
+ * `writable` queues chunks while an earlier write waits, and within the turn in which they are written. `close()` has to
+ * send them first, but the stream does not say how many there are. So the `size()` function counts them: the stream calls
+ * it once for each chunk.
  *
  * @module
  */
@@ -23,25 +24,25 @@ const READ_AHEAD = 65536; // bytes
 /**
  * A socket after an Upgrade (RFC 9110 7.8), in the shape of the WinterTC sockets API.
  *
- * The two directions end on their own: when the client has sent its end, `readable` closes and `writable` still works.
+ * The two directions end independently: when the client has sent FIN, `readable` closes and `writable` still works.
  */
 export interface UpgradedSocket {
-  /** What the client sends. Closes when the client has sent its end; fails when the connection breaks. */
+  /** Bytes from the client. Closes when the client has sent FIN; fails when the connection breaks. */
   readonly readable: ReadableStream<Uint8Array>;
-  /** What the client is sent. To close it sends our end; to abort it resets the connection. */
+  /** Bytes to the client. Closing it sends FIN; aborting it resets the connection. */
   readonly writable: WritableStream<Uint8Array>;
   /** Settles once the connection is gone: fulfilled after an orderly end, rejected when it broke. */
   readonly closed: Promise<void>;
   /**
-   * Fires when the server begins to shut down. A protocol can then say goodbye; what is still open at the time-out of the
-   * shutdown is cut.
+   * Fires when the server begins to shut down. The application can then end its protocol properly. The server cuts
+   * connections that are still open at the time-out of the shutdown.
    */
   readonly stopping: AbortSignal;
-  /** Sends what has been written, then our end, and reads no more. Settles as `closed`. */
+  /** Sends what has been written, then FIN, and drops further input. Settles as `closed` does. */
   close(): Promise<void>;
 }
 
-/** Makes streams of a raw socket. */
+/** Wraps a raw socket in streams. */
 export function upgradedSocket({ transport, leftover }: RawSocket): UpgradedSocket {
   const streams = new SocketStreams(transport);
   transport.attach(streams, leftover);
@@ -58,10 +59,10 @@ class SocketStreams implements Connection {
   #resolveClosed: () => void = () => {};
   #rejectClosed: (reason: unknown) => void = () => {};
   #resumeWrite: (() => void) | undefined;
-  #queued = 0; // chunks that the stream has taken and not passed on
-  #closing = false; // our end follows the last of them
-  #ended = false; // the client has sent its end
-  #finished = false; // ours is sent
+  #queued = 0; // chunks in the queue of `writable`
+  #closing = false; // FIN follows the last of them
+  #ended = false; // the client has sent FIN
+  #finished = false; // we have sent FIN
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -153,7 +154,7 @@ class SocketStreams implements Connection {
     return flows ? undefined : new Promise((resolve) => this.#resumeWrite = resolve);
   }
 
-  /** Reads on, so that the end of the client is seen, and forgets what comes. */
+  /** Drops all further input. It still reads, to notice the client's FIN. */
   #drop(): void {
     const input = this.#input;
     this.#input = undefined;

@@ -1,9 +1,9 @@
 /**
- * What an access log is told of a response: once, when it has ended, for whatever reason.
+ * Reports each response to the access log: once, when it has ended, for whatever reason.
  *
- * An Exchange that stands between an invocation and the wire and counts. A server that logs nothing makes none, so that
- * a response costs nothing more there. A request that a wire refuses never reaches an application and has no such
- * Exchange: the wire reports it by `logRefusal`, with what it knows of the request.
+ * `LoggedExchange` is an Exchange between an invocation and the wire, and counts what passes. A server without an access
+ * log creates none, so that logging costs nothing there. A request that a wire refuses never reaches an application and
+ * has no such Exchange: the wire reports it with `logRefusal`, and with what it knows of the request.
  *
  * @module
  */
@@ -16,31 +16,32 @@ import type { Environ } from "../contract/types.ts";
 /** One response that has ended. */
 export interface AccessRecord {
   /**
-   * The environ, as the application has left it. Of a refused request it holds what the server knew by then: an unknown
-   * REQUEST_METHOD, REQUEST_URI, PATH_INFO or SERVER_PROTOCOL is `""`, and there are no `wsgi.input` and `tsgi.request`.
+   * The environ, as the application has left it. For a refused request it has only what the server knew by then: an
+   * unknown REQUEST_METHOD, REQUEST_URI, PATH_INFO or SERVER_PROTOCOL is `""`, and there are no `wsgi.input` and
+   * `tsgi.request`.
    */
   readonly environ: Environ;
-  /** True for a request that the server refused itself, so that no application has seen it; else absent. */
+  /** True for a request that the server itself refused, before any application saw it; else absent. */
   readonly refused?: true;
-  /** The status code that was sent; 499 when the client left before one was, 101 after an Upgrade. */
+  /** The status code that was sent; 499 if the client left before that, 101 after an Upgrade. */
   readonly status: number;
   /** The header fields of the response that the application gave. */
   readonly headers: HeaderList;
-  /** Bytes of the body that were given to the wire. */
+  /** Bytes of the body that the wire got to send. */
   readonly bytes: number;
-  /** From the call of the application to the end of the response, milliseconds; 0 for a refused request. */
+  /** Milliseconds from the call of the application to the end of the response; 0 for a refused request. */
   readonly duration: number;
-  /** Whether the client got all of it. */
+  /** Whether the response was complete when it ended. */
   readonly complete: boolean;
 }
 
-/** Gets a record of each response, and of each request that the server refused. */
+/** Called with a record of each response, and of each request that the server refused. */
 export type AccessLog = (record: AccessRecord) => void;
 
 const CLIENT_CLOSED_REQUEST = 499; // as nginx logs it
 const NO_HEADERS: HeaderList = [];
 
-/** An exchange that reports what became of it. */
+/** An exchange that passes everything on to another one, and reports the response when it has ended. */
 export class LoggedExchange implements Exchange {
   readonly #exchange: Exchange;
   readonly #log: AccessLog;
@@ -51,7 +52,7 @@ export class LoggedExchange implements Exchange {
   #headers: HeaderList = NO_HEADERS;
   #bytes = 0;
 
-  /** Stands before `exchange`; what becomes of the response to `environ` goes to `log`, and what that throws to `errors`. */
+  /** Wraps `exchange`. The record of the response to `environ` goes to `log`; an error that `log` throws to `errors`. */
   constructor(exchange: Exchange, log: AccessLog, environ: Environ, errors: ErrorStream) {
     this.#exchange = exchange;
     this.#log = log;
@@ -104,7 +105,7 @@ export class LoggedExchange implements Exchange {
     return socket;
   }
 
-  /** The client has gone before the end. */
+  /** Reports that the client left before the end. */
   departed(): void {
     this.#report(false);
   }
@@ -121,15 +122,15 @@ export class LoggedExchange implements Exchange {
   }
 }
 
-/** Where reports go: a gateway's. */
+/** The two logs of a gateway. */
 interface Logs {
   readonly accessLog?: AccessLog | undefined;
   readonly errors: ErrorStream;
 }
 
 /**
- * Reports a request that a wire has refused with `status`. `environ` makes an environ of what is known of the request; it
- * is called only where there is a log.
+ * Reports a request that a wire has refused with `status`. `environ` builds an environ of what is known of the request;
+ * it is called only if there is an access log.
  */
 export function logRefusal(
   { accessLog, errors }: Logs,
@@ -156,6 +157,6 @@ function report(log: AccessLog, errors: ErrorStream, record: AccessRecord): void
   try {
     log(record);
   } catch (error) {
-    errors.write(`tsgi: accessLog: ${errorText(error)}\n`); // the response goes its way all the same
+    errors.write(`tsgi: accessLog: ${errorText(error)}\n`); // an error of the log does not affect the response
   }
 }

@@ -1,23 +1,22 @@
 /**
- * What goes on behind responses: the promises that applications gave to `tsgi.request.waitUntil`, until they settle.
+ * Work that continues after responses: the promises that applications passed to `tsgi.request.waitUntil`.
  *
- * Whoever ends a server, or the process of a script, asks whether there are any, and waits for them as long as it waits
- * for running requests.
+ * A server that shuts down, and a CGI script that ends, wait for these promises for as long as for running requests.
  *
  * @module
  */
 
-/** The promises of one server. */
+/** The pending promises of one server. */
 export class Background {
   readonly #running = new Set<PromiseLike<unknown>>();
-  #idle: (() => void)[] = []; // who waits until there are none
+  #idle: (() => void)[] = []; // called once none is pending
 
-  /** How many there are. */
+  /** Number of pending promises. */
   get size(): number {
     return this.#running.size;
   }
 
-  /** Adds a promise; what it rejects with goes to `failed`. */
+  /** Adds a promise. If it rejects, `failed` gets the error. */
   add(promise: PromiseLike<unknown>, failed: (error: unknown) => void): void {
     const settled = (): void => {
       this.#running.delete(handled);
@@ -33,7 +32,7 @@ export class Background {
     this.#running.add(handled);
   }
 
-  /** Calls `tell` once there are none: at once, or later. */
+  /** Calls `tell` once no promise is pending, which may be at once. */
   whenIdle(tell: () => void): void {
     if (this.#running.size === 0) tell();
     else this.#idle.push(tell);

@@ -1,25 +1,25 @@
 /**
- * The end of a body: its iterator is stopped, then its `close()` is called (PEP 3333, "The Application/Framework Side").
+ * Ends a body: stops its iterator, then calls its `close()` (PEP 3333, "The Application/Framework Side").
  *
- * Stopping an asynchronous iterator takes as long as it takes; a generator that waits for something that never comes
- * does not keep `close()` waiting for ever.
+ * An asynchronous iterator may take any time to stop, because a generator may wait for something that never comes. So
+ * `close()` is called after a deadline even if the iterator has not stopped.
  *
  * @module
  */
 
 import { isThenable } from "./blocks.ts";
 
-/** Told of what goes wrong, and where: `""` or `"close(): "`. */
+/** Receives an error and the place where it occurred: `""` or `"close(): "`. */
 export type Failed = (error: unknown, where: string) => void;
 
-const RETURN_DEADLINE = 5000; // ms that a stopped iterator has before close() is called all the same
+const RETURN_DEADLINE = 5000; // ms that an iterator has to stop; after that close() is called anyway
 
-/** Whether a body may have a `close()` that is to be called. */
+/** Whether a body may have a `close()` to call. */
 export function hasClose(body: unknown): boolean {
   return typeof body === "object" && body !== null && "close" in body;
 }
 
-/** Calls `stop`, and once that has settled the `close()` of `body`, where it has one; then `closed`. Never throws. */
+/** Calls `stop`; once that has settled, the `close()` of `body` if it has one; and last `closed`. Never throws. */
 export function closeBody(body: unknown, stop: () => unknown, failed: Failed, closed: () => void = () => {}): void {
   try {
     const stopping = stop();

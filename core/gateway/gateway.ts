@@ -1,5 +1,5 @@
 /**
- * What the invocations of one server share, and the errors that a response of its own accord can end with.
+ * The state that all invocations of one server share, and the errors with which the gateway itself ends a response.
  *
  * @module
  */
@@ -13,49 +13,49 @@ import { InputError } from "../contract/request_body.ts";
 import type { Application, ApplicationFunction } from "../contract/types.ts";
 
 /**
- * `write()` was called when it may not be, or with more than it may send (PEP 3333, "The write() Callable" and "Handling
- * the Content-Length Header").
+ * The application called `write()` when it may not, or with too many bytes (PEP 3333, "The write() Callable" and
+ * "Handling the Content-Length Header").
  */
 export class WriteError extends Error {
   /** Name of the class. */
   override readonly name = "WriteError";
 }
 
-/** The response took longer than `requestTimeout`: the reason of `signal` then. */
+/** The response took longer than `requestTimeout`. The reason of `signal` in this case. */
 export class RequestTimeoutError extends Error {
   /** Name of the class. */
   override readonly name = "RequestTimeoutError";
-  /** The status the client gets when the head has not been sent. */
+  /** The status that the client gets if the head has not been sent. */
   readonly status = "503 Service Unavailable";
 }
 
-/** What invocations of one server share. */
+/** The state that all invocations of one server share. */
 export interface Gateway {
   /** The application in its function form. */
   app: ApplicationFunction;
-  /** Where failures are reported. */
+  /** The stream that failures are reported to. */
   readonly errors: ErrorStream;
-  /** Bytes that `wsgi.input.readline()` reads at most when it is given no size. */
+  /** Most bytes that `wsgi.input.readline()` reads without a size. */
   readonly limitReadline: number;
-  /** Bytes that `write()` takes above the high-water mark before it throws. */
+  /** Most bytes that `write()` accepts above the high-water mark before it throws. */
   readonly writeBufferLimit: number;
   /** Runs a callback in a later turn of the event loop. */
   turn(callback: () => void): void;
-  /** Gets a record of each response that has ended; undefined where nobody wants them. */
+  /** Gets a record of each response that has ended; undefined if there is no access log. */
   readonly accessLog?: AccessLog | undefined;
-  /** Called when the `close()` of a body has settled: then nothing of an invocation is left. */
+  /** Called when the `close()` of a body has settled, which is the end of an invocation. */
   closed?(): void;
-  /** What goes on behind responses. */
+  /** Work that continues after responses. */
   readonly background: Background;
 }
 
-/** Those of its parts that are options. */
+/** The parts of a gateway that come from options. */
 type GatewayOptions = Pick<Gateway, "limitReadline" | "writeBufferLimit" | "accessLog">;
 
 /**
- * The shared part of all invocations of one application.
+ * Creates the state that all invocations of one application share.
  *
- * @throws {ApplicationError} when `app` is no application.
+ * @throws {ApplicationError} when `app` is not an application.
  */
 export function createGateway(
   app: Application,
@@ -74,12 +74,12 @@ export function createGateway(
   };
 }
 
-/** What the client is told of an error. Never throws, whatever was thrown. */
+/** The status that the client gets for an error. Never throws, whatever value the error is. */
 export function statusOf(error: unknown): string {
   try {
     if (error instanceof InputError || error instanceof RequestTimeoutError) return error.status;
   } catch {
-    // A revoked proxy, for one.
+    // The check itself can throw, for example for a revoked proxy.
   }
   return "500 Internal Server Error";
 }

@@ -1,15 +1,15 @@
 /**
- * One call of an application, from environ to the last byte: the handler of PEP 3333.
+ * One call of an application, from the environ to the last byte of the response: the handler of PEP 3333.
  *
- * It knows applications and nothing of wires: what it has to send goes to an Exchange. Its parts:
+ * An invocation knows nothing about wires: it sends everything through an Exchange. Its main rules:
  *
- * - *startResponse* stores a checked head; nothing is sent by it (PEP 3333).
- * - *The head goes out late*: with the first non-empty block, the first `write()`, or the end. Until then an error
- *   can still become a clean 500; afterwards it can only cut the response off.
- * - *Blocks are pulled one at a time*, never while the exchange is above its high-water mark, and after each MiB the
- *   event loop gets a turn. A synchronous application over an exchange that keeps up costs no promise.
- * - *Every ending is the same ending*: `#release` stops the iterator if it is not exhausted and calls `close()`,
- *   once, whether the response was complete, failed, was cut short or lost its client.
+ * - `startResponse` checks and stores a head but sends nothing (PEP 3333).
+ * - The head is sent late: with the first non-empty block, the first `write()`, or the end. Until then an error can
+ *   still become a clean 500; afterwards it can only cut the response off.
+ * - Blocks are pulled one at a time, never while the exchange is above its high-water mark. After each MiB other
+ *   connections get a turn of the event loop. A synchronous application creates no promise while the client keeps up.
+ * - `#release` ends every response in the same way, whether it was complete, failed, was cut short or lost its client:
+ *   it stops the iterator if it is not exhausted, and calls `close()` once.
  *
  * @module
  */
@@ -28,13 +28,13 @@ import type { Environ, StartResponse, Write } from "../contract/types.ts";
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
-/** What becomes of a pull loop after a block. */
+/** How a pull loop continues after a block. */
 const GO = 0;
 const WAIT = 1;
 const STOP = 2;
 
-const TURN_BYTES = 1024 * 1024; // after which other connections have their turn
-const BLOCK_COST = 256; // bytes that a block counts for at least
+const TURN_BYTES = 1024 * 1024; // after these bytes other connections get a turn
+const BLOCK_COST = 256; // each block counts as at least this many bytes
 
 /** One call of an application. */
 export class Invocation implements RequestState {
@@ -46,26 +46,26 @@ export class Invocation implements RequestState {
   #head: ResponseHead | undefined;
   #headSent = false;
   #began = false; // startResponse was called, even if it threw
-  #returned = false; // the application's value is here: write() is over
+  #returned = false; // the application has returned: write() is not allowed any more
   #inside = false; // the application or its iterator is on the stack
   #pulled = false; // the iterator was asked for a block
   #released = false;
   #bodyless = false;
-  #whole = false; // the body is an array: nothing of it is still to be made
-  #autoLength: number | null = null; // of such a body
-  #remaining = Infinity; // bytes the Content-Length still allows
+  #whole = false; // the body is an array, so all its blocks exist already
+  #autoLength: number | null = null; // length in bytes of such a body
+  #remaining = Infinity; // bytes that the Content-Length still allows
   #emptyBlocks = 0;
   #turnBytes = 0;
-  #unawaited = 0; // bytes write() took above the mark
+  #unawaited = 0; // bytes that write() accepted above the high-water mark
   #body: unknown;
   #iterator: AnyIterator | undefined;
-  #waiters: (() => void)[] | undefined; // for `drained`
-  #failure: unknown; // what has been reported
+  #waiters: (() => void)[] | undefined; // called by `drained`
+  #failure: unknown; // the error that has been reported
   #departure: Error | undefined;
   #controller: AbortController | undefined;
-  #departing: ((reason: Error) => void)[] | undefined; // who is to hear of a departure
+  #departing: ((reason: Error) => void)[] | undefined; // the listeners of onDeparture
 
-  /** Prepares a call: completes `environ` with the body and the request object. The response goes to `exchange`. */
+  /** Prepares a call: adds `wsgi.input` and `tsgi.request` to `environ`. The response goes to `exchange`. */
   constructor(gateway: Gateway, exchange: Exchange, environ: Environ, body: RequestBody) {
     this.#gateway = gateway;
     const log = gateway.accessLog;
@@ -77,9 +77,9 @@ export class Invocation implements RequestState {
     environ["tsgi.request"] = new GatewayRequest(this);
   }
 
-  // What tsgi.request asks.
+  // Calls by tsgi.request.
 
-  /** Where the response goes; undefined once it has ended or the client is gone. */
+  /** The receiver of the response; undefined once it has ended or the client is gone. */
   get exchange(): Exchange | undefined {
     return this.#exchange;
   }
@@ -89,14 +89,14 @@ export class Invocation implements RequestState {
     return this.#headSent;
   }
 
-  /** Whether the head is out and the application is still making the body: then a FIN means departure. */
+  /** Whether the head is sent and the application still produces the body: then a FIN means that the client left. */
   get streaming(): boolean {
     return this.#headSent && !this.#whole;
   }
 
   /**
-   * Empty blocks that the iterator has given before the head. One that gives nothing else writes nothing, so that no
-   * failing write ever tells that its client has gone: see the tick of a wire.
+   * Number of empty blocks that the iterator has yielded before the head. While an iterator yields only empty blocks,
+   * nothing is written, so no failing write shows that the client is gone. The ticks of the wires check this number.
    */
   get emptyBlocks(): number {
     return this.#headSent ? 0 : this.#emptyBlocks;
@@ -111,7 +111,7 @@ export class Invocation implements RequestState {
     return this.#controller.signal;
   }
 
-  /** Calls `listener` when `signal` fires, or would. */
+  /** Calls `listener` when `signal` fires, or would fire if it had been created. */
   onDeparture(listener: (reason: Error) => void): void {
     const departure = this.#departure;
     if (departure === undefined) (this.#departing ??= []).push(listener);
@@ -135,17 +135,17 @@ export class Invocation implements RequestState {
     return this.#environ.HTTP_UPGRADE ?? "";
   }
 
-  /** The socket has left the wire: nothing more is sent from here. */
+  /** Notes that the socket has left the wire: the invocation sends nothing more. */
   upgraded(): void {
     this.#exchange = undefined;
   }
 
-  /** The server waits for a promise before it ends. */
+  /** Makes the server wait for a promise before it ends. */
   waitUntil(promise: Promise<unknown>): void {
     this.#gateway.background.add(promise, (error) => this.#log(`waitUntil: ${errorText(error)}`));
   }
 
-  // What a wire tells.
+  // Calls by a wire.
 
   /** Output is below the high-water mark again. */
   drained(): void {
@@ -155,17 +155,17 @@ export class Invocation implements RequestState {
     waiters?.forEach((resume) => resume());
   }
 
-  /** The client is gone. The response is over, quietly. */
+  /** The client is gone: ends the response without a report of an error. */
   departed(): void {
     if (this.#exchange === undefined) return;
     if (this.#exchange instanceof LoggedExchange) this.#exchange.departed();
     this.#exchange = undefined;
     this.#depart(new ClientDisconnectedError("The client closed the connection before the response was complete"));
     this.#release();
-    this.drained(); // who waits for output goes on, and finds that there is no exchange
+    this.drained(); // wakes those that wait for output: they find that there is no exchange
   }
 
-  /** The response has taken too long: it fails, and the application is told by the signal. */
+  /** The response has taken too long: fires the signal and fails the response. */
   expired(reason: RequestTimeoutError): void {
     if (this.#exchange === undefined) return;
     this.#depart(reason);
@@ -194,7 +194,7 @@ export class Invocation implements RequestState {
     this.#fail(error);
   }
 
-  /** The callable for the application: a closure, so that one kept too long cannot touch another request. */
+  /** Creates the callable for the application. A closure, so that a kept callable cannot affect another request. */
   #startResponse(): StartResponse {
     const write: Write = (chunk) => this.#write(chunk);
     return (...args: [status: unknown, headers: unknown, excInfo?: unknown]): Write => {
@@ -239,9 +239,9 @@ export class Invocation implements RequestState {
     return this.#untilDrained();
   }
 
-  /** Takes what the application returned, or what its promise gave. */
+  /** Takes the body that the application returned, or that its promise resolved to. */
   #respond(body: unknown): void {
-    if (this.#returned) return; // a promise of a library's own that settles twice
+    if (this.#returned) return; // a thenable of a library may settle twice
     this.#returned = true;
     this.#body = body;
     if (this.#exchange === undefined) return this.#release(); // departed, upgraded, or failed by excInfo
@@ -261,7 +261,7 @@ export class Invocation implements RequestState {
     this.#pumpAsync(this.#iterator as AsyncIterator<unknown>).catch((error) => this.#fail(error));
   }
 
-  /** An array: its length in bytes is known before anything is sent. */
+  /** Sends an array as the body. Its length in bytes is known before anything is sent. */
   #respondArray(chunks: unknown[]): void {
     this.#requireStart();
     this.#whole = true;
@@ -277,13 +277,13 @@ export class Invocation implements RequestState {
     this.#beginPump();
   }
 
-  /** Begins to pull, once what `write()` left above the high-water mark is gone. */
+  /** Begins to pull, after waiting for `drained` if `write()` went above the high-water mark. */
   #beginPump(): void {
     if (this.#unawaited > 0) (this.#waiters ??= []).push(() => this.#pump());
     else this.#pump();
   }
 
-  /** Pulls a synchronous iterator until it ends, is to stop, or has to wait. */
+  /** Pulls blocks from a synchronous iterator until it ends, has to stop, or has to wait. */
   #pump(): void {
     const iterator = this.#iterator as Iterator<unknown>;
     try {
@@ -307,7 +307,7 @@ export class Invocation implements RequestState {
     }
   }
 
-  /** The same for an asynchronous iterator. */
+  /** Pulls blocks from an asynchronous iterator, as `#pump` does. */
   async #pumpAsync(iterator: AsyncIterator<unknown>): Promise<void> {
     if (this.#unawaited > 0) await this.#untilDrained();
     while (this.#exchange !== undefined) {
@@ -346,7 +346,7 @@ export class Invocation implements RequestState {
 
   /** Sends a block of the body, and says whether to pull another. */
   #take(chunk: unknown): typeof GO | typeof WAIT | typeof STOP {
-    if (this.#exchange === undefined) return STOP; // the application failed the response while making the block
+    if (this.#exchange === undefined) return STOP; // the application failed the response while producing the block
     this.#requireStart();
     return this.#sendBlock(blockOctets(chunk, "The body"));
   }
@@ -368,7 +368,7 @@ export class Invocation implements RequestState {
     return flowing ? GO : WAIT;
   }
 
-  /** For `write()`: undefined, or a promise of the next turn of the event loop when this one has had its share. */
+  /** For `write()`: a promise of the next turn of the event loop if this turn has used its share, else undefined. */
   #nextTurn(block: Octets): Promise<void> | undefined {
     this.#turnBytes += Math.max(block.length, BLOCK_COST);
     return this.#turnIsOver() ? new Promise((resolve) => this.#gateway.turn(resolve)) : undefined;
@@ -397,7 +397,7 @@ export class Invocation implements RequestState {
     this.#exchange?.head(head, length, this.#bodyless);
   }
 
-  /** Sends what fits of a block. */
+  /** Sends the part of a block that the Content-Length allows. */
   #send(block: Octets): boolean {
     const fitting = block.length <= this.#remaining ? block : firstOctets(block, this.#remaining);
     this.#remaining -= fitting.length;
@@ -410,7 +410,7 @@ export class Invocation implements RequestState {
 
   // The endings.
 
-  /** The application has given all it will give. */
+  /** Ends a response whose body is exhausted. */
   #complete(): void {
     const exchange = this.#exchange;
     if (exchange === undefined) return this.#release();
@@ -431,7 +431,7 @@ export class Invocation implements RequestState {
     this.#release();
   }
 
-  /** The application has failed. */
+  /** Ends a response with an error. */
   #fail(error: unknown): void {
     const exchange = this.#exchange;
     this.#exchange = undefined;
@@ -443,16 +443,16 @@ export class Invocation implements RequestState {
       this.#log(status.startsWith("500") ? errorText(error) : `${status}: ${(error as Error).message}`);
       try {
         if (!this.#headSent) exchange.refuse(status);
-        else if (this.#remaining === 0) exchange.end(); // all that was promised has been sent
+        else if (this.#remaining === 0) exchange.end(); // the body is complete by its Content-Length
         else exchange.abort(error);
       } catch (second) {
-        this.#log(errorText(second)); // the transport's: the body is closed all the same
+        this.#log(errorText(second)); // an error of the transport: the body is closed anyway
       }
     }
     this.#release();
   }
 
-  /** Whether an error only says what is known: that the client has gone. */
+  /** Whether an error only follows from the departure of the client, which is known already. */
   #followsDeparture(error: unknown): boolean {
     if (this.#departure === undefined) return false;
     try {
@@ -462,7 +462,7 @@ export class Invocation implements RequestState {
     }
   }
 
-  /** Stops the iterator if it is not exhausted, then calls `close()`; once, and not while the application runs. */
+  /** Stops the iterator if it is not exhausted, then calls `close()`. Acts once, and not while the application runs. */
   #release(): void {
     if (this.#released || this.#inside || !this.#returned) return;
     this.#released = true;
@@ -483,7 +483,7 @@ export class Invocation implements RequestState {
   }
 }
 
-/** Marks a promise as handled, so that one nobody awaits does not end the process. */
+/** Marks a promise as handled: if it rejects and nobody awaits it, the process does not end. */
 function handled(promise: Promise<void>): Promise<void> {
   promise.catch(() => {});
   return promise;

@@ -1,10 +1,10 @@
 /**
- * The table of options: the values that each takes, its default, and where it is valid.
+ * The table of options: the valid values of each, its default, and where it is valid.
  *
- * The table is data, so that everybody reads the same rows: `settings()` checks options by it and fills in the defaults,
- * the `tsgi` command makes settings, flags and docs/settings.md of it and gives its workers their options by it, and the
- * tests hold docs/options.md against it. {@linkcode ServeOptions} is written by hand for the sake of its documentation;
- * the compiler complains where the two differ.
+ * The table is data, so that all users share it. `settings()` checks options with it and fills in the defaults. The
+ * `tsgi` command makes its settings, flags and docs/settings.md from it, and the options of its workers. The tests compare
+ * docs/options.md with it. {@linkcode ServeOptions} is written by hand because of its documentation; the compiler reports
+ * any difference between the two.
  *
  * @module
  */
@@ -14,9 +14,9 @@ import { ALL_PEERS, parseIps } from "./peer_policy.ts";
 import { PROTOCOLS } from "../wires/protocol.ts";
 import type { FetchOptions, ServeOptions } from "./serve_options.ts";
 
-/** The values that an option takes. The command reads text by the same description: see `cli/settings/kinds.ts`. */
+/** The valid values of an option. The command parses text by the same description: see `cli/settings/kinds.ts`. */
 export type Values =
-  /** A whole number within bounds; `unlimited` takes Infinity too. */
+  /** A whole number within bounds; with `unlimited` Infinity is valid too. */
   | { readonly type: "integer"; readonly least: number; readonly most?: number; readonly unlimited?: boolean }
   /** Seconds, with a fraction where it is wanted. */
   | { readonly type: "seconds"; readonly least: "from 0" | "above 0"; readonly unlimited?: boolean }
@@ -32,9 +32,9 @@ export type Values =
 export interface Option<Name extends keyof ServeOptions> {
   /** The values that it takes. */
   readonly values: Values;
-  /** Its value when none is given; undefined where there is none, or where the host has to say. */
+  /** Its default; undefined if it has none, or if the host supplies it. */
   readonly default: ServeOptions[Name] | undefined;
-  /** Whether `toFetch` takes it, where the host has the socket. */
+  /** Whether `toFetch` accepts it. There the host owns the socket. */
   readonly fetch: Name extends keyof FetchOptions ? true : false;
 }
 
@@ -146,8 +146,8 @@ export type OptionName = keyof ServeOptions;
 export const optionNames: readonly OptionName[] = Object.keys(optionTable) as OptionName[];
 
 /**
- * The options that the `tsgi` command has too, with the command's name for each: gunicorn's word where gunicorn has the
- * setting. The command's settings that become options in another way (`bind`, `accessLogfile`) are not among them.
+ * The options that the `tsgi` command has too, and their names there. Where gunicorn has the setting, the name is
+ * gunicorn's. Settings of the command that become options in another way (`bind`, `accessLogfile`) are not in this list.
  */
 export const COMMAND_NAMES = {
   backlog: "backlog",
@@ -176,7 +176,7 @@ export const COMMAND_NAMES = {
   writeBufferLimit: "writeBufferLimit",
 } as const;
 
-/** What is allowed, for messages: `"a whole number from 0"`. */
+/** The valid values as text for messages: `"a whole number from 0"`. */
 export function expectedText(values: Values): string {
   switch (values.type) {
     case "integer": {

@@ -1,5 +1,5 @@
 /**
- * The options of a server, checked and with their defaults filled in.
+ * Checks the options of a server and fills in their defaults.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export type Settings =
 /** Options without a default. */
 type Unset = "onListen" | "accessLog" | "path" | "mode" | "fd" | "backlog" | "signal";
 
-/** What the host adds to the defaults. */
+/** Defaults that come from the host. */
 export interface DefaultsFromHost {
   /** The environment variable PORT, where there is one. */
   readonly port: string | undefined;
@@ -27,14 +27,14 @@ export interface DefaultsFromHost {
   readonly webServers?: string | undefined;
   /** Writes to standard error. */
   readonly errorLog: (text: string) => void;
-  /** Whether the host is a fetch host, which has the socket: then only some options are valid. */
+  /** Whether the host is a fetch host. It owns the socket, so only some options are valid. */
   readonly fetch?: boolean;
 }
 
 /**
  * Fills in the defaults.
  *
- * @throws {OptionError} naming the first option that is unknown or has a value it cannot have.
+ * @throws {OptionError} naming the first option that is unknown or has an invalid value.
  *
  * @example
  * ```ts
@@ -63,14 +63,14 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
   return all as unknown as Settings;
 }
 
-/** The name that HOST asks for. Shells and build tools set HOST to other things, the machine's name among them. */
+/** The host name in HOST. Shells and build tools set HOST to other values, such as the machine's name: it is ignored then. */
 function hostnameFrom(text: string | undefined): string | undefined {
   return text !== undefined && (text === "localhost" || isAddress(text)) ? text : undefined;
 }
 
 /**
- * What is to be said to a program whose platform tells the port by PORT: such a platform connects from outside, and finds
- * nobody at 127.0.0.1. Undefined where there is nothing to say.
+ * A notice for a program whose platform sets PORT: such a platform connects from outside, and cannot reach a server at
+ * 127.0.0.1. Undefined if no notice is necessary.
  */
 export function loopbackNotice(options: ServeOptions, { port, hostname }: DefaultsFromHost): string | undefined {
   const asked = Number(port ?? 0); // 0 is for whoever wants any port, which is no platform
@@ -84,8 +84,8 @@ export function loopbackNotice(options: ServeOptions, { port, hostname }: Defaul
 }
 
 /**
- * The options that were given, in an object without a prototype: `__proto__` is a name like any other there. Members
- * that an object inherits are easily overlooked, so that only plain objects are taken.
+ * The options that were given, in an object without a prototype, in which `__proto__` is an ordinary name. Only plain
+ * objects are accepted, because inherited members would be ignored and are easily overlooked.
  */
 function givenBy(options: ServeOptions): Record<string, unknown> {
   expect(isPlainObject(options), "options", "a plain object", options);
@@ -99,16 +99,16 @@ function givenBy(options: ServeOptions): Record<string, unknown> {
 function isPlainObject(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null; // that of another realm will do
+  return prototype === null || Object.getPrototypeOf(prototype) === null; // or the Object.prototype of another realm
 }
 
-/** Options that decide where to listen, and those that have no effect beside them. */
+/** Options that decide where to listen, and the options that have no effect together with them. */
 const WITHOUT_EFFECT: readonly (readonly [decides: string, ignored: readonly string[]])[] = [
   ["fd", ["path", "mode", "hostname", "port", "reusePort"]],
   ["path", ["hostname", "port", "reusePort"]],
 ];
 
-/** Refuses options that contradict each other, of which one would be ignored in silence. */
+/** Refuses combinations of options of which one would be silently ignored. */
 function checkTogether(given: Readonly<Record<string, unknown>>): void {
   for (const [decides, ignored] of WITHOUT_EFFECT) {
     if (given[decides] === undefined) continue;
@@ -121,7 +121,7 @@ function checkTogether(given: Readonly<Record<string, unknown>>): void {
   expect(!lone, "mode", "the option path beside it: it is the mode of that socket", given.mode);
 }
 
-/** The port that the environment asks for, else 8000. */
+/** The port in the environment variable PORT, else 8000. */
 function portFrom(text: string | undefined): number {
   if (text === undefined || text === "") return 8000;
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : NaN;
@@ -129,7 +129,10 @@ function portFrom(text: string | undefined): number {
   return port;
 }
 
-/** Who may connect: to an HTTP server everybody, else this machine, or the web servers that the environment names. */
+/**
+ * The default of `allowIps`: everybody for HTTP. For other protocols only this machine, or for FastCGI the web servers in
+ * the environment.
+ */
 function peersFor(protocol: unknown, webServers: string | undefined): ServeOptions["allowIps"] {
   if (protocol === undefined || protocol === "http") return ALL_PEERS;
   if (protocol !== "fastcgi" || webServers === undefined || webServers === "") return LOOPBACK;

@@ -1,7 +1,7 @@
 /**
- * Who may connect: addresses and networks (RFC 4632 3.1, RFC 4291 2.3).
+ * Decides which peers may connect, by addresses and networks (RFC 4632 3.1, RFC 4291 2.3).
  *
- * An IPv4 address that comes as an IPv6 one (`::ffff:192.0.2.1`) is the IPv4 address that it is.
+ * An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) counts as the IPv4 address in it.
  *
  * @module
  */
@@ -80,11 +80,11 @@ export function isWithin(text: string, network: Network): boolean {
 }
 
 /**
- * Whether a peer may connect. Who may connect to a Unix socket is a matter of its file mode. A TCP socket has an address
- * as long as it is connected, so a TCP peer without one has already gone.
+ * Whether a peer may connect. For a Unix socket the file mode decides, so every peer that connects is allowed. A TCP
+ * peer has an address as long as it is connected, so one without an address has already gone.
  *
- * @param kind What listens. The peer cannot tell: a client that resets its connection before it is accepted has no
- *   address either. Undefined only where everybody is allowed.
+ * @param kind Kind of the listening socket. The peer does not show it: a TCP client that resets its connection before
+ *   accept has no address either. Undefined only if everybody is allowed.
  */
 export function allowsPeer(allowIps: readonly string[] | "*", peer: Peer, kind: SocketKind | undefined): boolean {
   if (kind === "unix") return true;

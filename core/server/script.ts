@@ -1,8 +1,9 @@
 /**
- * A CGI script (RFC 3875): one request, of the process environment and standard input, answered on standard output.
+ * Runs an application as a CGI script (RFC 3875). The request comes from the process environment and standard input; the
+ * response goes to standard output.
  *
- * Only what RFC 3875 and web servers call request variables enters the environ. The rest of the process environment is
- * the program's own: a request must not be able to show it, nor a client to shadow it.
+ * Only the request variables of RFC 3875 and of common web servers enter the environ. The rest of the process environment
+ * belongs to the program: a response must not be able to reveal it, and a client must not be able to override it.
  *
  * @module
  */
@@ -18,13 +19,13 @@ import { OneRequestConnection, type OneRequestWire } from "../wires/cgi/connecti
 import { cgiRefusal, serializeCgiHead } from "../wires/cgi/response.ts";
 import { Variables } from "../wires/cgi/variables.ts";
 
-const LONGEST_TIMER = 0x7fffffff; // ms: more is taken for 1
+const LONGEST_TIMER = 0x7fffffff; // ms: setTimeout treats a longer delay as 1
 
-/** What a runtime gives to a script. */
+/** The services of a runtime for a script. */
 export interface ScriptHost extends Pick<Host, "latin1" | "turn"> {
   /** The process environment: names and values, latin-1. */
   variables(): Iterable<readonly [name: string, value: string]>;
-  /** Opens the standard streams; settles when the connection has ended output, or was cut off. */
+  /** Opens the standard streams. Settles when the connection has ended its output or was cut off. */
   open(accept: (transport: Transport) => Connection): Promise<void>;
 }
 
@@ -36,11 +37,11 @@ const NAMES: ReadonlySet<string> = new Set([
 const PREFIXES = /^(?:HTTP|REMOTE|SERVER|SSL|REDIRECT|CONTEXT)_/;
 
 /**
- * Runs an application for the one request of this process; settles when the response has been written and the body
+ * Runs an application for the single request of this process. Settles when the response has been written and the body
  * has been closed.
  *
- * @returns whether the response is complete, and the application's own.
- * @throws {ApplicationError} (as a rejection) when `app` is no application.
+ * @returns whether the response is complete and came from the application.
+ * @throws {ApplicationError} (as a rejection) when `app` is not an application.
  */
 export async function runScript(host: ScriptHost, app: Application, all: Settings): Promise<boolean> {
   const errors = new ErrorStream(all.errorLog);
@@ -74,7 +75,7 @@ export async function runScript(host: ScriptHost, app: Application, all: Setting
   return connection?.failed === false;
 }
 
-/** Waits for what goes on behind the response, at most `seconds`. */
+/** Waits for the work that continues after the response, at most `seconds`. */
 async function behind({ background, errors }: Gateway, seconds: number): Promise<void> {
   if (background.size === 0) return;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -94,7 +95,7 @@ function variablesOf(pairs: Pairs): Variables {
   return variables;
 }
 
-/** The web server passes on what a script called `nph-...` writes as it is (RFC 3875 5): then it is HTTP. */
+/** The format of the response: HTTP for a script named `nph-...`, whose output is passed on unchanged (RFC 3875 5). */
 async function scriptFormat(pairs: Pairs): Promise<OneRequestWire["format"]> {
   const path = pairs.findLast(([name]) => name === "SCRIPT_NAME")?.[1] ?? "";
   if (!/\/nph-[^/]*$/.test(path)) return () => ({ head: serializeCgiHead, refusal: cgiRefusal });

@@ -1,7 +1,7 @@
 /**
- * What `serve` may be told, as an interface with its documentation.
+ * The options of `serve`, as an interface with its documentation.
  *
- * `core/server/option_table.ts` has a row for each option: its values, its default, where it is valid.
+ * `core/server/option_table.ts` has a row for each option: its valid values, its default, and where it is valid.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { HeaderMap } from "../wires/http1/request_head.ts";
 import type { Protocol } from "../wires/protocol.ts";
 import type { Address } from "../seams.ts";
 
-/** What `serve` may be told. Every option has a default. */
+/** The options of `serve`. All of them can be omitted. */
 export interface ServeOptions {
   /**
    * Name or address to listen on; `"0.0.0.0"` or `"::"` for every interface. Default: the environment variable HOST where
@@ -20,30 +20,30 @@ export interface ServeOptions {
   readonly hostname?: string;
   /** Port to listen on; 0 for a free one. Default: the environment variable PORT, else 8000. */
   readonly port?: number;
-  /** Path of a Unix socket to listen on in place of a port. A socket nobody answers at is replaced. */
+  /** Path of a Unix socket to listen on instead of a port. A stale socket, at which no server answers, is replaced. */
   readonly path?: string;
   /** File mode of that socket, as in `chmod`: `0o660`. Default: what the umask leaves. */
   readonly mode?: number;
-  /** A file descriptor that listens already, from a parent process or systemd, in place of all that. */
+  /** A file descriptor that already listens, from a parent process or systemd. Used instead of all of the above. */
   readonly fd?: number;
-  /** Connections that the system holds until they are accepted. Default: the runtime's, 511. */
+  /** Most connections that the system queues until the server accepts them. Default: the runtime's, 511. */
   readonly backlog?: number;
-  /** Whether several processes may listen on the port, the system sharing out the connections. Default false. */
+  /** Whether several processes may listen on the port; the system then distributes the connections. Default false. */
   readonly reusePort?: boolean;
-  /** What is spoken: with clients, or with the web server in front. Default `"http"`. */
+  /** The protocol: with clients, or with the web server in front. Default `"http"`. */
   readonly protocol?: Protocol;
   /**
-   * Addresses and networks that may connect: `["192.0.2.7", "10.0.0.0/8"]`, or `"*"` for all. Whoever may speak FastCGI,
-   * SCGI or uwsgi to a server can tell it anything. Default: all for HTTP, this machine alone for the others. Unix
-   * sockets have file modes instead.
+   * Addresses and networks that may connect: `["192.0.2.7", "10.0.0.0/8"]`, or `"*"` for all. A peer that speaks FastCGI,
+   * SCGI or uwsgi can set any variable of a request, so it must be trusted. Default: all for HTTP, only this machine for
+   * the others. For Unix sockets the file mode decides instead.
    */
   readonly allowIps?: readonly string[] | "*";
   /**
-   * Most connections at a time. For one more, the connection that has been idle between requests for longest is closed;
-   * where none is idle, the new one is told 503 and closed. Default Infinity.
+   * Most connections at a time. When one more arrives, the server closes the connection that has been idle between
+   * requests for longest. If none is idle, the new one gets a 503 and is closed. Default Infinity.
    */
   readonly maxConnections?: number;
-  /** Whether SIGINT and SIGTERM shut the server down, a second one at once. Default true. */
+  /** Whether SIGINT and SIGTERM shut the server down; a second signal ends it at once. Default true. */
   readonly handleSignals?: boolean;
   /** Seconds that running requests have when a signal or `signal` shuts the server down. Default 30. */
   readonly gracefulTimeout?: number;
@@ -63,7 +63,7 @@ export interface ServeOptions {
   readonly urlScheme?: "http" | "https";
   /** Whether other processes serve the same application: `wsgi.multiprocess`. Default false. */
   readonly multiprocess?: boolean;
-  /** What becomes of request fields with an underscore in their name. Default `"drop"`. */
+  /** How to treat request fields with an underscore in their name. Default `"drop"`. */
   readonly headerMap?: HeaderMap;
   /** Longest request line, bytes. Default 8190. */
   readonly limitRequestLine?: number;
@@ -75,13 +75,13 @@ export interface ServeOptions {
   readonly limitRequestBody?: number;
   /** Most bytes `wsgi.input.readline()` reads when it is given no size. Default 65536. */
   readonly limitReadline?: number;
-  /** Seconds a request head may take from its first byte, that of a new connection from its beginning; then 408. Default 30. */
+  /** Seconds for a request head from its first byte, or for the first one from the connection's start; then 408. Default 30. */
   readonly headerTimeout?: number;
   /** Seconds without a byte of a body that the application waits for; then 408. Default 60. */
   readonly bodyTimeout?: number;
   /**
-   * Bytes a second that a client has to send of a body, on average, while the application waits for it; a slower one gets
-   * 408. Over HTTP only. Default 240; 0 switches it off.
+   * Bytes per second that a client must send of a body, on average, while the application waits for it. A slower client
+   * gets 408. Over HTTP only. Default 240; 0 switches it off.
    */
   readonly minBodyRate?: number;
   /** Seconds of waiting for a body before `minBodyRate` counts. Default 5. */
@@ -104,8 +104,8 @@ export interface ServeOptions {
 }
 
 /**
- * The options that make sense where the host has the socket. After `signal` requests are answered for `drainIdle` seconds
- * more, then with 503; those that run have `gracefulTimeout` seconds.
+ * The options for a fetch host, which owns the socket. After `signal` fires, new requests are still served for `drainIdle`
+ * seconds, then they get 503. Running requests have `gracefulTimeout` seconds.
  */
 export type FetchOptions = Pick<
   ServeOptions,

@@ -1,8 +1,8 @@
 /**
- * Composition: a host, a wire and an application become a server. The only place where they meet.
+ * Builds a server from a host, a wire and an application. This is the only place that knows all three.
  *
- * The server keeps the set of its connections, gives them the tick, and ends them at shutdown. It has one timer, from
- * its first connection on.
+ * The server keeps the set of its connections, calls their `tick`, and ends them at shutdown. It has a single timer,
+ * which starts with the first connection.
  *
  * @module
  */
@@ -23,21 +23,22 @@ import type { Address, Connection, Host, Listener, Transport } from "../seams.ts
 import type { WireConnection } from "../wires/wire.ts";
 import { loadWire, type Wire } from "../wires/load.ts";
 
-/** What `shutdown` of a {@linkcode Server} may be told. */
+/** The options of {@linkcode Server.shutdown}. */
 export interface ShutdownOptions {
   /** Seconds that running requests have before they are cut. Default: the option `gracefulTimeout`, 30. */
   readonly timeout?: number;
 }
 
-/** A server that listens: what `serve` gives. */
+/** A server that listens, as `serve` returns it. */
 export interface Server {
-  /** The address in force; its port is the real one. */
+  /** The actual address; its port is the real one. */
   readonly address: Address;
   /** Settles once the server has stopped and its last connection is gone. */
   readonly finished: Promise<void>;
   /**
-   * Stops accepting, lets running requests finish, gives idle connections `drainIdle` seconds for one more, and cuts
-   * what is left at the time-out. A later call with a shorter time-out shortens it.
+   * Stops accepting connections and lets running requests finish. Idle connections may send one more request for
+   * `drainIdle` seconds. At the time-out the server cuts the connections that are left. A later call with a shorter
+   * time-out shortens it.
    *
    * @returns the same promise as `finished`.
    * @throws {OptionError} (as a rejection) for a time-out that is not a number from 0; nothing is stopped then.
@@ -46,15 +47,15 @@ export interface Server {
 }
 
 const TICK = 500; // ms
-const QUIET_TURNS = 3; // of the event loop without a new connection: then nobody waits to be accepted
-const MOST_TURNS = 1000; // for a port that is never quiet
+const QUIET_TURNS = 3; // after these turns of the event loop without a new connection, no connection waits for accept
+const MOST_TURNS = 1000; // the limit for a port that gets new connections all the time
 
 /**
  * Listens and serves an application on a host.
  *
- * @throws {ListenError} (as a rejection) when the address cannot be had.
- * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
- * @throws {ApplicationError} (as a rejection) when `app` is no application.
+ * @throws {ListenError} (as a rejection) when the address is not available.
+ * @throws {OptionError} (as a rejection) for an option with an invalid value.
+ * @throws {ApplicationError} (as a rejection) when `app` is not an application.
  */
 export async function startServer(host: Host, app: Application, options: ServeOptions = {}): Promise<Server> {
   const fromHost = {
@@ -71,13 +72,13 @@ export async function startServer(host: Host, app: Application, options: ServeOp
   return server;
 }
 
-/** A connection that has been accepted and not been let in yet. */
+/** A connection that has been accepted and is paused until `openUp` or `handleOne`. */
 interface Guest {
   readonly connection: WireConnection;
   readonly transport: Transport;
 }
 
-/** A server in full: what `serve` shows a part of. */
+/** The whole server. `serve` returns it as the narrower {@linkcode Server}. */
 export class RunningServer implements Server {
   readonly finished: Promise<void>;
   readonly #host: Host;
@@ -85,11 +86,11 @@ export class RunningServer implements Server {
   readonly #gateway: Gateway;
   readonly #errors: ErrorStream;
   readonly #connections = new Map<Connection, Transport>();
-  readonly #leaving = new Set<Connection>(); // of those: turned away or retired, and on their way out
-  readonly #tickets: (() => void)[] = []; // of handleOne: who is told when that connection is done
+  readonly #leaving = new Set<Connection>(); // those of them that were turned away or retired and are closing
+  readonly #tickets: (() => void)[] = []; // pending calls of handleOne, resolved when their connection is gone
   readonly #ended = new Map<Connection, () => void>();
   #waiting: Guest[] = [];
-  #open: boolean; // connections are let in as they come
+  #open: boolean; // connections are served at once
   #config: Http1Config | undefined;
   #wire: Wire | undefined;
   #listener: Listener | undefined;
@@ -99,9 +100,9 @@ export class RunningServer implements Server {
   #stopping = false;
   #stopped = false; // the port is free
   #finished = false; // nothing is left
-  #clock = 0; // ms, of the ticks
+  #clock = 0; // ms, as passed to `tick`
   #ticked = 0;
-  #wasLate = false; // the last tick came late, and judged nobody
+  #wasLate = false; // the last tick was late and checked no time-outs
   #cutAt = Infinity;
   #finish: () => void = () => {};
 
@@ -124,7 +125,7 @@ export class RunningServer implements Server {
     this.#gateway.app = asFunction(app);
   }
 
-  /** Lets in the connections that wait, and those to come. */
+  /** Serves the connections that wait, and all later ones. */
   openUp(): void {
     this.#open = true;
     const waiting = this.#waiting;
@@ -132,7 +133,7 @@ export class RunningServer implements Server {
     for (const { transport } of waiting) transport.resume();
   }
 
-  /** Lets in one connection for one request; settles when it is gone. */
+  /** Serves one connection for one request; settles when that connection is gone. */
   handleOne(): Promise<void> {
     return new Promise((resolve) => {
       this.#tickets.push(resolve);
@@ -147,7 +148,7 @@ export class RunningServer implements Server {
     this.#listener = await this.#host.listen(all, (transport) => this.#accept(transport));
     if (this.#listener.kind === undefined && all.allowIps !== ALL_PEERS) {
       await this.#listener.close();
-      // Where a Unix socket may listen, peers may have no addresses that could be looked for in a list.
+      // The descriptor may be a Unix socket, whose peers have no addresses to compare with the list.
       const expected = `"*" for file descriptor ${all.fd}, of which the system does not tell whether it is TCP or Unix`;
       throw new OptionError("allowIps", expected, all.allowIps);
     }
@@ -160,12 +161,12 @@ export class RunningServer implements Server {
       if (all.onListen !== undefined) all.onListen(this.address);
       else this.#host.stderr(`Listening on ${url(this.address, all.protocol)} (tsgi on ${this.#host.runtime})\n`);
     } catch (error) {
-      await this.shutdown({ timeout: 0 }); // nobody will have this server
+      await this.shutdown({ timeout: 0 }); // the caller never gets this server
       throw error;
     }
   }
 
-  /** Shuts down when `signal` fires, and lets go of it at the end: a signal may outlive many servers. */
+  /** Shuts down when `signal` fires. Removes the listener at the end, since a signal may outlive many servers. */
   #listenTo(signal: AbortSignal | undefined, stop: () => void): void {
     signal?.addEventListener("abort", stop, { once: true });
     const ignore = this.#ignoreSignals;
@@ -184,7 +185,7 @@ export class RunningServer implements Server {
     if (!this.#stopping) {
       this.#stopping = true;
       for (const connection of this.#connections.keys()) connection.shutdown();
-      for (const { transport } of this.#waiting) transport.reset(); // nobody will ever let them in
+      for (const { transport } of this.#waiting) transport.reset(); // they would never be served
       for (const resolve of this.#tickets.splice(0)) resolve();
       this.#close();
     }
@@ -203,7 +204,7 @@ export class RunningServer implements Server {
     this.#settle();
   }
 
-  /** Closing the port resets connections that the system has made and nobody has accepted: those are accepted first. */
+  /** Accepts the connections that wait in the backlog, because closing the port would reset them. */
   async #acceptWaiting(): Promise<void> {
     for (let turns = 0, quiet = 0; turns < MOST_TURNS && quiet < QUIET_TURNS; turns++) {
       const before = this.#accepted;
@@ -218,7 +219,7 @@ export class RunningServer implements Server {
     this.#connections.set(connection, transport);
     const { peer } = transport;
     if (!allowsPeer(this.#settings.allowIps, peer, this.#listener?.kind)) {
-      // Without an address it has reset the connection before it was accepted, which is everyday and not worth a line.
+      // A peer without an address reset its connection before accept. That is common, so it is not logged.
       const gone = peer.remoteAddress === "";
       if (!gone) this.#errors.write(`tsgi: turned away ${peer.remoteAddress}: it is not among allowIps\n`);
       this.#turnAway(connection, FORBIDDEN);
@@ -240,8 +241,8 @@ export class RunningServer implements Server {
   }
 
   /**
-   * Ends the connection that has been idle between requests for longest; false where none is idle. It is looked for only
-   * when the server is full, so that connections cost nothing for it before.
+   * Ends the connection that has been idle between requests for longest; returns false if none is idle. The search runs
+   * only when the server is full, so that there is no cost before.
    */
   #retireIdlest(): boolean {
     let idlest: WireConnection | undefined;
@@ -310,8 +311,8 @@ export class RunningServer implements Server {
     const now = performance.now();
     const passed = now - this.#ticked;
     this.#ticked = now;
-    // While the event loop was blocked nobody was heard: that time does not count against the clients. What they have sent
-    // meanwhile waits to be read, so they are not judged before the next tick either.
+    // While the event loop was blocked, the server could not read, so that time does not count against the clients. What
+    // they have sent in that time is still unread, so their time-outs are not checked before the next tick.
     const late = passed > 2 * TICK && !this.#wasLate;
     this.#wasLate = late;
     this.#clock += Math.min(passed, late ? TICK : 2 * TICK);
@@ -322,7 +323,7 @@ export class RunningServer implements Server {
     if (now >= this.#cutAt) this.#settle();
   }
 
-  /** Ends the server once nothing is left of it, or its time is over. */
+  /** Ends the server once all connections and background work are done, or the time-out is over. */
   #settle(): void {
     if (!this.#stopped || this.#finished || this.#connections.size > 0) return;
     const { background } = this.#gateway;
@@ -338,7 +339,7 @@ export class RunningServer implements Server {
 }
 
 /**
- * The URL of an address, for people.
+ * The URL of an address, as shown to people.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * A server as `wsgiref.simple_server` makes one: bound at once, serving when it is told to.
+ * A server like that of `wsgiref.simple_server`: it listens at once, and serves when a method is called.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import type { ServeOptions } from "./serve_options.ts";
 import type { Address, Host } from "../seams.ts";
 import { RunningServer, type ShutdownOptions } from "./server.ts";
 
-/** What `makeServer` gives, with the methods that users of wsgiref know. */
+/** The server that `makeServer` returns, with the methods that users of wsgiref know. */
 export interface SimpleServer {
-  /** The address in force; its port is the real one. */
+  /** The actual address; its port is the real one. */
   readonly address: Address;
   /** Serves another application from the next request on. */
   setApp(app: Application): void;
@@ -25,11 +25,11 @@ export interface SimpleServer {
 }
 
 /**
- * Listens on a host for a {@linkcode SimpleServer}. Connections wait until it is told to serve.
+ * Listens on a host for a {@linkcode SimpleServer}. Connections wait until one of its serving methods is called.
  *
- * @throws {ListenError} (as a rejection) when the address cannot be had.
- * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
- * @throws {ApplicationError} (as a rejection) when `app` is no application.
+ * @throws {ListenError} (as a rejection) when the address is not available.
+ * @throws {OptionError} (as a rejection) for an option with an invalid value.
+ * @throws {ApplicationError} (as a rejection) when `app` is not an application.
  */
 export async function startSimpleServer(
   host: Host,

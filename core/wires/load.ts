@@ -1,5 +1,5 @@
 /**
- * The wires by name. Each is loaded when a server is to speak it.
+ * The wires by name. A wire is loaded only when a server needs it.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Protocol } from "./protocol.ts";
 import type { Transport } from "../seams.ts";
 import type { WireConnection } from "./wire.ts";
 
-/** Makes the connections of one wire. */
+/** Creates a connection of one wire. */
 export type Wire = (transport: Transport, config: Http1Config) => WireConnection;
 
 const WIRES: Readonly<Record<Protocol, () => Promise<Wire>>> = {
@@ -19,7 +19,7 @@ const WIRES: Readonly<Record<Protocol, () => Promise<Wire>>> = {
   uwsgi: async () => (await import("./uwsgi/connection.ts")).uwsgiConnection,
 };
 
-/** Loads a wire for one server: its connections may share what they learn. */
+/** Loads a wire for one server. The connections of that server may share caches. */
 export function loadWire(protocol: Protocol): Promise<Wire> {
   return WIRES[protocol]();
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-/** What a server speaks: with clients (`"http"`), or with the web server in front of it. */
+/** The protocol of a server: with clients (`"http"`), or with the web server in front of it. */
 export type Protocol = "http" | "fastcgi" | "scgi" | "uwsgi";
 
-/** Their names. */
+/** The names of all protocols. */
 export const PROTOCOLS: readonly Protocol[] = ["http", "fastcgi", "scgi", "uwsgi"];

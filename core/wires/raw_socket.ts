@@ -1,8 +1,9 @@
 /**
  * A socket that has left its wire, after an Upgrade.
  *
- * The Connection that is attached to it then is not a wire's: an error in it is reported and costs that socket, no more.
- * The server still knows the connection: it gets the tick and the shutdown, and is cut at the shutdown's time-out.
+ * The Connection that is attached to it then does not belong to a wire. If it throws, the error is reported and only that
+ * socket is reset. The server still tracks the connection: it calls `tick` and `shutdown`, and cuts it at the time-out of
+ * the shutdown.
  *
  * @module
  */
@@ -11,12 +12,12 @@ import { errorText } from "../errors.ts";
 import type { ErrorStream } from "../contract/error_stream.ts";
 import type { Connection, Peer, Transport } from "../seams.ts";
 
-/** The transport of a {@linkcode RawSocket}: a connection attached to it is registered and guarded. */
+/** The transport of a {@linkcode RawSocket}. It registers and guards a connection that is attached to it. */
 export class RawTransport implements Transport {
   readonly #transport: Transport;
   readonly #adopt: (next: Connection) => Connection;
 
-  /** Over the real transport; `adopt` registers a connection and gives the one to attach. */
+  /** Wraps the real transport. `adopt` registers a connection and returns the one to attach. */
   constructor(transport: Transport, adopt: (next: Connection) => Connection) {
     this.#transport = transport;
     this.#adopt = adopt;
@@ -75,14 +76,14 @@ export class RawTransport implements Transport {
   }
 }
 
-/** A connection that is no wire's, whose errors do not get out. */
+/** Wraps a connection that does not belong to a wire, and catches its errors. */
 export class GuardedConnection implements Connection {
   readonly #inner: Connection;
   readonly #transport: Transport;
   readonly #errors: ErrorStream;
   readonly #closed: () => void;
 
-  /** Around `inner`; `closed` is called once it is gone. */
+  /** Wraps `inner`; calls `closed` once it is closed. */
   constructor(inner: Connection, transport: Transport, errors: ErrorStream, closed: () => void) {
     this.#inner = inner;
     this.#transport = transport;

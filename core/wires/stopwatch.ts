@@ -1,24 +1,24 @@
 /**
- * How long has one and the same thing been waited for?
+ * Measures time without progress.
  *
- * Time-outs come from one coarse tick per server, not from a timer per request: at each tick a connection says what it
- * waits for, and how far it has come. While neither changes, time adds up; a change begins it anew. So the hot path
- * pays nothing, and a time-out fires at its nominal time or up to two ticks later, never before.
+ * Time-outs use one coarse tick per server instead of a timer per request, so that the hot path has no cost. At each tick
+ * a connection states what it waits for and how far that has come. The time adds up while neither changes; any change
+ * restarts it. A time-out fires at its nominal time or up to two ticks later, never before.
  *
  * @module
  */
 
-/** Adds up the time in which nothing changed. */
+/** Measures the time since the last change. */
 export class Stopwatch {
   #what = -1;
   #progress = 0;
   #since = 0;
 
   /**
-   * Milliseconds for which `what` has been waited for without progress.
+   * Milliseconds since `what` or `progress` last changed.
    *
    * @param now The clock of the tick.
-   * @param what Any number that names what is waited for.
+   * @param what Any number that identifies the event that the caller waits for.
    * @param progress Any number that changes when there is progress.
    *
    * @example

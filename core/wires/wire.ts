@@ -1,8 +1,8 @@
 /**
- * What a wire gets from the server it belongs to, and what the server may ask of a wire's connections.
+ * The interface between a server and its wire: the configuration of a wire, and the calls on its connections.
  *
- * A wire is one protocol: `http1/`, `scgi/`, `fastcgi/`, `uwsgi/`. The server makes connections of one and knows
- * nothing else of it.
+ * A wire implements one protocol: `http1/`, `scgi/`, `fastcgi/`, `uwsgi/`. The server creates its connections and knows
+ * nothing else about it.
  *
  * @module
  */
@@ -11,62 +11,62 @@ import type { EnvironTemplate } from "../contract/environ.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Connection, Transport } from "../seams.ts";
 
-/** For how long a connection waits, in seconds; Infinity for ever. */
+/** The time-outs of a connection, in seconds. Infinity means no time-out. */
 export interface Timeouts {
-  /** For a request head to be complete: of the first request from the connection's beginning, else from its first byte. */
+  /** Time for a complete request head: from its first byte, or for the first request from the start of the connection. */
   readonly headerTimeout: number;
-  /** For the next bytes of a body that the application waits for. */
+  /** Time without a byte of a body that the application waits for. */
   readonly bodyTimeout: number;
-  /** For the next request of a connection that has had one. */
+  /** Time until the next request of a connection that has had one. */
   readonly keepAliveTimeout: number;
-  /** For the client to take any output. */
+  /** Time in which the client takes none of the output that waits. */
   readonly writeTimeout: number;
-  /** For a response to be complete, from its request head. */
+  /** Time for a complete response, from its request head. */
   readonly requestTimeout: number;
-  /** For which an idle connection still serves what comes, after shutdown has begun. */
+  /** Time for which an idle connection still serves requests after shutdown has begun. */
   readonly drainIdle: number;
 }
 
-/** What the connections of one server share, whatever they speak. */
+/** The configuration that all connections of one server share, in any protocol. */
 export interface WireConfig extends Timeouts {
-  /** Requests that one connection may make. */
+  /** Most requests on one connection. */
   readonly maxRequestsPerConnection: number;
   /** Most bytes of a request body; Infinity for no limit. */
   readonly limitRequestBody: number;
-  /** The application and what it runs with. */
+  /** The application and the shared state of its invocations. */
   readonly gateway: Gateway;
-  /** What every environ starts from. */
+  /** The start of every environ. */
   readonly template: EnvironTemplate;
   /** Mount point of the application, without a slash at its end; "" for none. */
   readonly scriptName: string;
   /** Value of the Server field, or "". */
   readonly serverHeader: string;
-  /** The host's decoder. */
+  /** The host's latin-1 decoder. */
   latin1(bytes: Uint8Array, start: number, end: number): string;
-  /** Called when a connection is gone. */
+  /** The wire calls this when a connection is closed. */
   forget(connection: Connection): void;
-  /** Called when a socket gets a new connection after an Upgrade; gives the one to attach in its place. */
+  /** Called when a socket gets a new connection after an Upgrade. Returns the connection to attach in place of `next`. */
   adopt(old: Connection, next: Connection, transport: Transport): Connection;
 }
 
 /** A connection as its server sees it. */
 export interface WireConnection extends Connection {
-  /** Nothing is served here: the client is told `status`, as far as the protocol can, before it asks; then the end. */
+  /** Ends the connection without serving a request. Sends `status` first if the protocol can do that. */
   turnAway(status: string): void;
-  /** The next request is the last one. */
+  /** Makes the next request the last one. */
   serveOne(): void;
-  /** When the connection became idle between two requests, as a number of {@linkcode nextIdle}; 0 while it is not. */
+  /** The number from {@linkcode nextIdle} of the time when the connection became idle between requests; 0 if it is not. */
   readonly idleOrder: number;
-  /** Ends the connection, which is idle. */
+  /** Ends the connection. Only called while it is idle. */
   retire(): void;
 }
 
 let idled = 0;
 
 /**
- * A number for a connection that becomes idle between requests: it is larger than all numbers before. A server at
- * `maxConnections` closes the connection with the smallest one. A count costs less than reading a clock, and tells
- * apart connections that became idle within one tick.
+ * A number for a connection that becomes idle between requests. It is larger than all numbers before. A server at
+ * `maxConnections` closes the connection with the smallest number. A counter is cheaper than reading a clock, and
+ * distinguishes connections that became idle within one tick.
  */
 export function nextIdle(): number {
   return ++idled;
@@ -76,8 +76,8 @@ export function nextIdle(): number {
 export const INPUT_MARK = 65536;
 
 /**
- * Seconds at most that the unread rest of a body is read for, whatever `bodyTimeout` says: then the connection ends. A
- * time-out for the next byte alone would let a client hold the connection with a byte now and then.
+ * Most seconds that a connection reads the unread rest of a body, whatever `bodyTimeout` is; then it ends. With a
+ * time-out for the next byte alone, a client could hold the connection by sending a byte now and then.
  */
 export const DRAIN_TIME = 30;
 

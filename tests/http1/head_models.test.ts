@@ -141,8 +141,8 @@ describe("a head is taken by a model", () => {
   it.each(variants)("%s", (_what, request, taken) => {
     const models = new HeadModels();
     const [model, block] = headOf(text);
-    expect([models.follow(block, 0, model, limits), models.curious()]).toEqual([0, false]); // at its second sight it is
-    expect([models.follow(block, 0, model, limits), models.curious()]).toEqual([0, true]);
+    expect([models.follow(block, 0, model, limits), models.shouldLearn()]).toEqual([0, false]); // at its second sight it is
+    expect([models.follow(block, 0, model, limits), models.shouldLearn()]).toEqual([0, true]);
     models.learn(parsed(text), linesOf(block), limits);
     const [head, other] = headOf(request);
     expect(models.follow(other, 0, head, limits)).toBe(taken ? other.length : 0);
@@ -180,11 +180,11 @@ describe("a head is taken by a model", () => {
     const [head, block] = headOf(text.replace("x\r", `${"x".repeat(5000)}\r`));
     const looked = Array.from({ length: 300 }, () => {
       models.follow(block, 0, head, limits);
-      const curious = models.curious();
-      if (curious) models.learn(head, linesOf(block), limits);
-      return curious;
+      const learns = models.shouldLearn();
+      if (learns) models.learn(head, linesOf(block), limits);
+      return learns;
     });
-    expect(looked.filter((curious) => curious).length).toBe(100);
+    expect(looked.filter((learns) => learns).length).toBe(100);
   });
 
   it("unless its block is a long one", () => {

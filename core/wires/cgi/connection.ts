@@ -1,8 +1,9 @@
 /**
- * A connection that carries one request, sans I/O: the shape of SCGI, of uwsgi, and of a CGI script's standard streams.
+ * A connection that carries one request, without I/O of its own. SCGI, uwsgi and the standard streams of a CGI script
+ * use it.
  *
- * A decoder takes the request's variables out of the first bytes; CONTENT_LENGTH bytes behind them are the body; the
- * response goes out, and the connection ends. The reading side is in one of these phases:
+ * A decoder reads the variables of the request from the first bytes. The next CONTENT_LENGTH bytes are the body. Then the
+ * response is sent and the connection ends. The reading side is in one of these phases:
  *
  *     phase   arriving bytes are                   leaves for
  *     HEAD    decoded into variables               BODY or WAIT when they are complete; LINGER when refused
@@ -44,14 +45,14 @@ const LINGER = 4;
 const CLOSED = 5;
 
 /**
- * Bytes of an unread body that a script takes before it ends: with mod_cgid, input and output are one socket, and what
- * is left in it when the process ends costs the client the response.
+ * Bytes of an unread body that a script reads before it ends. With mod_cgid, input and output are one socket: if unread
+ * input is left in it when the process ends, the client loses the response.
  */
 const DRAIN_LIMIT = 262144;
-/** More than any body has: what is left of one whose end is that of standard input. */
+/** More bytes than any body has: the initial #remaining of a body that ends where standard input ends. */
 const OPEN_END = 2 ** 52;
 
-/** Takes the variables of a request out of a stream of bytes. */
+/** Reads the variables of a request from a stream of bytes. */
 export interface VariablesDecoder {
   /** Whether bytes of the request have arrived. */
   readonly begun: boolean;
@@ -65,13 +66,13 @@ export interface VariablesDecoder {
   decode(bytes: Uint8Array, start: number, end: number): number;
 }
 
-/** What is the wire's own. */
+/** The parts in which the wires with one request per connection differ. */
 export interface OneRequestWire {
-  /** A decoder for a connection; none where the variables come another way: see `OneRequestConnection.start`. */
+  /** Creates the decoder of a connection. Absent if the variables come in another way: see `OneRequestConnection.start`. */
   decoder?(config: WireConfig): VariablesDecoder;
-  /** How its responses look. */
+  /** The format of its response heads. */
   readonly format: (config: WireConfig) => HeadFormat;
-  /** Whether the other side addresses a program by its path, as in CGI. */
+  /** Whether it is a CGI script, which the other side addresses by its path. */
   readonly script: boolean;
 }
 
@@ -86,8 +87,8 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   #variables: Variables | undefined; // once they are complete
   #invocation: Invocation | undefined;
   #body: RequestBody = RequestBody.empty();
-  #remaining = 0; // bytes of the body that have not arrived; with an open end, that may
-  #open = false; // the body ends where standard input does
+  #remaining = 0; // bytes of the body that have not arrived; with an open end the most that may arrive
+  #open = false; // the body has no declared length and ends where standard input ends
   #drainable = DRAIN_LIMIT;
   #drainTimer: ReturnType<typeof setTimeout> | undefined;
   #called = false;
@@ -95,7 +96,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   #paused = false;
   #stopping = false;
   #peerEnded = false;
-  #emptyBlocks = 0; // that the application had given when FIN came
+  #emptyBlocks = 0; // number that the application had yielded when FIN came
   #headOnly = false;
   readonly #input: Stopwatch = new Stopwatch();
   readonly #output: Stopwatch = new Stopwatch();
@@ -115,7 +116,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     return this.#headOnly;
   }
 
-  // What the host tells.
+  // Calls by the host and the server.
 
   receive(bytes: Uint8Array): void {
     try {
@@ -144,7 +145,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
       );
       this.#phase = WAIT;
     }
-    // FIN before the head is half-close, and served; while a body is being made it is departure.
+    // A FIN before the response head is a half-close: the request is served. During the body it means that the client left.
     if (this.#invocation?.streaming === true) this.#cut();
   }
 
@@ -165,7 +166,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   }
 
   serveOne(): void {
-    // There never is another one.
+    // A connection has only one request anyway.
   }
 
   get idleOrder(): number {
@@ -191,23 +192,23 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     }
     const [progress, seconds] = this.#awaited();
     if (this.#input.waited(now, this.#phase, progress) >= seconds * 1000) this.#late(seconds);
-    // As in HTTP: an iterator that gives nothing but empty blocks after FIN would run for ever. A script's standard input
-    // ends behind each body and tells nothing of the client; its web server ends the script by a signal.
+    // As in HTTP: an iterator that yields only empty blocks after FIN would run for ever. This does not apply to a script:
+    // its standard input ends after each body whatever the client does, and its web server ends the script by a signal.
     const given = this.#invocation?.emptyBlocks ?? 0;
     if (this.#peerEnded && !this.#rules.script && given > this.#emptyBlocks + 1) this.#cut();
   }
 
-  /** How far the other side is with what it has to send now, and how many seconds it has for more. */
+  /** The progress of the input that the connection waits for, and the seconds that the other side has for more. */
   #awaited(): [progress: number, seconds: number] {
     const config = this.#config;
     switch (this.#phase) {
       case HEAD:
-        // The request is awaited from the beginning, also while nothing of it has come.
+        // The time-out runs from the start of the connection, also while no byte has arrived.
         return this.#stopping && this.#decoder?.begun !== true ? [1, config.drainIdle] : [0, config.headerTimeout];
       case BODY:
         return [this.#remaining, this.#body.awaited ? config.bodyTimeout : Infinity];
       case LINGER:
-        // Only once our FIN is out has the other side its time to read what was sent.
+        // The time for the other side to read the response begins only when our FIN has been sent.
         return this.#transport.buffered > 0 ? [1, Infinity] : [0, LINGER_TIME];
       default:
         return [0, Infinity];
@@ -226,9 +227,9 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     }
   }
 
-  // What the application causes.
+  // Calls by the request body and the exchange.
 
-  /** It waits for body bytes. */
+  /** The application waits for bytes of the body. */
   wanted(): void {
     this.#regulate();
   }
@@ -239,7 +240,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.#body.discard("the response has ended");
     if (this.#rules.script && this.#phase === BODY) {
       this.#phase = DRAIN;
-      // A script has no ticks: it serves one request, and its web server bounds the rest.
+      // A script gets no ticks, so this needs a timer. Its web server limits the time of everything else.
       const seconds = Math.min(this.#config.bodyTimeout, DRAIN_TIME);
       this.#drainTimer = setTimeout(() => this.#finish(), seconds * 1000);
       this.#regulate();
@@ -266,9 +267,9 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     return this.#failed;
   }
 
-  // The way of a request.
+  // Processing of a request.
 
-  /** Begins with variables that come another way: from the process environment of a CGI script. */
+  /** Begins with variables that come in another way: from the process environment of a CGI script. */
   start(variables: () => Variables): void {
     try {
       this.#begin(variables());
@@ -285,13 +286,13 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     return at;
   }
 
-  /** The variables are complete: calls the application. */
+  /** Calls the application, once the variables are complete. */
   #begin(variables: Variables): void {
     const { gateway, template } = this.#config;
     this.#variables = variables;
     this.#headOnly = variables.get("REQUEST_METHOD") === "HEAD";
     const { environ, contentLength } = cgiRequest(this.#local(template), variables, this.#rules);
-    // Apache takes a body out of its chunks, gives no length, and ends standard input behind it.
+    // Apache decodes a chunked body, states no length, and ends standard input after it.
     this.#open = contentLength === null && this.#rules.script && variables.get("HTTP_TRANSFER_ENCODING") !== "";
     this.#remaining = this.#open ? Math.min(this.#rules.limitRequestBody + 1, OPEN_END) : contentLength ?? 0;
     if (this.#remaining > 0) this.#body = new RequestBody(this, this.#transport.givesInput);
@@ -301,7 +302,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.#invocation.run();
   }
 
-  /** The template for a front end that does not say which server was asked. */
+  /** The template with our own address, for a front end that does not send the name and port of the server. */
   #local(template: EnvironTemplate): EnvironTemplate {
     return localTemplate(template, this.#transport.peer);
   }
@@ -325,7 +326,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     if (this.#remaining <= 0 || this.#drainable <= 0) this.#finish();
   }
 
-  /** Something the other side sent broke a rule, or this code did. */
+  /** Handles a protocol error or an internal one. */
   #broken(error: unknown): void {
     const client = this.#transport.peer.remoteAddress || "client";
     const { errors } = this.#config.gateway;
@@ -339,24 +340,24 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     }
   }
 
-  /** Answers in the application's place. */
+  /** Sends the server's own error response. */
   #refuse(status: string): void {
     this.#exchange.refuse(status);
     const { gateway, template } = this.#config;
     logRefusal(gateway, status, () => knownEnviron(this.#local(template), this.#variables));
   }
 
-  /** Reads from the other side, or stops: while the application is behind with its input. */
+  /** Pauses reading while the application is behind with its input, and resumes it. */
   #regulate(): void {
     const full = this.#phase === BODY && !this.#body.awaited && this.#body.buffered >= INPUT_MARK;
-    const pause = full || (this.#rules.script && this.#phase === WAIT); // standard input has nothing behind the body
+    const pause = full || (this.#rules.script && this.#phase === WAIT); // there is nothing after the body on standard input
     if (pause === this.#paused || this.#phase > DRAIN) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();
     else this.#transport.resume();
   }
 
-  /** Sends FIN behind what is buffered, and waits for that of the peer. */
+  /** Sends the buffered output, then FIN, and waits for the FIN of the peer. */
   #finish(): void {
     if (this.#phase >= LINGER) return;
     clearTimeout(this.#drainTimer);

@@ -1,14 +1,15 @@
 /**
- * The environ of a request that came as CGI variables (RFC 3875 4.1; PEP 3333, "environ Variables").
+ * Builds the environ of a request from its CGI variables (RFC 3875 4.1; PEP 3333, "environ Variables").
  *
- * The variables become environ keys as they are, for the front end is trusted; but none with a dot, which are the
- * gateway's, and none of those that pose as something else (`HTTP_PROXY`). Then what front ends get wrong is put right:
+ * The front end is trusted, so variables become environ keys unchanged. Two kinds are dropped: names with a dot, which
+ * belong to the gateway, and names that programs mistake for something else (`HTTP_PROXY`). Then common errors of front
+ * ends are corrected:
  *
- * - PATH_INFO. Apache's proxies and nginx's stock parameters leave the whole path in SCRIPT_NAME, or out; for a server,
- *   which is no script, it belongs in PATH_INFO. Where the application is mounted below the root, the option `scriptName`
- *   says so. A script name of `/` is the empty one.
- * - The length of the body. An empty CONTENT_LENGTH is none. nginx sends a wrong one over SCGI with an unbuffered body,
- *   but the client's own beside it. A body that a front end has taken out of its chunks still says
+ * - PATH_INFO. Apache's proxies and nginx's stock parameters put the whole path into SCRIPT_NAME, or send it in neither
+ *   variable. A server is not a script, so the path belongs in PATH_INFO. If the application is mounted below the root,
+ *   the option `scriptName` says so. A script name of `/` counts as empty.
+ * - The length of the body. An empty CONTENT_LENGTH means that there is none. With an unbuffered body over SCGI, nginx
+ *   sends a wrong one, but also the client's own. When a front end has decoded a chunked body, it still sends
  *   `HTTP_TRANSFER_ENCODING: chunked`, which is dropped.
  *
  * @module
@@ -20,13 +21,13 @@ import { DIGITS, percentDecode, TOKEN } from "../../grammar.ts";
 import { BAD_REQUEST, CONTENT_TOO_LARGE, Refusal } from "../../refusal.ts";
 import type { Variables } from "./variables.ts";
 
-/** What a wire has to know to make a request of variables. */
+/** The settings that a wire needs to build a request from variables. */
 export interface CgiRules {
   /** Mount point of the application, or "". */
   readonly scriptName: string;
   /** Most bytes of a body. */
   readonly limitRequestBody: number;
-  /** Whether a program that is addressed by its path asks, as in CGI: then SCRIPT_NAME is what the front end says. */
+  /** Whether the application runs as a CGI script, addressed by its path. Then SCRIPT_NAME of the front end is right. */
   readonly script: boolean;
 }
 
@@ -39,9 +40,9 @@ export interface CgiRequest {
 }
 
 /**
- * Makes the environ of a request.
+ * Builds the environ of a request.
  *
- * @throws {Refusal} 400 without a method, or with a path or length that is none; 413 for too long a body.
+ * @throws {Refusal} 400 without a method, or with an invalid path or length; 413 for a body that is too long.
  */
 export function cgiRequest(template: EnvironTemplate, variables: Variables, rules: CgiRules): CgiRequest {
   const method = variables.get("REQUEST_METHOD");
@@ -60,7 +61,7 @@ export function cgiRequest(template: EnvironTemplate, variables: Variables, rule
   return { environ, contentLength };
 }
 
-/** The environ of a request that is refused: with its variables, as far as they have come. For the access log. */
+/** The environ of a refused request, for the access log. It has the variables that are known. */
 export function knownEnviron(template: EnvironTemplate, variables: Variables | undefined): Environ {
   const environ = { ...template } as Environ;
   if (variables !== undefined) takeVariables(environ, variables);
@@ -73,17 +74,17 @@ function takeVariables(environ: Environ, variables: Variables): void {
   }
 }
 
-/** Variables that are always there, and of this form (PEP 3333): the server's own where the front end gives no such. */
+/** Variables that must exist in this form (PEP 3333). If the front end sends none, the server fills in its own value. */
 const FILLED: readonly (readonly [name: "SERVER_NAME" | "SERVER_PORT" | "SERVER_PROTOCOL", form: RegExp])[] = [
   ["SERVER_NAME", /^./],
   ["SERVER_PORT", DIGITS],
-  ["SERVER_PROTOCOL", /^HTTP\/[0-9](?:\.[0-9])?$/], // and not INCLUDED, which is what Apache says for an include
+  ["SERVER_PROTOCOL", /^HTTP\/[0-9](?:\.[0-9])?$/], // Apache sends INCLUDED for an include
 ];
 
-/** A header's variable has none; one that has would be a second one for the same header. */
+/** Variables of headers have no small letters; one with small letters could be a second variable for the same header. */
 const SMALL_LETTER = /^HTTP_.*[a-z]/;
 
-/** SCGI has to give a length with every request: only where the client gave one too does it enter the environ. */
+/** Whether a length of 0 enters the environ. SCGI always sends one, so there it enters only if the client sent one too. */
 function saysZero(variables: Variables): boolean {
   return variables.has("HTTP_CONTENT_LENGTH") || !variables.has("SCGI");
 }
@@ -122,16 +123,16 @@ function setPaths(environ: Environ, variables: Variables, { scriptName, script }
   if (file.startsWith("proxy:")) environ.SCRIPT_FILENAME = file.replace(PROXY, "");
 }
 
-/** The path, for a front end that has it in neither place: with nginx's stock parameters for SCGI. */
+/** The path for a front end that sends neither variable, as nginx does with its stock parameters for SCGI. */
 function pathOf(variables: Variables): string {
   const uri = variables.get("REQUEST_URI");
   return variables.get("DOCUMENT_URI") || (uri.startsWith("/") ? percentDecode(uri.replace(/\?.*$/, "")) : "");
 }
 
-/** What Apache's proxies put before a path: `proxy:fcgi://127.0.0.1:9000`. */
+/** The prefix that Apache's proxies put before a path: `proxy:fcgi://127.0.0.1:9000`. */
 const PROXY = /^proxy:(?:[a-z]+:\/\/[^/]*)?/;
 
-/** A request target for a front end that does not give the one it got. */
+/** Builds a request target, for a front end that does not pass on the original one. */
 function requestUri({ SCRIPT_NAME, PATH_INFO, QUERY_STRING }: Environ): string {
   const path = `${SCRIPT_NAME}${PATH_INFO}`.replace(
     /[^!$&'()*+,\-./0-9:;=@A-Z_a-z~]/g,

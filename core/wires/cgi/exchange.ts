@@ -1,5 +1,5 @@
 /**
- * The Exchange of the wires that serve one request a connection: a head, the bytes of the body, the end.
+ * The Exchange of the wires with one request per connection. A response is its head, the bytes of the body, and the end.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import type { Exchange, Octets, RawSocket, ResponseHead, Transport } from "../..
 
 const COPY_LIMIT = 16384; // bytes: larger blocks are written as they are
 
-/** How a wire puts a response head. */
+/** The format of a response head. */
 export interface HeadFormat {
   /** The head of a response, its empty line included, as latin-1 text. */
   head(head: ResponseHead, length: number | null, bodyless: boolean): string;
-  /** A whole response that says nothing but its status. */
+  /** A whole response that contains only its status. */
   refusal(status: string, withBody: boolean): string;
 }
 
-/** What an exchange asks of the connection that owns it. */
+/** The connection that owns an exchange, as the exchange uses it. */
 export interface ExchangeOwner {
-  /** Whether the request is for the head alone. */
+  /** Whether the request is a HEAD request. */
   readonly headOnly: boolean;
-  /** The response has ended; `own` tells whether it is the application's, and not a refusal. */
+  /** The response has ended. `own` is true if it came from the application, false for a refusal. */
   responded(own: boolean): void;
-  /** The response has failed. With `flush` the end of the connection cannot be taken for that of the response. */
+  /** The response has failed. With `flush` buffered output is still sent: the client can see that the body is too short. */
   cut(flush: boolean): void;
 }
 
@@ -33,7 +33,7 @@ export class StreamExchange implements Exchange {
   readonly #transport: Transport;
   readonly #owner: ExchangeOwner;
   readonly #format: HeadFormat;
-  #delimited = true; // the client can tell where the response ends
+  #delimited = true; // the client knows the length of the body from the head
   #written = 0;
 
   /** The exchange of `owner`, which writes to `transport`. */
@@ -73,7 +73,7 @@ export class StreamExchange implements Exchange {
   }
 
   informational(): void {
-    // These protocols have no interim responses.
+    // The protocol has no interim responses.
   }
 
   upgrade(): RawSocket {

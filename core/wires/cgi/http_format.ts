@@ -1,5 +1,5 @@
 /**
- * HTTP responses that end with their connection: what uwsgi answers with, and a CGI script that writes to the client.
+ * HTTP responses that end with their connection, for uwsgi and for CGI scripts that write to the client directly.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { framing, serializeHead, serializeRefusal } from "../http1/serializer.ts";
 import type { HeadFormat } from "./exchange.ts";
 
-/** The format of responses with `Connection: close` and never a chunk: not every reader takes those. */
+/** Responses with `Connection: close`, never chunked, because not every web server understands chunks here. */
 export function httpFormat({ serverHeader }: { readonly serverHeader: string }): HeadFormat {
   return {
     head: (head, length, bodyless) =>

@@ -1,38 +1,38 @@
 /**
- * One FastCGI connection, sans I/O: records in, applications called, records out (FastCGI 1.0).
+ * One FastCGI connection, without I/O of its own: records in, calls of applications, records out (FastCGI 1.0).
  *
- * A web server may have several requests on a connection at a time; each is a `FastcgiRequest` with states of its own.
- * The connection takes records apart, gives each to the request it names, and is in one of these phases:
+ * A web server may have several requests on a connection at a time; each is a `FastcgiRequest` with its own states.
+ * The connection decodes records, passes each to the request that it names, and is in one of these phases:
  *
  *     phase    arriving bytes are      leaves for
- *     OPEN     decoded as records      LINGER when no request runs and none is to come, see below; or when the records
- *                                      make no sense: then with a reset
+ *     OPEN     decoded as records      LINGER when no request runs and no other is allowed, see below; or, with a reset,
+ *                                      when the records are invalid
  *     LINGER   dropped: we have ended  CLOSED when the peer has too, or after LINGER_TIME
  *     CLOSED   dropped                 -
  *
- * *No request is to come* behind one without KEEP_CONN, behind the last that `maxRequestsPerConnection` allows, and once
- * shutdown has gone on for `drainIdle`, until which every request that comes is served. A BEGIN_REQUEST that still comes
- * while others run is OVERLOADED; once we have ended it is not heard. A web server that sends a request while our FIN is
- * on its way asks elsewhere only if the request may be repeated, which a POST may not. So the last response tells nginx
- * that it is the last (see `RecordWriter.end`), and a connection that is idle ends only QUIET_TIME after its last request: web
- * servers take the connection next that they used last.
+ * *No other request is allowed* after one without KEEP_CONN, after the last that `maxRequestsPerConnection` allows, and
+ * once shutdown has lasted for `drainIdle`; until then every request is served. A BEGIN_REQUEST that still arrives while
+ * others run gets OVERLOADED; after our FIN it is ignored. If a web server sends a request while our FIN is on its way, it
+ * retries elsewhere only if the request is idempotent, which a POST is not. So the last response tells nginx that it is
+ * the last (see `RecordWriter.end`), and in a shutdown an idle connection ends only QUIET_TIME after its last request,
+ * because web servers reuse the most recently used connection first.
  *
- * *Roles*: the responder's alone. An ordinary application says 200 to nearly everything, and as an authorizer would let
- * in everybody: it is not asked. There is no WSGI for a filter's second stream.
+ * *Roles*: only the responder. An ordinary application answers 200 to nearly everything; as an authorizer it would admit
+ * everybody, so it is never called as one. WSGI has nothing for the second stream of a filter.
  *
- * *Turns*: the requests share one high-water mark. Who has to wait for it, and requests that come meanwhile, form a
- * queue; when output flows again each gets to write one block, in turn, as long as it flows. So neither many requests
- * nor a huge one starve another, and a web server that takes no output gets none: the queue is bounded by MOST_REQUESTS.
+ * *Turns*: all requests share one high-water mark. Requests that wait for output to flow, and new ones that arrive in that
+ * time, form a queue. When output flows again, each writes one block in turn, as long as it flows. So neither many
+ * requests nor a huge one starve another. MOST_REQUESTS bounds the queue if a web server reads no output.
  *
- * *Input* that one application does not read stops that of all, which is how FastCGI is: there is one stream. FIN from
- * the web server, which then cannot be asked for anything more, is the departure of all: the end of a body is what the
- * empty STDIN record says.
+ * *Input*: a body that one application does not read stops the input of all, because FastCGI has only one stream. A FIN
+ * of the web server counts as departure for all requests, since it can send no more records. It is not the end of a body:
+ * that is an empty STDIN record.
  *
- * *Truncation*: a response that ends before its end must not look complete. Behind an END_REQUEST it does, whatever its
- * appStatus (nginx and Apache look at none, and end a body that is shorter than its Content-Length in good order), and
- * nginx takes the end of the connection for that of the response, if it is no reset, which a Unix socket does not have.
- * So a record of no version goes out, which every web server takes for what it is, and the connection ends. Only where
- * other requests run on it, END_REQUEST with appStatus 1 has to do.
+ * *Truncation*: an incomplete response must not look complete. After an END_REQUEST it does, with any appStatus: nginx and
+ * Apache ignore it, and cleanly end a body that is shorter than its Content-Length. nginx also takes the end of the
+ * connection for the end of the response, unless it is a reset, which Unix sockets do not have. So we send a record with
+ * an invalid version, which every web server treats as an error, and end the connection. If other requests run on it, we
+ * can only send END_REQUEST with appStatus 1.
  *
  * @module
  */
@@ -56,21 +56,21 @@ const LINGER = 1;
 const CLOSED = 2;
 
 const BEGIN_BODY = 8; // bytes of content of BEGIN_REQUEST
-const EXCESS_LIMIT = 65536; // bytes of answers by the wire itself that may wait for the web server to take them
-const TURN_BYTES = 1048576; // of output, after which other connections have their turn
-const BLOCK_COST = 256; // bytes that a turn counts for at least
-const QUIET_TIME = 0.5; // seconds without a request, behind which a web server hardly takes a connection
+const EXCESS_LIMIT = 65536; // bytes of answers by the wire itself that may wait for the web server to read them
+const TURN_BYTES = 1048576; // of output; after these bytes other connections get a turn
+const BLOCK_COST = 256; // each turn counts as at least this many bytes
+const QUIET_TIME = 0.5; // seconds without a request, after which a web server is unlikely to reuse a connection
 
-/** What a web server can be waited for to send. */
+/** The input that a connection waits for. */
 const NOTHING_NOW = 0;
 const RECORD_END = 1;
 const NEXT_REQUEST = 2;
 const LAST_REQUEST = 3;
 const FIN = 4;
 
-/** What its server tells a FastCGI connection. */
+/** The configuration of the FastCGI wire. */
 export interface FastcgiConfig extends WireConfig {
-  /** Connections that the server takes at a time. */
+  /** Most connections of the server at a time. */
   readonly maxConnections?: number;
 }
 
@@ -84,18 +84,18 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   readonly #decoder: fcgi.RecordDecoder = new fcgi.RecordDecoder();
   readonly #active: Map<number, FastcgiRequest> = new Map();
   #phase: number = OPEN;
-  #type = 0; // of the record that is being decoded
+  #type = 0; // of the current record, as are the next three
   #id = 0;
   #length = 0;
-  #request: FastcgiRequest | undefined; // that it is for
-  #content = ""; // of a record that is decoded as a whole
+  #request: FastcgiRequest | undefined;
+  #content = ""; // of a record type that is decoded as a whole
   #requests = 0;
   #maxRequests: number;
   #stopping = false; // shutdown has begun
-  #ending = false; // no request behind those that run
+  #ending = false; // no further request is allowed
   #idleOrder = 0;
-  #keepConn = true; // as the web server wishes
-  #queue: FastcgiRequest[] = []; // who waits for output
+  #keepConn = true; // false once a request came without KEEP_CONN
+  #queue: FastcgiRequest[] = []; // requests that wait for output
   #rotating = false;
   #turnAsked = false;
   readonly #input: Stopwatch = new Stopwatch();
@@ -112,7 +112,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     this.rules = { scriptName: config.scriptName, limitRequestBody: config.limitRequestBody, script: false };
   }
 
-  // What the host tells.
+  // Calls by the host and the server.
 
   receive(bytes: Uint8Array): void {
     const end = bytes.length;
@@ -146,7 +146,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
 
   turnAway(status: string): void {
     logRefusal(this.config.gateway, status, () => ({ ...this.template }) as Environ);
-    this.#finish(); // before it has asked, a web server can be told nothing; one that gets no answer asks another server
+    this.#finish(); // FastCGI has no status before a request; without an answer a web server tries another server
   }
 
   serveOne(): void {
@@ -154,7 +154,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   }
 
   shutdown(): void {
-    this.#stopping = true; // for drainIdle what comes is still served: see tick
+    this.#stopping = true; // requests are still served for drainIdle: see tick
   }
 
   get idleOrder(): number {
@@ -178,20 +178,20 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     if (this.#drain.waited(now, this.#stopping ? 1 : 0, 0) >= drainIdle * 1000 && this.#stopping) this.#ending = true;
     const [what, seconds] = this.#awaited();
     if (this.#input.waited(now, what, this.#requests) >= seconds * 1000) return this.#late(what, seconds);
-    // Records that belong to no request, or never end, do not keep a connection either.
+    // Records that belong to no request, or never end, must not keep a connection open either.
     const unused = this.#unused.waited(now, this.#isUnused ? 1 : 0, this.#requests);
     if (this.#isUnused && unused >= (keepAliveTimeout + headerTimeout) * 1000) this.#finish();
   }
 
-  /** What the web server has to send now, and how many seconds it has for it. Requests see to theirs. */
+  /** The input that the connection waits for, and the seconds for it. Requests check their own time-outs. */
   #awaited(): [what: number, seconds: number] {
     const { headerTimeout, keepAliveTimeout, drainIdle } = this.config;
-    // Only once our FIN is out has the web server its time to read what was sent.
+    // The time for the web server to read the responses begins only when our FIN has been sent.
     if (this.#phase === LINGER && this.#transport.buffered === 0) return [FIN, LINGER_TIME];
     if (!this.#isUnused) return [NOTHING_NOW, Infinity];
     if (this.#decoder.begun) return [RECORD_END, headerTimeout];
     if (this.#stopping) return [LAST_REQUEST, this.#ending ? Math.min(drainIdle, QUIET_TIME) : Infinity];
-    // The first request is awaited from the beginning.
+    // The time for the first request runs from the start of the connection.
     return this.#requests === 0 ? [RECORD_END, headerTimeout] : [NEXT_REQUEST, keepAliveTimeout];
   }
 
@@ -202,7 +202,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     } else this.#finish();
   }
 
-  // What records say.
+  // Calls by the record decoder.
 
   recordBegins(type: number, id: number, length: number): void {
     this.#type = type;
@@ -241,7 +241,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     }
   }
 
-  /** A management record. BEGIN_REQUEST is none, so that one without an id is of unknown type too. */
+  /** Answers a management record. Any record with request id 0 is one, so BEGIN_REQUEST with id 0 has an unknown type. */
   #manage(): void {
     const [type, text] = managementAnswer(this.#type, this.#content, this.config.maxConnections ?? Infinity);
     this.writer.text(type, fcgi.FCGI_NULL_REQUEST_ID, text);
@@ -271,14 +271,14 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
 
   #decline(protocolStatus: number, reason: string): void {
     this.#log(`refused a request from ${this.#client}: ${reason}`);
-    // No HTTP status is sent: the log gets the one that says what the status of the protocol does.
+    // No HTTP status is sent. The access log gets the one that corresponds to the protocol status.
     const status = protocolStatus === fcgi.FCGI_OVERLOADED ? SERVICE_UNAVAILABLE : NOT_IMPLEMENTED;
     logRefusal(this.config.gateway, status, () => ({ ...this.template }) as Environ);
     this.writer.end(this.#id, false, 0, protocolStatus);
     this.#settle();
   }
 
-  // What requests ask.
+  // Calls by requests.
 
   mayGoOn(): boolean {
     return this.writer.flowing && !(this.#rotating && this.#queue.length > 0);
@@ -332,7 +332,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     request.endIncomplete();
   }
 
-  /** Lets those that wait for output write a block each, in turn, as long as it flows. */
+  /** Lets each waiting request write a block in turn, as long as output flows. */
   #rotate(): void {
     const { writer } = this;
     let left = TURN_BYTES;
@@ -364,19 +364,19 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     this.config.gateway.errors.write(`tsgi: ${text}\n`);
   }
 
-  /** The web server broke a rule, or this code did. */
+  /** Handles a protocol error or an internal one. */
   #broken(error: unknown): void {
     if (error instanceof fcgi.ProtocolError) this.#log(`refused a connection from ${this.#client}: ${error.message}`);
     else this.#log(`connection from ${this.#client}: ${errorText(error)}`);
     this.#cut();
   }
 
-  /** Ends the connection if nothing runs and nothing is to come. */
+  /** Ends the connection if no request runs and no other is allowed. */
   #settle(): void {
     if (this.#active.size === 0 && (this.#ending || !this.#keepConn)) this.#finish();
   }
 
-  /** Sends FIN behind what is buffered, and waits for that of the peer. */
+  /** Sends the buffered output, then FIN, and waits for the FIN of the peer. */
   #finish(): void {
     if (this.#phase !== OPEN) return;
     this.#phase = LINGER;
@@ -392,7 +392,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     this.#transport.reset();
   }
 
-  /** What runs has lost its client. */
+  /** Ends all running requests as if their clients had left. */
   #abandon(): void {
     const requests = [...this.#active.values()];
     this.#active.clear();

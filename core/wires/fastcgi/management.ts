@@ -1,8 +1,8 @@
 /**
- * Management records: what a web server asks about the application's process and not about a request (FastCGI 1.0, 4).
+ * Management records: queries of the web server that concern the application's process and not a request (FastCGI 1.0, 4).
  *
- * There is one question, GET_VALUES. Every other type is answered with UNKNOWN_TYPE, as the protocol demands of types
- * that a later version may add.
+ * The only query is GET_VALUES. The answer to any other type is UNKNOWN_TYPE: the protocol requires this, because later
+ * versions may add types.
  *
  * @module
  */
@@ -10,10 +10,10 @@
 import { decodePairs, encodePair } from "./pairs.ts";
 import { FCGI_GET_VALUES, FCGI_GET_VALUES_RESULT, FCGI_UNKNOWN_TYPE, ProtocolError } from "./records.ts";
 
-/** Requests that one connection may have at a time. */
+/** Most requests of one connection at a time. */
 export const MOST_REQUESTS = 64;
 
-const UNLIMITED = 65535; // what FCGI_MAX_CONNS says when there is no limit
+const UNLIMITED = 65535; // value of FCGI_MAX_CONNS if there is no limit
 
 /**
  * The answer to a management record: its type and its content.
@@ -31,7 +31,7 @@ export function managementAnswer(type: number, content: string, maxConnections: 
   return [FCGI_UNKNOWN_TYPE, String.fromCharCode(type) + "\0".repeat(7)];
 }
 
-/** Of the names that are asked for, those that are known. */
+/** The values of those queried names that are known. */
 function values(query: string, maxConnections: number): string {
   const asked = new Set<string>();
   if (!decodePairs(query, asked)) throw new ProtocolError("GET_VALUES ends inside a name-value pair");

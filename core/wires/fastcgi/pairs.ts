@@ -3,22 +3,23 @@
  *
  *     nameLength 1 or 4 | valueLength 1 or 4 | name | value
  *
- * A length below 128 is one byte; any other is four, the first of them with its high bit set, which is not part of the
- * length. Pairs are decoded once all of them are there, and as text: a block is made into one latin-1 string, whose
- * code units are the lengths and whose parts are the names and the values. That is one call of the host's decoder for a
- * request instead of two for each variable, and a pair that lies across records is no special case.
+ * A length below 128 is one byte. Any other is four bytes, and the high bit of the first one is set; that bit is not part
+ * of the length. Pairs are decoded from text, once all of them have arrived: the block becomes one latin-1 string, whose
+ * code units are the lengths and whose slices are the names and values. This needs few calls of the host's decoder instead
+ * of two for each variable, and a pair that spans several records is not a special case.
  *
  * @module
  */
 
-/** What takes pairs. */
+/** A receiver of pairs. */
 export interface PairSink {
   /** Takes a pair. */
   add(name: string, value: string): unknown;
 }
 
 /**
- * Adds all pairs of a block to `sink`, in order. False when the block ends inside a pair; those before it are added.
+ * Adds all pairs of a block to `sink`, in order. Returns false if the block ends inside a pair; the pairs before it are
+ * added.
  *
  * @example
  * ```ts
@@ -35,7 +36,7 @@ export function decodePairs(block: string, sink: PairSink): boolean {
   for (let at = 0; at < end;) {
     const wideName = block.charCodeAt(at) > 127;
     const second = at + (wideName ? 4 : 1);
-    const wideValue = block.charCodeAt(second) > 127; // NaN past the end is not
+    const wideValue = block.charCodeAt(second) > 127; // NaN, past the end, gives false
     const name = second + (wideValue ? 4 : 1);
     if (name > end) return false;
     const value = name + (wideName ? wideLength(block, at) : block.charCodeAt(at));

@@ -1,11 +1,10 @@
 /**
- * FastCGI records: what everything on a connection is cut into (FastCGI 1.0, 3.3 and 8).
+ * FastCGI records, the units of all data on a connection (FastCGI 1.0, 3.3 and 8).
  *
  *     version 1 | type 1 | requestId 2 | contentLength 2 | paddingLength 1 | reserved 1 | content | padding
  *
- * The decoder is given bytes in any split. It keeps nothing but a header that has not wholly come: content is passed on
- * as it arrives, padding is dropped. The web server need not align its records, and ours are not padded: nobody reads
- * them in place.
+ * The decoder accepts bytes split anywhere. It keeps only an incomplete header; it passes content on as it arrives and
+ * drops padding. The web server need not align its records. Ours have no padding, since nobody reads them in place.
  *
  * @module
  */
@@ -29,10 +28,10 @@ export const FCGI_GET_VALUES = 9;
 export const FCGI_GET_VALUES_RESULT = 10;
 export const FCGI_UNKNOWN_TYPE = 11;
 
-/** The requestId of management records: those that concern no request. */
+/** The requestId of management records, which do not concern a request. */
 export const FCGI_NULL_REQUEST_ID = 0;
 
-/** Flags of BEGIN_REQUEST: the connection stays open behind the request. */
+/** Flag of BEGIN_REQUEST: the connection stays open after the request. */
 export const FCGI_KEEP_CONN = 1;
 
 /** Roles (FastCGI 1.0, 6). */
@@ -46,24 +45,24 @@ export const FCGI_CANT_MPX_CONN = 1;
 export const FCGI_OVERLOADED = 2;
 export const FCGI_UNKNOWN_ROLE = 3;
 
-/** The other side does not speak FastCGI: what follows on the connection means nothing. */
+/** The other side sent invalid FastCGI, so the rest of the connection cannot be decoded. */
 export class ProtocolError extends Error {
   /** Name of the class. */
   override readonly name = "ProtocolError";
 }
 
-/** Who is told of records. */
+/** A receiver of decoded records. */
 export interface RecordSink {
-  /** A header has come; its `length` bytes of content follow. */
+  /** A header has arrived; `length` bytes of content follow. */
   recordBegins(type: number, id: number, length: number): void;
-  /** Content has come: `bytes[start, end)`, never empty, lent for the call. */
+  /** Content has arrived: `bytes[start, end)`, never empty, lent for the call. */
   recordContent(bytes: Uint8Array, start: number, end: number): void;
   /** The content is complete. */
   recordEnds(): void;
 }
 
 /**
- * Takes records out of a stream of bytes.
+ * Decodes records from a stream of bytes.
  *
  * @example
  * ```ts
@@ -82,19 +81,19 @@ export interface RecordSink {
  * ```
  */
 export class RecordDecoder {
-  readonly #header: Uint8Array = new Uint8Array(FCGI_HEADER_LEN); // one that came in pieces
+  readonly #header: Uint8Array = new Uint8Array(FCGI_HEADER_LEN); // a header that arrives in pieces
   #filled = 0;
-  #content = 0; // bytes that have not come
+  #content = 0; // bytes that have not arrived
   #padding = 0;
 
-  /** Whether a part of a record has come and another has not. */
+  /** Whether the current record is incomplete. */
   get begun(): boolean {
     return this.#filled + this.#content + this.#padding > 0;
   }
 
   /**
-   * Decodes one thing from `bytes[at, end)`, which is not empty: a header, some content, or some padding. Returns the
-   * index behind it.
+   * Decodes one part of `bytes[at, end)`, which must not be empty: a header or a byte of it, content, or padding. Returns
+   * the index behind it.
    *
    * @throws {ProtocolError} for a header of another version.
    */

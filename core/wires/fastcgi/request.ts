@@ -1,5 +1,5 @@
 /**
- * One FastCGI request: its variables and its body on the way in, its STDOUT on the way out.
+ * One FastCGI request: it receives variables and a body, and sends STDOUT.
  *
  *     state    PARAMS                  STDIN                    leaves for
  *     PARAMS   kept as text            an error: 400            RUNNING at the end of PARAMS; QUEUED when output does
@@ -8,11 +8,11 @@
  *     RUNNING  ignored                 put into wsgi.input      OVER when the response has ended, or was aborted
  *     OVER     ignored                 ignored                  -
  *
- * The body ends after CONTENT_LENGTH bytes, and STDIN behind them is ignored; where no length is given (nginx says so
- * with an empty one) it ends with STDIN. A request without a body never looks at STDIN.
+ * The body ends after CONTENT_LENGTH bytes, and further STDIN is ignored. If there is no length, for which nginx sends an
+ * empty one, the body ends with STDIN. A request without a body ignores STDIN.
  *
- * `wsgi.errors` is the server's log here as on every other wire, not FCGI_STDERR: nginx and Apache would copy that into
- * logs of their own, cut to lengths of their own, without a word of which application or process it came from.
+ * `wsgi.errors` goes to the server's log, as on every other wire, and not to FCGI_STDERR. nginx and Apache would copy
+ * FCGI_STDERR into their own logs, truncated, and without the name of the application or process.
  *
  * @module
  */
@@ -47,72 +47,72 @@ const RUNNING = 2;
 const OVER = 3;
 
 /**
- * SERVER_SOFTWARE of web servers that close a connection themselves when more follows its last END_REQUEST: nginx, also
- * where its configuration gives no such variable, so that it is our own. Apache, which always gives it, would take what
- * follows for the beginning of its next response.
+ * SERVER_SOFTWARE of web servers that close a connection themselves if a record follows the last END_REQUEST. nginx does.
+ * If its configuration does not send the variable, the value is our own, so tsgi matches too. Apache always sends the
+ * variable; it would take the record for the beginning of its next response.
  */
 const HEEDS_LAST = /^(?:nginx|tsgi)\//;
 
-/** Values of appStatus, as of a CGI program's exit. */
+/** Values of appStatus, like exit codes of a CGI program. */
 const SUCCESS = 0;
 const FAILURE = 1;
 
-/** What a request asks of the connection it came on. */
+/** The connection of a request, as the request uses it. */
 export interface RequestOwner {
   readonly config: WireConfig;
   readonly writer: RecordWriter;
-  /** What its environ starts from. */
+  /** The start of its environ. */
   readonly template: EnvironTemplate;
   readonly rules: CgiRules;
-  /** Whether nothing is read from the web server for now. */
+  /** Whether reading from the web server is paused. */
   readonly paused: boolean;
-  /** Whether a request that has written may write more at once. If not, it is resumed when its turn comes. */
+  /** Whether a request that has just written may write more at once. If not, it has to `enqueue`. */
   mayGoOn(request: FastcgiRequest): boolean;
-  /** The request is resumed when its turn comes. */
+  /** Puts a request into the queue. The connection calls its `resume` in its turn. */
   enqueue(request: FastcgiRequest): void;
-  /** What waits in a body, or is waited for, has changed. */
+  /** Pauses or resumes reading, after a change of what a body buffers or of what the application waits for. */
   regulate(): void;
   /** Whether the response that is about to end is the last one of the connection. */
   readonly isLast: boolean;
-  /** A request has been refused: for the logs. `environ` makes an environ of what is known of it. */
+  /** Logs a refused request. `environ` builds an environ of what is known of it. */
   refused(reason: Refusal, environ: () => Environ): void;
-  /** END_REQUEST has been written. */
+  /** The request has written END_REQUEST and is over. */
   over(request: FastcgiRequest): void;
-  /** The response is incomplete: the web server must be able to tell. */
+  /** Ends an incomplete response so that the web server can see that it is incomplete. */
   truncated(request: FastcgiRequest): void;
 }
 
-/** A request of the responder's role. */
+/** A request in the responder role. */
 export class FastcgiRequest implements Exchange, BodySource {
-  /** Its requestId: free again once it is over. */
+  /** Its requestId. The web server may use it again once the request is over. */
   readonly id: number;
   /** Whether it is in the queue of its owner. */
   queued = false;
   readonly #owner: RequestOwner;
   #state: number = PARAMS;
-  #params = ""; // as far as they have come
+  #params = ""; // the part that has arrived
   #request: CgiRequest | undefined;
   #invocation: Invocation | undefined;
-  #body: RequestBody | undefined; // once PARAMS have ended, where there is one
+  #body: RequestBody | undefined; // after the end of PARAMS, if there is a body
   #open = false; // the body has not ended
-  #received = 0; // of it
+  #received = 0; // bytes of the body
   #headSent = false;
-  #input: Stopwatch | undefined; // made by the first tick that sees the request: most see none
+  #input: Stopwatch | undefined; // created by the first tick, which most requests never reach
   #response: Stopwatch | undefined;
 
-  /** A request that has begun. */
+  /** Creates the request that BEGIN_REQUEST announced. */
   constructor(owner: RequestOwner, id: number) {
     this.#owner = owner;
     this.id = id;
   }
 
-  /** Whether more of its body has come than may wait for the application. */
+  /** Whether its body has buffered as much as may wait for the application. */
   get choked(): boolean {
     const body = this.#body;
     return this.#open && body !== undefined && !body.awaited && body.buffered >= INPUT_MARK;
   }
 
-  // What the web server sends.
+  // Calls for records of the web server.
 
   /** A record of PARAMS has begun. */
   paramsAnnounced(length: number): void {
@@ -125,7 +125,7 @@ export class FastcgiRequest implements Exchange, BodySource {
     if (this.#state === PARAMS) this.#params += this.#owner.config.latin1(bytes, start, end);
   }
 
-  /** The end of PARAMS: calls the application, or lets it wait for its turn. */
+  /** The end of PARAMS: calls the application, or enqueues the request if output does not flow. */
   paramsEnded(): void {
     if (this.#state !== PARAMS) return;
     const variables = new Variables();
@@ -181,14 +181,14 @@ export class FastcgiRequest implements Exchange, BodySource {
     this.#body?.fail(new TruncatedBodyError(`The request body ended ${missing} bytes before its declared end`));
   }
 
-  /** ABORT_REQUEST: the web server wants no more of the response, but END_REQUEST. */
+  /** ABORT_REQUEST: the web server wants no more of the response, but still expects END_REQUEST. */
   aborted(): void {
     if (this.#state === OVER) return;
     this.departed();
     this.#end(FAILURE);
   }
 
-  /** Nothing more can be told to the web server. */
+  /** Ends the request as if the client had left: nothing more is sent. */
   departed(): void {
     if (this.#state === OVER) return;
     this.#state = OVER;
@@ -199,7 +199,7 @@ export class FastcgiRequest implements Exchange, BodySource {
     invocation?.departed();
   }
 
-  // What the connection tells.
+  // Calls by the connection.
 
   /** Its turn to write has come. */
   resume(): void {
@@ -207,7 +207,7 @@ export class FastcgiRequest implements Exchange, BodySource {
     else this.#invocation?.drained();
   }
 
-  /** The coarse clock. */
+  /** Checks the time-outs, at each tick of the server's clock. */
   tick(now: number): void {
     const { config, paused } = this.#owner;
     if (this.#state === RUNNING) {
@@ -227,9 +227,9 @@ export class FastcgiRequest implements Exchange, BodySource {
     this.#body?.fail(new BodyTimeoutError(`No byte of the request body came for ${seconds} s`));
   }
 
-  // What the application causes.
+  // Calls by the request body and the invocation.
 
-  /** It waits for body bytes. */
+  /** The application waits for bytes of the body. */
   wanted(): void {
     this.#owner.regulate();
   }
@@ -269,12 +269,12 @@ export class FastcgiRequest implements Exchange, BodySource {
     throw new RequestError("upgrade: the web server has the client's socket; expected a request over HTTP/1.1");
   }
 
-  /** Ends an incomplete response as well as a record can: the connection lives on. */
+  /** Ends an incomplete response with END_REQUEST alone, because the connection stays open. */
   endIncomplete(): void {
     this.#end(FAILURE);
   }
 
-  // The way of a request.
+  // Processing of a request.
 
   #run(): void {
     const { environ } = this.#request as CgiRequest;
@@ -284,7 +284,7 @@ export class FastcgiRequest implements Exchange, BodySource {
     this.#invocation.run();
   }
 
-  /** Refuses it before the application was called. */
+  /** Refuses the request before the application was called. */
   #refuse(reason: Refusal, variables?: Variables): void {
     this.#owner.refused(reason, () => knownEnviron(this.#owner.template, variables));
     this.#discard("it was refused");

@@ -1,9 +1,9 @@
 /**
- * The output of one FastCGI connection: records into the transport.
+ * Writes the records of one FastCGI connection to the transport.
  *
- * Everything up to a record's worth is copied into memory that the transport lends, so that a head, a small body and
- * END_REQUEST leave together. Larger bodies go the same way while they flow, 32 KiB at a time: a copy costs less than a
- * system call for eight bytes of header. Once they do not flow, what is left waits where it is, without a copy.
+ * Output of up to one record is copied into memory that the transport lends, so that a head, a small body and END_REQUEST
+ * are sent together. Larger blocks are copied too while output flows, 32 KiB at a time, because a copy costs less than a
+ * system call for the eight bytes of a header. Once output does not flow, the rest of a block is passed on without a copy.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Octets, Transport } from "../../seams.ts";
 import { FCGI_GET_VALUES_RESULT, FCGI_HEADER_LEN, FCGI_NULL_REQUEST_ID, FCGI_STDOUT } from "./records.ts";
 import { writeEndRequest, writeHeader } from "./records.ts";
 
-const RECORD = 32768; // bytes of our longest records: what a transport sends at once
+const RECORD = 32768; // bytes of our longest records, which a transport sends at once
 const CONTENT = RECORD - FCGI_HEADER_LEN;
 const END_REQUEST = 2 * FCGI_HEADER_LEN;
 
@@ -29,7 +29,7 @@ export class RecordWriter {
     this.#transport = transport;
   }
 
-  /** Whether output is below the high-water mark, as far as the last write told. */
+  /** Whether output is below the high-water mark, according to the last write. */
   get flowing(): boolean {
     return this.#flowing;
   }
@@ -39,7 +39,7 @@ export class RecordWriter {
     return this.#written;
   }
 
-  /** Bytes of answers by the wire itself that were written though output does not flow. */
+  /** Bytes of answers by the wire itself that were written while output did not flow. */
   get excess(): number {
     return this.#excess;
   }
@@ -50,7 +50,7 @@ export class RecordWriter {
     this.#excess = 0;
   }
 
-  /** Writes STDOUT of a request. False: above the high-water mark. */
+  /** Writes STDOUT of a request. Returns false above the high-water mark. */
   stdout(id: number, block: Octets): boolean {
     if (typeof block === "string") this.#records(FCGI_STDOUT, id, block);
     else this.#stdoutBytes(id, block);
@@ -92,9 +92,9 @@ export class RecordWriter {
   }
 
   /**
-   * Ends a request; with `stdout` its STDOUT first. With `last` an empty GET_VALUES_RESULT follows in the same write.
-   * FastCGI has no word for "no further request on this connection", but nginx keeps a connection for reuse only if
-   * nothing follows END_REQUEST. Without it nginx may send the next request before it sees our FIN.
+   * Ends a request. With `stdout` it first ends its STDOUT. With `last` an empty GET_VALUES_RESULT follows in the same
+   * write. FastCGI has no message for "no further request on this connection", but nginx keeps a connection for reuse only
+   * if nothing follows END_REQUEST. Without this record nginx may send the next request before it sees our FIN.
    */
   end(id: number, stdout: boolean, appStatus: number, protocolStatus: number, last: boolean = false): void {
     const size = (stdout ? FCGI_HEADER_LEN : 0) + END_REQUEST + (last ? FCGI_HEADER_LEN : 0);
@@ -106,7 +106,7 @@ export class RecordWriter {
     this.#commit((last ? writeHeader(memory, end, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, 0) : end) - start);
   }
 
-  /** Writes a record of no version: whoever reads it knows that what came before is not complete. */
+  /** Writes a record with the invalid version 0, which shows the reader that the response before it is incomplete. */
   spoil(): void {
     const start = this.#transport.reserve(FCGI_HEADER_LEN);
     this.#transport.memory.fill(0, start, start + FCGI_HEADER_LEN);

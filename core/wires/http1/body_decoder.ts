@@ -1,8 +1,8 @@
 /**
- * Decoding a message body: by length, or chunked (RFC 9112 6 and 7).
+ * Decodes a message body of a declared length, or a chunked one (RFC 9112 6 and 7).
  *
- * A decoder takes the bytes of one message's body out of what arrives and stops exactly behind it. It does not care
- * whether anybody wants the bytes: with no sink they are dropped, by the same rules.
+ * A decoder reads the body of one message from the arriving bytes and stops exactly behind it. Without a sink it checks
+ * the same rules and drops the bytes.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import { fieldColon, fieldName, fieldValue } from "./fields.ts";
 import { FIELDS_TOO_LARGE, Refusal } from "../../refusal.ts";
 import type { RequestLimits } from "./request_head.ts";
 
-/** Takes a body out of a stream of bytes. */
+/** Reads a body from a stream of bytes. */
 export interface BodyDecoder {
   /** Whether the body has ended. */
   readonly done: boolean;
-  /** Bytes of the body that are known to come, or null when that is not known. */
+  /** Bytes of the body that are still to come, or null if the number is not known. */
   readonly expected: number | null;
   /**
    * Decodes from `bytes[start, end)` into `sink` and returns the index behind what was consumed.
@@ -66,14 +66,14 @@ const TOKEN = `${TCHAR}+(?!${TCHAR})`; // whole tokens only: no backtracking int
 const QUOTED = '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t \\x21-\\x7e\\x80-\\xff])*"';
 const EXTENSION = `[\\t ]*;[\\t ]*${TOKEN}(?:[\\t ]*=[\\t ]*(?:${TOKEN}|${QUOTED}))?`;
 const CHUNK_LINE = new RegExp(`^([0-9A-Fa-f]+)((?:${EXTENSION})*)$`);
-const EXTENSIONS_LIMIT = 16384; // octets of chunk extensions in one body: they are work that no application asked for
-const CHUNK_LINE_LIMIT = EXTENSIONS_LIMIT + 64; // with the size, whose leading zeros the grammar does not bound
-const SIZE_DIGITS = 13; // 2^52: any sum of two is still exact
+const EXTENSIONS_LIMIT = 16384; // octets of chunk extensions in one body: parsing them is of no use to any application
+const CHUNK_LINE_LIMIT = EXTENSIONS_LIMIT + 64; // including the size, of which the grammar allows any leading zeros
+const SIZE_DIGITS = 13; // sizes below 2^52: the sum of any two is still exact
 
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** What comes next in a chunked body. */
+/** The next part of a chunked body. */
 const SIZE = 0;
 const DATA = 1;
 const DATA_CR = 2;
@@ -81,7 +81,7 @@ const DATA_LF = 3;
 const TRAILERS = 4;
 const END = 5;
 
-/** A chunked body (RFC 9112 7.1), with extensions and trailers parsed and dropped. */
+/** A chunked body (RFC 9112 7.1). It checks extensions and trailers, and drops them. */
 export class ChunkedDecoder implements BodyDecoder {
   readonly #limits: RequestLimits;
   readonly #latin1: (bytes: Uint8Array, start: number, end: number) => string;
@@ -138,10 +138,10 @@ export class ChunkedDecoder implements BodyDecoder {
     return at;
   }
 
-  /** Takes a chunk-size line or a trailer line, or the part of it that is here. */
+  /** Reads a chunk-size line or a trailer line, or the part of it that has arrived. */
   #takeLine(bytes: Uint8Array, start: number, end: number): number {
     const limit = this.#state === SIZE ? CHUNK_LINE_LIMIT : this.#limits.limitRequestFieldSize;
-    // No further than the limit: a longer line is refused whatever it holds.
+    // Nothing past the limit is searched, since a longer line is refused anyway.
     const stop = Math.min(end, start + limit + 2 - this.#partial.length);
     const lf = bytes.subarray(start, stop).indexOf(LF);
     const next = lf < 0 ? stop : start + lf + 1;
@@ -164,7 +164,7 @@ export class ChunkedDecoder implements BodyDecoder {
     const parts = CHUNK_LINE.exec(line);
     if (parts === null) throw new MalformedBodyError("A chunk-size line is malformed");
     const digits = (parts[1] as string).replace(/^0+/, "");
-    this.#extensions += line.length - Math.max(1, digits.length); // with the zeros before the size
+    this.#extensions += line.length - Math.max(1, digits.length); // leading zeros of the size count too
     if (this.#extensions > EXTENSIONS_LIMIT) {
       throw new BodyTooLargeError(`Chunk extensions of more than ${EXTENSIONS_LIMIT} bytes`);
     }
@@ -178,7 +178,7 @@ export class ChunkedDecoder implements BodyDecoder {
     this.#state = size === 0 ? TRAILERS : DATA;
   }
 
-  /** Trailer fields obey the rules of header fields (RFC 9112 7.1.2); what they say is dropped. */
+  /** Checks a trailer by the rules for header fields (RFC 9112 7.1.2), and drops it. */
   #trailerLine(line: string): void {
     if (++this.#fieldCount > this.#limits.limitRequestFields) {
       throw new TrailersTooLargeError(`More than ${this.#limits.limitRequestFields} header and trailer fields`);

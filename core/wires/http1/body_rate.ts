@@ -1,30 +1,30 @@
 /**
- * Does a request body come fast enough?
+ * Enforces a minimum rate for request bodies.
  *
- * A client that sends a byte just before each time-out is never late, and holds a connection for as long as it likes. So
- * a body has an account of time. It begins with the grace. Waiting for the body spends the time that passes; each byte
- * earns the time that it may take at the minimum rate. A body whose account is empty is too slow.
+ * A client that sends one byte just before each time-out is never late, and can hold a connection as long as it likes.
+ * So each body has a time budget. It begins with the grace period. Waiting for the body uses it up, and each byte adds
+ * the time that a byte takes at the minimum rate. A body whose budget is used up is too slow.
  *
- * The account never holds more than `bodyTimeout`, or the grace where that is longer: a client that was fast may pause
- * for as long as any other, but a fast beginning does not pay for hours of trickling.
+ * The budget is never larger than `bodyTimeout`, or than the grace period if that is longer. A fast client may pause for
+ * as long as any other, but a fast start does not allow hours of slow sending afterwards.
  *
- * Only time in which the application waits counts, from one tick to the next: a slow application is not the client's
- * fault. Blocks cost nothing, since bytes are counted anyway.
+ * Only the time in which the application waits counts, from one tick to the next: a slow application is not the client's
+ * fault. There is no cost per block, since bytes are counted anyway.
  *
  * @module
  */
 
 /** The settings of a {@linkcode BodyRate}. */
 export interface BodyRateRules {
-  /** Bytes a second; 0 for no rate at all. */
+  /** Bytes per second; 0 switches the check off. */
   readonly minBodyRate: number;
-  /** Seconds that a body begins with. */
+  /** The initial budget of a body, in seconds. */
   readonly minBodyRateGrace: number;
-  /** Seconds without a byte that are allowed anyway. */
+  /** Seconds without a byte that every client is allowed. */
   readonly bodyTimeout: number;
 }
 
-/** The account of the bodies of one connection. */
+/** The budget of the current body of one connection. */
 export class BodyRate {
   readonly #rules: BodyRateRules;
   #request = -1;
@@ -33,17 +33,17 @@ export class BodyRate {
   #now = 0;
   #awaited = false;
 
-  /** An account for bodies, one after the other. */
+  /** A budget for bodies, one after the other. */
   constructor(rules: BodyRateRules) {
     this.#rules = rules;
   }
 
   /**
-   * Whether a body is too slow, asked at a tick.
+   * Whether a body is too slow. Called at each tick.
    *
    * @param now The clock of the tick.
-   * @param request A number of the request, which each body has its own of.
-   * @param bytes How much has arrived: a number that grows with each byte.
+   * @param request A number that is different for each request of the connection.
+   * @param bytes A count of the bytes that have arrived.
    * @param awaited Whether the application waits for the body, and the client can send.
    *
    * @example

@@ -1,5 +1,5 @@
 /**
- * What the HTTP/1.1 connections of one server share.
+ * The configuration of the HTTP/1.1 wire.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import type { WireConfig } from "../wire.ts";
 import type { RequestLimits } from "./request_head.ts";
 
-/** What the connections of one server share. */
+/** The configuration that all HTTP/1.1 connections of one server share. */
 export interface Http1Config extends RequestLimits, WireConfig {
-  /** Bytes a second that a client has to send of a body that the application waits for; 0 for no such rate. */
+  /** Bytes per second that a client must send of a body while the application waits for it; 0 for no minimum. */
   readonly minBodyRate: number;
   /** Seconds of waiting before that rate counts. */
   readonly minBodyRateGrace: number;

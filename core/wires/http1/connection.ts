@@ -1,7 +1,7 @@
 /**
- * One HTTP/1.1 connection, sans I/O: bytes in, applications called, bytes out (RFC 9112 9).
+ * One HTTP/1.1 connection, without I/O of its own: bytes in, calls of the application, bytes out (RFC 9112 9).
  *
- * The reading side is in one of these phases; the response side runs (an invocation is there) or does not.
+ * The reading side is in one of these phases. Independently, a response may be running: then there is an invocation.
  *
  *     phase     arriving bytes are                     leaves for
  *     HEAD      parsed as a request head               BODY or WAIT when a head is complete; LINGER when refused
@@ -14,9 +14,9 @@
  *     UPGRADED  none: another protocol has the socket  -
  *     CLOSED    dropped                                -
  *
- * One response runs at a time, so pipelined responses leave in order by themselves. Requests behind it, and those of a
- * client that does not take its responses, are held as bytes; past HELD_LIMIT the transport is paused. `#advance` is the only loop over arrived bytes and never runs
- * inside itself: what happens during an application's call only changes the phase.
+ * Only one response runs at a time, so pipelined responses are always in order. Requests that arrive while it runs, or
+ * while the client does not read its responses, are held as bytes; at HELD_LIMIT the transport is paused. `#advance` is
+ * the only loop over arrived bytes and never runs nested: calls of the application only change the phase.
  *
  * @module
  */
@@ -57,10 +57,10 @@ const UPGRADED = 5;
 const CLOSED = 6;
 
 const HELD_LIMIT = 65536; // bytes of pipelined requests that may wait for a response before reading stops
-const EARLY_BODY = 16384; // bytes of a body that are copied though nobody may want them
-const DRAIN_LIMIT = 262144; // bytes of an unread body that are worth keeping a connection for
+const EARLY_BODY = 16384; // bytes of a body that are copied before the application has asked for them
+const DRAIN_LIMIT = 262144; // bytes of an unread body that are read and dropped to keep a connection
 
-/** What a client can be waited for to send. */
+/** The input that a connection waits for. */
 const NOTHING_NOW = 0;
 const HEAD_END = 1;
 const BODY_BYTES = 2;
@@ -86,21 +86,21 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   #continued = false; // 100 Continue has been sent
   #requests = 0;
   #maxRequests: number;
-  #bodyBytes = 0; // of all requests: the progress of input
+  #bodyBytes = 0; // of all requests; the progress for the time-out of a body
   #drained = 0;
   #idleOrder = 0;
-  #emptyBlocks = 0; // that the application had given when the client's FIN came
-  #held: Uint8Array = NO_BYTES; // our own copy
-  #bytes: Uint8Array = NO_BYTES; // what #advance works on: lent or held
+  #emptyBlocks = 0; // number that the application had yielded when the client's FIN came
+  #held: Uint8Array = NO_BYTES; // bytes that wait, as a copy
+  #bytes: Uint8Array = NO_BYTES; // bytes that #advance is working on, lent or held
   #at = 0;
   #advancing = false;
   #paused = false;
   #peerEnded = false;
-  #stopping = false; // no request after this one
+  #stopping = false; // the current request is the last one
   readonly #input: Stopwatch = new Stopwatch();
   readonly #output: Stopwatch = new Stopwatch();
   readonly #response: Stopwatch = new Stopwatch();
-  #rate: BodyRate | undefined; // made by the first tick that finds a body under way
+  #rate: BodyRate | undefined; // created by the first tick that finds a body in progress
 
   /** A connection over `transport`; the connections of a server share `models`. */
   constructor(transport: Transport, config: Http1Config, models?: HeadModels) {
@@ -112,7 +112,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#template = connectionTemplate(config.template, transport.peer);
   }
 
-  // What the host tells.
+  // Calls by the host and the server.
 
   receive(bytes: Uint8Array): void {
     if (this.#phase >= LINGER) return;
@@ -163,7 +163,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   }
 
   shutdown(): void {
-    // A client that was told that the connection persists has drainIdle for one more request: see #awaited.
+    // A client that expects the connection to persist may send one more request within drainIdle: see #awaited.
     this.#stopping = true;
   }
 
@@ -177,8 +177,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
       this.#invocation?.expired(new RequestTimeoutError(`No response within ${config.requestTimeout} s`));
     }
     this.#tickInput(now);
-    // FIN before the head is half-close, but of an iterator that then gives nothing but empty blocks no write will ever
-    // fail: whether or not its client has gone, it would run for ever.
+    // A FIN before the response head is a half-close. But if the iterator yields only empty blocks after it, no write can
+    // fail and show that the client is gone: the iterator would run for ever. So the connection is reset.
     if (this.#peerEnded && (this.#invocation?.emptyBlocks ?? 0) > this.#emptyBlocks + 1) this.#reset();
   }
 
@@ -191,7 +191,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     if (this.#input.waited(now, what, progress) < seconds * 1000) return;
     switch (what) {
       case HEAD_END:
-        if (!this.#parser.begun) return this.#finish(); // nothing was asked, so there is nothing to answer
+        if (!this.#parser.begun) return this.#finish(); // no request has begun, so there is none to answer
         return this.#broken(new Refusal(REQUEST_TIMEOUT, `a request head took longer than ${seconds} s`));
       case BODY_BYTES:
         return this.#broken(new BodyTimeoutError(`No byte of the request body came for ${seconds} s`));
@@ -209,14 +209,14 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     return (this.#rate ??= new BodyRate(this.#config)).tooSlow(now, this.#requests, this.#bodyBytes, awaited);
   }
 
-  /** What the client has to send now, how far it is, and how many seconds it has for more. */
+  /** The input that the connection waits for, its progress, and the seconds that the client has for more. */
   #awaited(): [what: number, progress: number, seconds: number] {
     const config = this.#config;
     switch (this.#phase) {
       case HEAD:
         if (this.#parser.begun) return [HEAD_END, this.#requests, config.headerTimeout];
         if (this.#stopping) return [LAST_REQUEST, 0, config.drainIdle];
-        // The first request is awaited from the beginning: a client that says nothing has no more time than a slow one.
+        // The time for the first request runs from the start: a silent client gets no more time than a slow one.
         if (this.#requests === 0) return [HEAD_END, 0, config.headerTimeout];
         return [NEXT_REQUEST, this.#requests, config.keepAliveTimeout];
       case BODY:
@@ -226,16 +226,16 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
       case DRAIN:
         return [BODY_END, this.#requests, Math.min(config.bodyTimeout, DRAIN_TIME)];
       case LINGER:
-        // Only once our FIN is out has the client its time to read what was sent.
+        // The time for the client to read the response begins only when our FIN has been sent.
         return this.#transport.buffered > 0 ? [NOTHING_NOW, 0, Infinity] : [FIN, 0, LINGER_TIME];
       default:
         return [NOTHING_NOW, 0, Infinity];
     }
   }
 
-  // What the application causes.
+  // Calls by the request body and the exchange.
 
-  /** It waits for body bytes. */
+  /** The application waits for bytes of the body. */
   wanted(): void {
     if (this.#request?.expectsContinue === true && !this.#continued && !this.#bodyBegun && !this.#exchange.headSent) {
       if (this.#at >= this.#bytes.length) {
@@ -265,7 +265,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     if (!keepAlive) return this.#finish();
     this.#idleOrder = nextIdle();
     if (this.#phase === WAIT) {
-      if (this.#decoder?.done === false) return this.#finish(); // the body broke: what follows cannot be trusted
+      if (this.#decoder?.done === false) return this.#finish(); // the body failed: where the next request begins is unknown
       this.#phase = HEAD;
     } else {
       this.#phase = DRAIN;
@@ -297,7 +297,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   // The loop.
 
-  /** Works through bytes; what has to wait is held. */
+  /** Processes bytes until something has to wait, and holds the rest. */
   #advance(bytes: Uint8Array): void {
     this.#bytes = bytes;
     this.#at = 0;
@@ -316,7 +316,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#regulate();
   }
 
-  /** Whether arriving bytes have to wait: for a response to end, or for the client to take what it has been sent. */
+  /** Whether arriving bytes have to wait for the end of a response, or for the client to read its responses. */
   #mustWait(): boolean {
     return this.#phase === WAIT || (this.#phase === HEAD && !this.#exchange.flowing);
   }
@@ -346,7 +346,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     }
   }
 
-  /** A head is complete: calls the application. */
+  /** Calls the application, once a head is complete. */
   #begin(head: RequestHead): void {
     const config = this.#config;
     this.#request = head;
@@ -358,7 +358,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     else this.#decoder = head.contentLength > 0 ? new LengthDecoder(head.contentLength) : undefined;
     this.#body = this.#decoder === undefined ? RequestBody.empty() : new RequestBody(this, this.#transport.givesInput);
     this.#phase = this.#decoder === undefined ? WAIT : BODY;
-    // A small body that has come with its head is there before the application is, which then waits for nothing.
+    // A small body that arrived with its head is decoded before the application is called, which then need not wait.
     const { contentLength } = head;
     if (contentLength > 0 && contentLength <= Math.min(EARLY_BODY, this.#bytes.length - this.#at)) {
       this.#step(this.#bytes);
@@ -369,7 +369,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     invocation.run();
   }
 
-  /** Something a client sent broke a rule, or this code did. */
+  /** Handles a protocol error or an internal one. */
   #broken(error: unknown): void {
     const client = `${this.#transport.peer.remoteAddress || "client"}`;
     if (error instanceof Refusal) {
@@ -385,7 +385,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     }
   }
 
-  /** Answers in the application's place to a request of which no more than `head` is known. */
+  /** Sends the server's own error response. `head` has what is known of the request. */
   #refuse(status: string, head: RequestHead): void {
     this.#exchange.begin(head);
     this.#exchange.refuse(status);
@@ -402,7 +402,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#regulate();
   }
 
-  /** The peer has sent FIN and all its bytes have been worked through: what is not complete never will be. */
+  /** The peer has sent FIN and all its bytes have been processed: an incomplete request will never be complete. */
   #noMoreInput(): void {
     if (this.#phase === HEAD || this.#phase === DRAIN) return this.#finish();
     if (this.#phase !== BODY) return;
@@ -413,7 +413,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   // Flow and endings.
 
   #hold(bytes: Uint8Array): void {
-    // Nothing behind the last request is served; but what is behind an Upgrade is for whoever takes the socket.
+    // Bytes after the last request are dropped, but bytes after an Upgrade belong to the new owner of the socket.
     if (this.#phase === WAIT && this.#lastRequest() && this.#request?.upgrade !== true) return;
     const held = new Uint8Array(this.#held.length + bytes.length);
     held.set(this.#held);
@@ -427,7 +427,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     return stopping || this.#request?.keepAlive !== true || this.#decoder?.done === false;
   }
 
-  /** Reads from the client, or stops: while the application is behind with its input, or with its responses. */
+  /** Pauses reading while the application does not read its input or the client its responses, and resumes it. */
   #regulate(): void {
     const unread = this.#phase === BODY && this.#body?.awaited === false && this.#body.buffered >= INPUT_MARK;
     const choked = this.#phase === HEAD && !this.#exchange.flowing;
@@ -438,12 +438,12 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     else this.#transport.resume();
   }
 
-  /** FIN while a body is being made is departure, unless requests wait behind it; before the head it is half-close. */
+  /** Treats a FIN during a response body as departure, unless more requests wait. Before the head it is a half-close. */
   #departIfStreaming(): void {
     if (this.#phase === WAIT && this.#held.length === 0 && this.#invocation?.streaming === true) this.#reset();
   }
 
-  /** Sends FIN behind what is buffered, and waits for that of the peer. */
+  /** Sends the buffered output, then FIN, and waits for the FIN of the peer. */
   #finish(): void {
     if (this.#phase >= LINGER) return;
     this.#phase = LINGER;
@@ -460,7 +460,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   }
 }
 
-/** Makes the connections of one server: they share the models of request heads. */
+/** A function that creates the connections of one server. They share the models of request heads. */
 export function http1Connections(): (transport: Transport, config: Http1Config) => WireConnection {
   const models = new HeadModels();
   return (transport, config) => new Http1Connection(transport, config, models);

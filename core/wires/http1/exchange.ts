@@ -1,8 +1,9 @@
 /**
  * The Exchange of HTTP/1.1: frames a response and writes it to the transport.
  *
- * One object per connection, begun anew for each request. Small pieces are copied into memory that the transport
- * lends, so that a head and a small body leave as one write; blocks too large to be worth copying are given away.
+ * Each connection has one object, which `begin` resets for each request. Small pieces are copied into memory that the
+ * transport lends, so that a head and a small body are sent in one write. Blocks that are too large to copy are passed to
+ * the transport as they are.
  *
  * @module
  */
@@ -14,18 +15,18 @@ import type { RequestHead } from "./request_head.ts";
 import { headBytes } from "./head_bytes.ts";
 import { type Framing, framing, serializeInterim, serializeRefusal } from "./serializer.ts";
 
-const COPY_LIMIT = 65536; // bytes: larger blocks are written as they are, smaller ones cost less to copy than a write
+const COPY_LIMIT = 65536; // bytes: copying a smaller block is cheaper than another write; larger ones are written as they are
 const LAST_CHUNK = "0\r\n\r\n";
 
-/** What an exchange asks of the connection that owns it. */
+/** The connection that owns an exchange, as the exchange uses it. */
 export interface ExchangeOwner {
-  /** Whether the connection can stay open behind the response that is about to begin. */
+  /** Whether the connection can stay open after the response that is about to begin. */
   mayPersist(): boolean;
-  /** The response has ended; `keepAlive` tells whether the connection goes on. */
+  /** The response has ended; `keepAlive` tells whether the connection stays open. */
   responded(keepAlive: boolean): void;
-  /** The response has failed: cut the connection. With `flush` what was written is still sent. */
+  /** The response has failed: cut the connection. With `flush` the written output is still sent. */
   cut(flush: boolean): void;
-  /** The socket leaves HTTP. */
+  /** Detaches the socket from HTTP, for an Upgrade. */
   release(): RawSocket;
 }
 
@@ -59,7 +60,7 @@ export class Http1Exchange implements Exchange {
     return this.#written;
   }
 
-  /** Whether output is below the high-water mark, as far as the last write told. */
+  /** Whether output is below the high-water mark, according to the last write. */
   get flowing(): boolean {
     return this.#flowing;
   }
@@ -74,7 +75,7 @@ export class Http1Exchange implements Exchange {
     return this.#headSent;
   }
 
-  /** Whether the client has been told that the connection goes on behind the current response. */
+  /** Whether the head of the current response has told the client that the connection stays open. */
   get persists(): boolean {
     return this.#headSent && this.#keepAlive;
   }
@@ -98,7 +99,7 @@ export class Http1Exchange implements Exchange {
   }
 
   abort(_error: unknown): void {
-    // Where only the end of the connection ends the body, a clean close would look like success.
+    // If the end of the connection marks the end of the body, a clean close would look like a complete response.
     this.#owner.cut(this.#framing !== "close");
   }
 

@@ -1,9 +1,9 @@
 /**
  * Field lines: `name: value` (RFC 9112 5).
  *
- * Field names repeat from request to request, so what is known of a name, that it is a token, which environ key it
- * has and whether it steers the framing, is found once and kept in a table of fixed size. Lines are not cut out of the
- * text that they are part of: a slice of a slice costs more than all that is looked for in it.
+ * Field names repeat from request to request. So a table of fixed size caches what is known about a name: that it is a
+ * token, its environ key, and its meaning for the parser. Functions here work on indices into the text of many lines,
+ * because a slice of a slice costs more than the search itself.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { environKey } from "../../contract/environ.ts";
 import { CONTROL_IN_VALUE, isOws, TOKEN } from "../../grammar.ts";
 import { BAD_REQUEST, Refusal } from "../../refusal.ts";
 
-/** What a field means to the parser. */
+/** The meaning of a field for the parser. */
 export const PLAIN = 0;
 export const HOST = 1;
 export const CONTENT_LENGTH = 2;
@@ -21,10 +21,10 @@ export const CONNECTION = 4;
 export const EXPECT = 5;
 export const CONTENT_TYPE = 6;
 export const UPGRADE = 7;
-/** A name with an underscore: it poses as the name with a dash, see `headerMap`. */
+/** A name with an underscore. It has the same environ key as the name with a dash: see `headerMap`. */
 export const UNDERSCORE = 8;
 
-/** What is known of a field name. */
+/** The cached facts about a field name. */
 export interface FieldName {
   /** As it was sent. */
   readonly name: string;
@@ -44,13 +44,13 @@ const KINDS: Readonly<Record<string, number>> = {
   "upgrade": UPGRADE,
 };
 
-const PLACES = 512; // a name has two of them; a power of two
-const LONGEST = 64; // code units: longer names are not kept
+const PLACES = 512; // a power of two; each name may be in two of them
+const LONGEST = 64; // code units: longer names are not cached
 const UNKNOWN: FieldName = { name: "", key: null, kind: PLAIN };
 const table: FieldName[] = new Array<FieldName>(PLACES).fill(UNKNOWN);
 
 /**
- * What is known of a field name.
+ * Looks up a field name, and adds it to the cache.
  *
  * @throws {Refusal} 400 when it is not a token: empty, with a space before the colon, with controls.
  *
@@ -62,8 +62,8 @@ const table: FieldName[] = new Array<FieldName>(PLACES).fill(UNKNOWN);
  * ```
  */
 export function fieldName(name: string): FieldName {
-  // A Map would read all of the name to hash it; where it may be is told by four numbers, and whether it is there by
-  // one comparison.
+  // A Map would read the whole name to hash it. Here the length and three characters choose the place, and one
+  // comparison of the names decides.
   const length = name.length;
   const mixed = length * 5 + name.charCodeAt(0) + name.charCodeAt(length - 1) * 31 + name.charCodeAt(length - 2) * 7;
   const place = (mixed * 2) & (PLACES - 2);

@@ -1,9 +1,9 @@
 /**
- * Response heads as bytes, the last ones kept: what an application says again in the same second is written again.
+ * A cache of the last response heads as bytes. A head that an application sends again within the same second is not
+ * serialized again.
  *
- * The gateway gives the same ResponseHead for equal heads (`gateway/response.ts`), so that knowing one again is a
- * comparison of references; everything else that a head depends on is compared with it, the second of its Date above
- * all.
+ * `contract/response_head.ts` returns the same ResponseHead for equal heads, so comparing heads is a comparison of
+ * references. Everything else that the bytes depend on is compared too, above all the second of the Date field.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { type Framing, serializeHead } from "./serializer.ts";
 
 const KEPT = 4;
 
-/** A head, and all that its bytes were made of. */
+/** The bytes of a head, with everything that they depend on. */
 interface Kept {
   readonly head: ResponseHead;
   readonly length: number | null;
@@ -29,7 +29,7 @@ interface Kept {
 const kept: (Kept | undefined)[] = new Array<Kept | undefined>(KEPT).fill(undefined);
 let next = 0;
 
-/** The bytes of a head. They are shared: copy them, and change nothing. */
+/** The bytes of a head. They are shared: the caller copies them and does not change them. */
 export function headBytes(
   head: ResponseHead,
   length: number | null,

@@ -1,15 +1,16 @@
 /**
- * Heads that are like one that was parsed before: the fast way through a request head.
+ * A fast path for request heads that resemble an earlier one.
  *
- * Clients repeat themselves, but hardly ever to the last octet: a request has an id of its own, a cookie, a body of
- * another length. So a head that has passed every check is kept as a model, line by line. A line that is *equal, octet
- * for octet,* to the line in its place in the model needs no check again; one that has the same name and another value
- * is checked as any line is, by the same functions, where its name does not steer the framing. Whatever else differs
- * makes the head take the slow way, which alone defines what is right; nothing is ever compared by a hash or in part.
+ * Clients send similar heads over and over, but rarely identical ones: a request id, a cookie or a body length differs.
+ * So a head that has passed every check is kept as a model, line by line. A line that is *equal, octet for octet,* to the
+ * line in its place in the model needs no further check. A line with the same name and another value is checked by the
+ * same functions as any line, if its name does not affect the framing. Any other difference sends the head to the full
+ * parser, which alone defines what is valid. Lines are never compared by a hash or in part.
  *
- * The table is small and of fixed size; a model is found by the beginnings of the second to the fourth line, since it is
- * the first few names that tell programs apart. It takes a head that was not like the model there, twice in a row, to
- * replace it: a client that never sends the same names twice costs little and drives out nobody.
+ * The table is small and of fixed size. The beginnings of the first four field lines choose the place of a model, since
+ * the first few names distinguish clients. A head replaces the model in its place only if PATIENCE heads in a row before
+ * it were not like that model either. So a client that never sends the same names twice costs little and does not evict
+ * other models.
  *
  * @module
  */
@@ -21,13 +22,13 @@ import { checkHost } from "./target.ts";
 const PLACES = 128;
 const LONGEST = 1024; // code units: heads with a longer line are not kept
 const MOST = 64; // lines
-const PATIENCE = 2; // heads in a row that are not like a model, until one of them takes its place
+const PATIENCE = 2; // heads in a row that may differ from a model; the next one replaces it
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** What becomes of a line whose value is not that of the model. */
-const FIXED = 0; // the head is not like the model
-const FREE = 1; // any value that a field may have
+/** Which values other than that of the model a line may have. */
+const FIXED = 0; // none: the head is not like the model
+const FREE = 1; // any valid field value
 const HOST = 2;
 const LENGTH = 3;
 
@@ -38,7 +39,7 @@ interface Line {
   /** The name with its colon. */
   readonly name: string;
   readonly change: number;
-  /** Index of its value in `fields`, where it has one. */
+  /** Index of its value in `fields`, if the field enters the environ. */
   readonly at: number;
 }
 
@@ -48,7 +49,7 @@ export class HeadModel {
   readonly #block: string;
   readonly #lines: readonly Line[];
 
-  /** A model of the heads of a version whose field lines, each with its CRLF, are `lines`; they have passed every check. */
+  /** Builds a model from the field lines of a head, each with its CRLF, which have passed every check. */
   constructor(http11: boolean, lines: readonly string[], limits: RequestLimits) {
     const head = this.#head = new RequestHead();
     head.http11 = http11;
@@ -64,17 +65,17 @@ export class HeadModel {
   }
 
   /**
-   * Takes the field lines at `text[start]` where they are like the model's: `head`, whose request line is known, is
-   * then complete. Returns the index behind the empty line, or 0 when the head is not like the model, or not all here.
+   * If the field lines at `text[start]` are like those of the model, completes `head` with them; its request line has been
+   * parsed already. Returns the index behind the empty line, or 0 if the head is not like the model or is not complete.
    *
-   * @throws {Refusal} as the slow way does, for the value of a line that differs.
+   * @throws {Refusal} as the full parser does, for the value of a line that differs.
    */
   follow(text: string, start: number, head: RequestHead, limits: RequestLimits): number {
     const model = this.#head;
     const lines = this.#lines;
     if (head.http11 !== model.http11) return 0;
     const behind = start + this.#block.length;
-    if (text.slice(start, behind) === this.#block) { // the same as looking at each line, in less time
+    if (text.slice(start, behind) === this.#block) { // a faster check for heads that are equal as a whole
       head.settleLike(model, model.fields);
       return behind;
     }
@@ -109,7 +110,7 @@ export class HeadModel {
   }
 }
 
-/** What may become of a line; `entered` tells whether it has entered the environ. */
+/** The values that a line may have: one of the constants above. `entered` is true if the field enters the environ. */
 function changeOf(nameAndColon: string, entered: boolean): number {
   const { kind } = Field.fieldName(nameAndColon.slice(0, -1));
   if (kind === Field.CONTENT_LENGTH) return LENGTH;
@@ -124,7 +125,7 @@ export class HeadModels {
   readonly #unlike: Uint8Array = new Uint8Array(PLACES).fill(PATIENCE - 1); // heads in a row
   #place = 0;
 
-  /** Takes the field lines at `text[start]` as {@linkcode HeadModel.follow} does, by the model there is for such heads. */
+  /** Calls {@linkcode HeadModel.follow} of the model in the place for such heads; returns 0 if there is none. */
   follow(text: string, start: number, head: RequestHead, limits: RequestLimits): number {
     const place = this.#place = placeOf(text, start);
     const end = this.#models[place]?.follow(text, start, head, limits) ?? 0;
@@ -132,12 +133,12 @@ export class HeadModels {
     return end;
   }
 
-  /** Counts a head that was not like its model; whether it is to be learned. */
-  curious(): boolean {
+  /** Counts a head that was not like its model. Returns whether the caller should call `learn` with it. */
+  shouldLearn(): boolean {
     return ++(this.#unlike[this.#place] as number) > PATIENCE;
   }
 
-  /** Keeps a model of the head that `follow` was asked for last, unless it is too long to keep. */
+  /** Keeps a model of the head of the last `follow` call, unless it is too long to keep. */
   learn(head: RequestHead, lines: readonly string[], limits: RequestLimits): void {
     this.#unlike[this.#place] = 0;
     if (lines.some((line) => line.length > LONGEST) || lines.length > MOST) return;
@@ -145,12 +146,12 @@ export class HeadModels {
   }
 }
 
-/** Whether a key is among environ keys and values twice. */
+/** Whether a key occurs twice in a list of keys and values. */
 function hasRepeated(fields: readonly string[]): boolean {
   return new Set(fields.filter((_, i) => i % 2 === 0)).size < fields.length / 2;
 }
 
-/** Where the model for the head at `text[start]` is: told by how its second to fourth lines begin. */
+/** The place of the model for a head whose field lines begin at `text[start]`. Mixes characters of the first four. */
 function placeOf(text: string, start: number): number {
   const second = text.indexOf("\n", start) + 1;
   const third = text.indexOf("\n", second) + 1;

@@ -1,9 +1,9 @@
 /**
- * From bytes to request heads.
+ * Parses bytes into request heads.
  *
- * Bytes are decoded as latin-1, cut into lines at CRLF, and each line goes to the head under construction. Only a
- * line that is not complete is kept, as text, so memory is bounded by the limits and any split of the bytes gives the
- * same heads and the same refusals. A bare LF ends nothing and a bare CR is part of nothing: both are refused.
+ * The parser decodes bytes as latin-1, splits them into lines at CRLF, and adds each line to the current head. It keeps
+ * only an incomplete line, as text. So the limits bound its memory, and any split of the bytes gives the same heads and
+ * the same refusals. A bare LF and a bare CR are both refused.
  *
  * @module
  */
@@ -13,24 +13,24 @@ import type { HeadModels } from "./head_models.ts";
 import { RequestHead, type RequestLimits, tooLong } from "./request_head.ts";
 
 const EMPTY_LINES = 8; // that may precede a request (RFC 9112 2.2)
-const WINDOW = 16384; // bytes decoded at a time: the body behind a head is not text
+const WINDOW = 16384; // bytes decoded at a time, since the bytes behind a head may be a body
 const CR = 0x0d;
 // Octets that can begin a request line: token characters, or the CR of an empty line.
 const FIRST = /[!#$%&'*+\-.^_`|~0-9A-Za-z\r]/;
 
-/** Parses one head after another. */
+/** Parses the request heads of one connection, one after another. */
 export class HeadParser {
   readonly #limits: RequestLimits;
   readonly #latin1: (bytes: Uint8Array, start: number, end: number) => string;
   readonly #models: HeadModels | undefined;
-  #text = ""; // decoded from #bytes, of which #from is its first octet
+  #text = ""; // decoded from #bytes, beginning at the index #from
   #bytes: Uint8Array | undefined;
   #from = 0;
   #partial = "";
   #emptyLines = 0;
-  #head: RequestHead | undefined; // begun: its request line is complete
+  #head: RequestHead | undefined; // the current head, once its request line is complete
 
-  /** A parser; `latin1` is the host's decoder, `models` the heads that it compares others with. */
+  /** Creates a parser. `latin1` is the host's decoder; `models` are for the fast path, which is off without them. */
   constructor(
     limits: RequestLimits,
     latin1: (bytes: Uint8Array, start: number, end: number) => string,
@@ -41,24 +41,24 @@ export class HeadParser {
     this.#models = models;
   }
 
-  /** Whether part of a request has come. Empty lines are no part of one. */
+  /** Whether part of a request has arrived. Empty lines before it do not count. */
   get begun(): boolean {
     return this.#head !== undefined || this.#partial.length > 0;
   }
 
-  /** The head that is not complete yet: what is known of a request that is being refused. */
+  /** The incomplete head. After a refusal it has what is known of the request. */
   get begunHead(): RequestHead | undefined {
     return this.#head;
   }
 
-  /** The head that is complete since the last `parse`, taken out. */
+  /** The head that the last `parse` has completed. The caller resets it to undefined. */
   complete: RequestHead | undefined = undefined;
 
   /**
    * Parses `bytes[start, end)` up to the end of a head, and returns the index behind what was consumed.
-   * When a head is complete it is in `complete`; otherwise all bytes have been consumed.
+   * If a head is complete, it is in `complete`; otherwise all bytes have been consumed.
    *
-   * @throws {Refusal} when the client breaks a rule; the parser is then of no more use.
+   * @throws {Refusal} when the client breaks a rule. The parser cannot be used any more then.
    */
   parse(bytes: Uint8Array, start: number, end: number): number {
     if (this.#models !== undefined && this.#head === undefined && this.#partial === "") {
@@ -80,13 +80,13 @@ export class HeadParser {
     return end;
   }
 
-  /** The bytes that `parse` was given are the caller's again. */
+  /** Drops the reference to the bytes of `parse`, so that the caller may reuse their memory. */
   release(): void {
     this.#bytes = undefined;
     this.#text = "";
   }
 
-  /** Bytes from `start` on as text that may begin before them, at `#from`: several heads in a row are decoded at once. */
+  /** Text that contains the bytes from `start` on and begins at `#from`. So several heads in a row are decoded once. */
   #decoded(bytes: Uint8Array, start: number, end: number): string {
     const last = this.#from + this.#text.length;
     if (this.#bytes === bytes && start >= this.#from && start < last) return this.#text;
@@ -96,7 +96,7 @@ export class HeadParser {
     return this.#text;
   }
 
-  /** Parses a head that is here as a whole, at `at`; returns its length, or 0 when the slow way has to be taken. */
+  /** Parses a head at index `at` if all of it has arrived. Returns its length, or 0 if `parse` has to go line by line. */
   #parseWhole(text: string, at: number, models: HeadModels): number {
     const first = text.indexOf("\n", at) + 1;
     const length = first - 2 - at; // of the request line
@@ -116,11 +116,11 @@ export class HeadParser {
       return 0;
     }
     this.#lines(text, first, first);
-    if (models.curious()) models.learn(head, this.#linesApart(text, first, end - 2), this.#limits);
+    if (models.shouldLearn()) models.learn(head, this.#linesApart(text, first, end - 2), this.#limits);
     return end - at;
   }
 
-  /** The lines of `text[start, end)`, decoded anew: what is cut out of a text keeps all of it, and compares slowly. */
+  /** The lines of `text[start, end)`, decoded again. Slices would keep the whole text in memory and compare slowly. */
   #linesApart(text: string, start: number, end: number): string[] {
     const lines: string[] = [];
     for (let at = start; at < end;) {
@@ -131,7 +131,7 @@ export class HeadParser {
     return lines;
   }
 
-  /** Parses the whole lines of a text from `start` on; returns the index behind them. Up to `searched` there is no LF. */
+  /** Parses the complete lines of a text from `start` on. Returns the index behind them. No LF is before `searched`. */
   #lines(text: string, start: number, searched: number): number {
     let at = start;
     for (let from = searched; at < text.length;) {

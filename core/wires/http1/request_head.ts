@@ -1,9 +1,10 @@
 /**
- * A request head as it grows line by line, and what it means for the message behind it.
+ * A request head, built line by line, and the framing of the body that follows it.
  *
- * The parser hands over lines without their CRLF. Each is checked when it comes; what only the whole head can tell
- * (Host, how the body is framed, whether the connection persists) is settled by `settle`. Every rule that keeps two
- * parties from seeing different messages in the same bytes (RFC 9112 11.2) is in this file or in `body.ts`.
+ * The parser adds lines without their CRLF, and each line is checked at once. `settle` decides what needs the whole head:
+ * whether Host is there, how the body is framed, and whether the connection persists. The rules against request smuggling
+ * (RFC 9112 11.2), by which two parties see different messages in the same bytes, are in this file, `fields.ts`,
+ * `head_parser.ts` and `body_decoder.ts`.
  *
  * @module
  */
@@ -16,10 +17,10 @@ import { BAD_REQUEST, CONTENT_TOO_LARGE, EXPECTATION_FAILED, FIELDS_TOO_LARGE } 
 import { NOT_IMPLEMENTED, Refusal, URI_TOO_LONG, VERSION_NOT_SUPPORTED } from "../../refusal.ts";
 import { checkHost, parseTarget, type Target } from "./target.ts";
 
-/** What becomes of fields whose name has an underscore: dropped, a 400, or mapped like those with a dash. */
+/** How to treat fields with an underscore in their name: drop them, answer 400, or map them like names with a dash. */
 export type HeaderMap = "drop" | "refuse" | "dangerous";
 
-/** Limits on what a client may send. All in octets but `limitRequestFields`. */
+/** Limits for requests, in octets except `limitRequestFields`. */
 export interface RequestLimits {
   /** Length of the request line. */
   readonly limitRequestLine: number;
@@ -29,7 +30,7 @@ export interface RequestLimits {
   readonly limitRequestFieldSize: number;
   /** Length of a body; Infinity for none. */
   readonly limitRequestBody: number;
-  /** What becomes of fields whose name has an underscore. */
+  /** How to treat fields with an underscore in their name. */
   readonly headerMap: HeaderMap;
 }
 
@@ -47,9 +48,9 @@ export class RequestHead implements RequestLine {
   protocol = "";
   /** Whether the client speaks HTTP/1.1 (or a later 1.x), not HTTP/1.0. */
   http11 = false;
-  /** Environ keys and values in turn. */
+  /** Environ keys and values, alternating. */
   fields: string[] = [];
-  /** Whether no key is in `fields` twice, as far as is known. */
+  /** True if it is known that no key is in `fields` twice. */
   distinct = false;
   /** Number of field lines so far. */
   fieldCount = 0;
@@ -61,7 +62,7 @@ export class RequestHead implements RequestLine {
   keepAlive = false;
   /** Whether the client waits for 100 Continue before it sends the body. */
   expectsContinue = false;
-  /** Whether the client offers to leave HTTP for another protocol. */
+  /** Whether the client offers to change to another protocol. */
   upgrade = false;
 
   #authority: string | null = null;
@@ -84,7 +85,7 @@ export class RequestHead implements RequestLine {
     const target = text.slice(space + 1, last);
     const formed = space < last && (method === "GET" || TOKEN.test(method)) && TARGET.test(target);
     if (!formed) throw badRequestLine(text.slice(start, end));
-    this.method = method; // known from here on, also to the log of a request that is refused
+    this.method = method; // set before the other checks, so that the log of a refused request has it
     this.target = target;
     this.#takeVersion(text, last, end);
     const { path, query, authority }: Target = parseTarget(method, target);
@@ -123,7 +124,7 @@ export class RequestHead implements RequestLine {
     if (name.key !== null) this.fields.push(name.key, value);
   }
 
-  /** Notes a field that steers the server; false when it does not enter the environ. */
+  /** Processes a field that has a meaning for the server. Returns false if the field does not enter `fields`. */
   #special(kind: number, value: string, limits: RequestLimits): boolean {
     switch (kind) {
       case Field.HOST:
@@ -159,9 +160,9 @@ export class RequestHead implements RequestLine {
   }
 
   /**
-   * Draws the conclusions, once the empty line behind the head has come (RFC 9112 6.3 and 9.3).
+   * Decides the framing of the body and whether the connection persists, after the whole head (RFC 9112 6.3 and 9.3).
    *
-   * @throws {Refusal} 400 for no Host or a framing that can be read in two ways, 413 for too long a body, 501 for a
+   * @throws {Refusal} 400 for a missing Host or an ambiguous framing, 413 for a body that is too long, 501 for a
    * transfer coding other than chunked.
    */
   settle(limits: RequestLimits): void {
@@ -174,9 +175,9 @@ export class RequestHead implements RequestLine {
     if (hasBody) this.upgrade = false;
   }
 
-  /** Draws the conclusions of a head that is complete, and has the same version and fields that steer the framing. */
+  /** Copies the decisions from a settled head of the same version, with the same fields that affect the framing. */
   settleLike(other: RequestHead, fields: string[]): void {
-    this.fields = fields; // neither of the two adds to them any more
+    this.fields = fields; // shared, since neither head adds to them any more
     this.distinct = other.distinct;
     this.fieldCount = other.fieldCount;
     this.chunked = other.chunked;
@@ -189,15 +190,15 @@ export class RequestHead implements RequestLine {
   }
 
   /**
-   * Takes a Content-Length that differs from that of a head like this one. False where more than the length may differ:
-   * one of the two has no body.
+   * Sets a Content-Length that differs from that of the otherwise similar head `other`. Returns false if one of the two
+   * has no body, since then more than the length may differ.
    *
    * @throws {Refusal} as `settle` does.
    */
   takeLength(length: string, other: RequestHead, limits: RequestLimits): boolean {
     this.#settleLength(length, limits);
     if (this.contentLength > 0 && other.contentLength > 0) return true;
-    this.#length = null; // the slow way begins anew
+    this.#length = null; // the full parser starts again
     this.contentLength = 0;
     return false;
   }

@@ -1,8 +1,8 @@
 /**
- * Response heads as bytes, and which framing a response gets (RFC 9112 6 and 9).
+ * Serializes response heads, and chooses the framing of a response (RFC 9112 6 and 9).
  *
- * The headers of a ResponseHead have been validated, so they are written as they are. Of the fields that the server adds,
- * Date, Server, Connection and Transfer-Encoding are this wire's own.
+ * The headers of a ResponseHead have been validated, so they are written unchanged. This wire itself adds Date, Server,
+ * Connection and Transfer-Encoding.
  *
  * @module
  */
@@ -19,18 +19,18 @@ const CHUNKED: HeaderList = [["Transfer-Encoding", "chunked"]];
 const KEPT_ALIVE: HeaderList = [["Connection", "keep-alive"]];
 const CLOSED: HeaderList = [["Connection", "close"]];
 
-/** What the serializer has to know of the connection. */
+/** The facts about the connection that the serializer needs. */
 export interface HeadContext {
   /** Whether the client speaks HTTP/1.1. */
   readonly http11: boolean;
-  /** Whether the connection stays open behind this response. */
+  /** Whether the connection stays open after this response. */
   readonly keepAlive: boolean;
   /** Value for the Server field, or "" for none. */
   readonly serverHeader: string;
 }
 
 /**
- * The framing of a response of `length` bytes, null when that is not known (RFC 9112 6.3).
+ * The framing of a response with a body of `length` bytes; null if that is not known (RFC 9112 6.3).
  *
  * @example
  * ```ts
@@ -45,7 +45,7 @@ export function framing(http11: boolean, length: number | null, bodyless: boolea
   return http11 ? "chunked" : "close";
 }
 
-/** The head of a final response, its empty line included, as latin-1 text. `now` is the time of its Date. */
+/** The head of a final response with its empty line, as latin-1 text. `now` is the time for Date. */
 export function serializeHead(
   head: ResponseHead,
   length: number | null,
@@ -53,7 +53,7 @@ export function serializeHead(
   context: HeadContext,
   now: number = Date.now(),
 ): string {
-  const persists = context.http11 ? [] : KEPT_ALIVE; // HTTP/1.1 persists without a word
+  const persists = context.http11 ? [] : KEPT_ALIVE; // in HTTP/1.1 persistence is the default
   const fields = finalFields(head, length, {
     date: httpDate(now),
     server: context.serverHeader,
@@ -76,7 +76,7 @@ export function serializeInterim(status: string, headers: HeaderList): string {
   return `HTTP/1.1 ${status}\r\n${fieldLines(headers)}\r\n`;
 }
 
-/** A whole response in the server's own words; the connection closes behind it. */
+/** A whole error response of the server itself. The connection closes after it. */
 export function serializeRefusal(status: string, withBody: boolean): string {
   const body = `${status}\n`;
   const retry = status === SERVICE_UNAVAILABLE ? "Retry-After: 1\r\n" : "";
@@ -87,7 +87,7 @@ export function serializeRefusal(status: string, withBody: boolean): string {
 let dateSecond = -1;
 let dateText = "";
 
-/** IMF-fixdate of now; made once a second. */
+/** `now` as IMF-fixdate. The text is created once per second. */
 function httpDate(now: number): string {
   const second = Math.floor(now / 1000);
   if (second !== dateSecond) {

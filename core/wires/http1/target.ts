@@ -7,7 +7,7 @@
 import { percentDecode } from "../../grammar.ts";
 import { BAD_REQUEST, NOT_IMPLEMENTED, Refusal } from "../../refusal.ts";
 
-/** What a target says. */
+/** The parts of a request target. */
 export interface Target {
   /** Decoded path, beginning with a slash. */
   readonly path: string;
@@ -100,7 +100,7 @@ function split(target: string, authority: string | null): Target {
   return { path: percentDecode(target.slice(0, mark)), query: target.slice(mark + 1), authority };
 }
 
-/** authority-form is for CONNECT and nothing else; tsgi is no proxy. */
+/** The refusal of CONNECT, the only method with a target in authority-form. tsgi is not a proxy. */
 function connectRefusal(target: string): Refusal {
   return HOST.test(target) && /:[0-9]+$/.test(target)
     ? new Refusal(NOT_IMPLEMENTED, "CONNECT is not served")

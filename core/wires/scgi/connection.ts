@@ -1,5 +1,6 @@
 /**
- * SCGI: a netstring of variables, then the body; the answer is a CGI response (python.ca/scgi/protocol.txt).
+ * SCGI: a request is a netstring of variables, then the body; the response is a CGI response
+ * (python.ca/scgi/protocol.txt).
  *
  *     70:CONTENT_LENGTH 0 27 0 SCGI 0 1 0 REQUEST_METHOD 0 POST 0 ... ,What is the answer to life?
  *
@@ -21,7 +22,7 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 /**
- * Takes the variables out of a netstring.
+ * Reads the variables from a netstring.
  *
  * @example
  * ```ts
@@ -42,7 +43,7 @@ export class ScgiDecoder implements VariablesDecoder {
   #filled = 0;
   complete: Variables | undefined;
 
-  /** A decoder that makes strings with the host's function. */
+  /** Creates a decoder. `latin1` is the host's decoder. */
   constructor(latin1: WireConfig["latin1"]) {
     this.#latin1 = latin1;
   }

@@ -1,11 +1,12 @@
 /**
- * uwsgi: a packet of variables, then the body; the answer is a plain HTTP response (uWSGI, "The uwsgi Protocol").
+ * uwsgi: a request is a packet of variables, then the body; the response is a plain HTTP response (uWSGI, "The uwsgi
+ * Protocol").
  *
  *     modifier1 (1 octet, 0)  datasize (2, little-endian)  modifier2 (1)
  *     then datasize octets of: key size (2, little-endian) key  value size (2, little-endian) value
  *
- * modifier1 is 0, a request; everything else that a uWSGI server can be asked to do in this way is refused. modifier2
- * is ignored. No variable loads anything: UWSGI_FILE and its like are variables as any other.
+ * modifier1 is 0 for a request. Other values ask a uWSGI server to do other things; they are refused. modifier2 is
+ * ignored. No variable makes the server load code: UWSGI_FILE and similar ones are ordinary variables.
  *
  * @module
  */
@@ -20,7 +21,7 @@ import type { WireConfig, WireConnection } from "../wire.ts";
 const HEADER_SIZE = 4;
 
 /**
- * Takes the variables out of a packet.
+ * Reads the variables from a packet.
  *
  * @example
  * ```ts
@@ -35,12 +36,12 @@ const HEADER_SIZE = 4;
 export class UwsgiDecoder implements VariablesDecoder {
   readonly #latin1: WireConfig["latin1"];
   readonly #header = new Uint8Array(HEADER_SIZE);
-  #headed = 0; // octets of the header that are here
-  #block: Uint8Array | undefined; // once the header is
+  #headed = 0; // octets of the header that have arrived
+  #block: Uint8Array | undefined; // once the header is complete
   #filled = 0;
   complete: Variables | undefined;
 
-  /** A decoder that makes strings with the host's function. */
+  /** Creates a decoder. `latin1` is the host's decoder. */
   constructor(latin1: WireConfig["latin1"]) {
     this.#latin1 = latin1;
   }
