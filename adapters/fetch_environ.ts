@@ -21,7 +21,7 @@ export interface FetchRequest {
   readonly environ: Environ;
   /** The Content-Length that the client declared, or null. */
   readonly contentLength: number | null;
-  /** Whether the client declared a body, with or without a length. */
+  /** Whether the client declared a body: a chunked one, or one with a length above 0. */
   readonly hasContent: boolean;
 }
 

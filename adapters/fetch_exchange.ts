@@ -240,7 +240,7 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
   }
 
   #departed(): void {
-    this.#resolve(new Response(null, { status: 500 })); // nobody receives it, but the host expects the promise to settle
+    this.#resolve(new Response(null, { status: 500 })); // unread, but the host expects an answer
     this.#body.fail(new InputClosedError("The client closed the connection"));
     this.#invocation?.departed();
     this.#release("the client has gone");

@@ -25,7 +25,8 @@ export function identityAt(path: string): string | undefined {
 /**
  * Finds a free name in the directory of `path`.
  *
- * @param most Maximum length in bytes of the name with its directory.
+ * @param most Maximum length in bytes of the name with its directory. For a `path` that is as long as this, the name is
+ *   no longer than `path`.
  */
 export function temporaryName(path: string, most: number = Infinity): string {
   const directory = path.slice(0, path.lastIndexOf("/") + 1);

@@ -83,7 +83,7 @@ export class UnixPath {
       return listen();
     } finally {
       if (umask !== undefined) process.umask(umask);
-      this.#made = identityAt(this.temporary); // set if the runtime binds inside the call; a node:cluster worker binds later
+      this.#made = identityAt(this.temporary); // runtimes bind within the call; node:cluster workers later
     }
   }
 
@@ -176,7 +176,7 @@ async function knockByFetch(path: string): Promise<string> {
   const unix = { unix: path, method: "HEAD", signal: AbortSignal.timeout(1000) };
   return await fetch("http://localhost/", unix).then(
     () => "",
-    ({ name, code }) => name === "TimeoutError" ? "" : String(code ?? name), // the request timed out, but the connection succeeded
+    ({ name, code }) => name === "TimeoutError" ? "" : String(code ?? name), // timed out, but connected
   );
 }
 
