@@ -236,9 +236,7 @@ export class SimpleHandler {
     return latin1(this.formatHead({ status, code: Number(status.slice(0, 3)), headers, ...facts }, body.length) + body);
   }
 
-  /**
-   * Sends the response of `errorOutput`, or of an error that has its own status. Resolves to whether it is complete.
-   */
+  /** Sends the response of `errorOutput`, or an error's own status. Resolves to whether it is complete. */
   async #refuse(status: string, environ: Environ, outlet: Outlet): Promise<boolean> {
     if (!status.startsWith("500")) {
       outlet.write(this.#refusal(status));
