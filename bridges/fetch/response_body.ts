@@ -57,7 +57,10 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
     this.#request = request;
   }
 
-  /** Resolves with the whole body if it is complete. Otherwise sends the head and resolves with this object. */
+  /**
+   * Resolves with the whole body if it is complete. Otherwise sends the head and resolves with this object. Rejects if
+   * it fails before.
+   */
   open(): Promise<Body> {
     return new Promise((resolve, reject) => {
       this.#open = resolve;

@@ -3,7 +3,7 @@
  * from one buffer, each request finished as soon as its body is. What the connection makes of the same bytes must
  * agree.
  *
- * Only the wire is done anew here; what variables mean is asked of core/cgi.
+ * Only the wire is implemented again here. The meaning of variables comes from core/cgi.
  */
 
 import { cgiRequest } from "../../core/wires/cgi/environ.ts";
