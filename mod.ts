@@ -27,7 +27,7 @@ import { isCgi } from "./adapters/environment.ts";
 
 export * from "./mod_shared.ts";
 
-/** The globals by which a runtime is told; none needs to exist. */
+/** The globals that identify a runtime. Each may be absent. */
 interface Runtimes {
   readonly Deno?: unknown;
   readonly Bun?: unknown;
@@ -36,8 +36,8 @@ interface Runtimes {
 const runtimes = globalThis as unknown as Runtimes;
 
 /**
- * Serves an application on the runtime this program runs on, over its own sockets; or, when a web server has started the
- * program as a CGI script, answers the one request it was started for.
+ * Serves an application with the sockets of the runtime that this program runs on. When a web server has started the
+ * program as a CGI script, answers that one request instead.
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
  * @param options See {@linkcode ServeOptions}; without any: HOST or else 127.0.0.1, PORT or else 8000.
@@ -63,7 +63,8 @@ export async function serve(app: Application, options?: ServeOptions): Promise<S
 }
 
 /**
- * A server as `wsgiref.simple_server.make_server` makes it: it is bound at once, and serves when it is told to.
+ * Makes a server like that of `wsgiref.simple_server.make_server`: the socket is bound at once, and requests are served
+ * only when the program calls a method that serves.
  *
  * @param host Name or address to listen on.
  * @param port Port to listen on; 0 for a free one.
@@ -100,7 +101,7 @@ export async function makeServer(
 }
 
 /**
- * Makes a fetch handler of an application: for `Deno.serve`, `Bun.serve`, `export default { fetch }`.
+ * Turns an application into a fetch handler for `Deno.serve`, `Bun.serve` or `export default { fetch }`.
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
  * @param options Those of `serve` that need no socket.
@@ -120,7 +121,7 @@ export async function makeServer(
  * ```
  */
 export function toFetch(app: Application, options: FetchOptions = {}): FetchHandler {
-  // What is wrong is said here. The adapter is there before the first request, or that one waits for it.
+  // Wrong arguments throw here, at once. The adapter loads in the background; requests that come earlier wait for it.
   asFunction(app);
   settings(options, { port: undefined, errorLog: () => {} });
   let handler: FetchHandler | undefined;
@@ -129,8 +130,9 @@ export function toFetch(app: Application, options: FetchOptions = {}): FetchHand
 }
 
 /**
- * The adapter of the runtime this program runs on; the others are not loaded. Over SCGI and uwsgi only a reset tells a
- * front end that a response without a length was cut off: on Deno, node:net can send one and Deno.listen cannot.
+ * Loads the adapter of the runtime this program runs on, and no other. On Deno, SCGI and uwsgi use node:net: with these
+ * protocols only a TCP reset tells a front end that a response without a length was cut off. node:net can send a reset,
+ * and Deno.listen cannot.
  */
 function adapter({ protocol }: ServeOptions = {}): Promise<typeof import("./adapters/node.ts")> {
   const resets = protocol === "scgi" || protocol === "uwsgi";

@@ -1,6 +1,7 @@
 /**
- * The public face where programs have no sockets: what `"tsgi"` is on Workers, in browsers and in bundles for them. It has
- * the names of `mod.ts`, so that one file can serve and be bundled, and it loads no module of Node.js, Deno or Bun.
+ * The public API for hosts without sockets: Workers, browsers, and bundles for them import this file as `"tsgi"`. It
+ * exports the names of `mod.ts`, so that one program can both serve and be bundled. It loads no module of Node.js, Deno
+ * or Bun.
  *
  * @module
  */
@@ -15,7 +16,7 @@ export * from "./mod_shared.ts";
 export { toFetch } from "./adapters/fetch.ts";
 
 /**
- * Always rejects: give the host a handler instead, `export default { fetch: toFetch(app) }`.
+ * Always rejects, since this host has no sockets. Export a handler instead: `export default { fetch: toFetch(app) }`.
  *
  * @throws {ListenError} (as a rejection).
  *

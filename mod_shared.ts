@@ -1,5 +1,5 @@
 /**
- * What the public face has on every host, with sockets (`mod.ts`) or without (`mod_fetch.ts`).
+ * The part of the public API that is the same on hosts with sockets (`mod.ts`) and without (`mod_fetch.ts`).
  *
  * @module
  */
@@ -43,7 +43,7 @@ export {
 } from "./core/contract/request_body.ts";
 export { VERSION } from "./core/version.ts";
 
-/** The global by which Node.js tells which program it runs; Bun and Deno have `import.meta.main`. */
+/** The Node.js global that names the program being run. Bun and Deno have `import.meta.main` instead. */
 interface Runtime {
   readonly process?: {
     readonly argv: readonly string[];
@@ -54,11 +54,11 @@ interface Runtime {
 const runtime = globalThis as unknown as Runtime;
 
 /**
- * Whether a module is the program that was started, not one that was imported: `import.meta.main`, also where Node.js
- * does not have it (before 24.2).
+ * Tells whether a module is the program that was started, rather than an imported one. This is `import.meta.main`, and
+ * it also works on Node.js before 24.2, which does not have that property.
  *
  * @param meta The module's `import.meta`.
- * @returns false also where the runtime does not tell which program was started.
+ * @returns false too when the runtime does not reveal which program was started.
  *
  * @example
  * ```ts

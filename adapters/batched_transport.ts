@@ -1,11 +1,15 @@
 /**
- * Output memory, shared by all sockets of a process.
+ * A pool of output buffers, shared by all sockets of a process.
  *
- * Small pieces, heads above all, are copied into a memory that the socket takes from the pool, and leave together: at
- * the end of the feed in which they were made, or when they were made outside one, the first of them in the next
- * microtask and what follows it at the end of the turn, so that blocks that come in a burst share a system call and none
- * ever waits for the next one to be made. A socket has a memory only while something in it waits to leave; when many
- * have, they leave before another socket takes one.
+ * Batching saves system calls. A socket takes a buffer from the pool and copies small pieces, mostly response heads,
+ * into it. The buffer is flushed at one of these moments:
+ *
+ * - Output made during a feed (the processing of received bytes) is flushed at the end of that feed.
+ * - Output made outside a feed: the first piece is flushed in the next microtask, and the pieces after it at the end of
+ *   the turn of the event loop. So a burst of blocks shares a system call, and no block waits for the next to be made.
+ *
+ * A socket holds a buffer only while it has unsent output. When too many sockets wait, they are all flushed before
+ * another one joins them.
  *
  * @module
  */
@@ -17,34 +21,34 @@ export const HIGH_WATER_MARK = 65536;
 
 const SIZE = 65536 + 4096; // a block of 64 KiB fits behind its head
 const FLUSH_AT = 45056;
-const FREE_LIMIT = 128; // memories that wait to be used again
-const WAITING_LIMIT = 128; // sockets whose output waits for the same moment
+const FREE_LIMIT = 128; // buffers kept in the pool
+const WAITING_LIMIT = 128; // sockets that wait for the same flush
 
-/** Bytes of output that are copied, where they have to wait, rather than that they keep the memory they are in. */
+/** Output up to this many bytes is copied when it has to wait, so that it does not occupy a whole pool buffer. */
 export const COPY_LIMIT = 16384;
 
 /** Runs a callback at the end of the turn of the event loop, or soon after. */
 export type Turn = (callback: () => void) => void;
 
-/** Output memory; once it has been given away with `send` it is taken back with `takeBack`. */
+/** An output buffer. When `send` has kept it, `takeBack` returns it to the pool. */
 export interface Memory {
-  /** All of it. */
+  /** The whole buffer. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** How many of them have been committed. */
+  /** Number of bytes committed so far. */
   used: number;
-  /** The part of it that was sent last: responses of one length need one view. */
+  /** The view that was sent last. Responses of the same length reuse it. */
   view: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** Output that waits for the system. */
+/** Output that waits until the system accepts it. */
 export interface Block {
   readonly bytes: Uint8Array;
-  /** The memory that they are in, where it can be used again. */
+  /** The pool buffer that holds the bytes, if it can be reused. */
   readonly memory: Memory | undefined;
 }
 
 const free: Memory[] = [];
-/** Outputs that are flushed in the next microtask, and at the end of the turn. */
+/** Outputs to flush in the next microtask (`soon`) and at the end of the turn (`later`). */
 const soon: BatchedOutput[] = [];
 const later: BatchedOutput[] = [];
 let fed: BatchedOutput | undefined;
@@ -53,37 +57,40 @@ function newMemory(size: number): Memory {
   return { bytes: new Uint8Array(size), used: 0, view: undefined };
 }
 
-/** The first `length` bytes of a memory. */
+/** Returns a view of the first `length` bytes of a buffer. */
 export function firstBytes(memory: Memory, length: number): Uint8Array<ArrayBuffer> {
   return memory.view?.length === length ? memory.view : memory.view = memory.bytes.subarray(0, length);
 }
 
-/** Takes memory back that was given away with `send`, once its bytes have been sent. */
+/** Returns a buffer to the pool, once its bytes have been sent. */
 export function takeBack(memory: Memory): void {
   if (memory.bytes.length === SIZE && free.length < FREE_LIMIT) free.push(memory);
 }
 
-/** The output side of a transport: everything but the way bytes reach the socket. */
+/** The output side of a transport. Subclasses add how bytes reach the socket. */
 export abstract class BatchedOutput {
   static readonly #flushSoon = (): void => BatchedOutput.#flushAll(soon);
   static readonly #flushLater = (): void => BatchedOutput.#flushAll(later);
   readonly #turn: Turn;
-  #memory: Memory | undefined; // what is committed and not sent
-  #burst = false; // since the last feed something has left already
+  #memory: Memory | undefined; // holds committed, unsent bytes
+  #burst = false; // since the last feed, output was already scheduled
   #waiting = false; // in `soon` or `later`
 
   constructor(turn: Turn) {
     this.#turn = turn;
   }
 
-  /** Sends the first `length` bytes of a memory. True when it may be reused at once, false when it has been given away. */
+  /**
+   * Sends the first `length` bytes of a buffer. Returns true when the buffer may be reused at once, false when it is
+   * kept.
+   */
   abstract send(memory: Memory, length: number): boolean;
-  /** Sends bytes that are given away. */
+  /** Sends bytes and takes ownership of them. */
   protected abstract give(bytes: Uint8Array): void;
-  /** Whether output is below the high-water mark. After false, `drained` is told. */
+  /** Whether output is below the high-water mark. After false, the transport calls `drained` later. */
   protected abstract flowing(): boolean;
 
-  /** Bytes that are committed and not sent. */
+  /** Number of committed, unsent bytes. */
   protected get pending(): number {
     return this.#memory?.used ?? 0;
   }
@@ -117,7 +124,7 @@ export abstract class BatchedOutput {
     return this.flowing();
   }
 
-  /** Nobody else will flush this: a later moment is to. */
+  /** Schedules a flush, for output made outside a feed. */
   #wait(): void {
     const waiting = this.#burst ? later : soon;
     if (waiting.length === WAITING_LIMIT) BatchedOutput.#flushAll(waiting);
@@ -137,7 +144,7 @@ export abstract class BatchedOutput {
     }
   }
 
-  /** Sends what is committed. */
+  /** Sends the committed bytes. */
   protected flush(): void {
     const memory = this.#memory;
     if (memory === undefined) return;
@@ -147,7 +154,7 @@ export abstract class BatchedOutput {
     if (length === 0 || this.send(memory, length)) takeBack(memory);
   }
 
-  /** Forgets what is committed: the socket is being destroyed. */
+  /** Discards the committed bytes, because the socket is being destroyed. */
   protected drop(): void {
     const memory = this.#memory;
     if (memory === undefined) return;
@@ -156,7 +163,7 @@ export abstract class BatchedOutput {
     takeBack(memory);
   }
 
-  /** One feed: gives a connection what has arrived, or with null the news that output flows again. */
+  /** Runs one feed: passes received bytes to a connection, or, for null, tells it that output flows again. */
   protected feed(connection: Connection | undefined, bytes: Uint8Array | null): void {
     fed = this;
     this.#burst = false;

@@ -16,7 +16,7 @@ import { refuseOnBun } from "./unsupported.ts";
 import { writeStderr } from "./stderr.ts";
 import type { UnixPath } from "./unix_path.ts";
 
-/** What Bun tells of the sockets of a listener. */
+/** The callbacks that Bun calls for the sockets of a listener. */
 interface BunHandlers {
   binaryType: "uint8array";
   open(socket: BunSocket): void;
@@ -60,11 +60,11 @@ export const host: Host = {
     const { fd } = options;
     const path = fd === undefined ? options.path : undefined;
     refuseOnBun(options);
-    // Before it listens: from then on connections come.
+    // This comes before listening, since connections may arrive from then on.
     const kind = fd === undefined
       ? path === undefined ? "tcp" : "unix"
       : options.kind ?? (await import("./proc_sockets.ts")).kindOfDescriptor(fd);
-    // It loads what TCP does not need.
+    // Imported only here, since it loads modules that TCP does not need.
     const unix = path === undefined ? undefined : await (await import("./unix_path.ts")).UnixPath.claim(path, options);
     const listener = await listen(options, unix, {
       binaryType: "uint8array",
@@ -93,7 +93,9 @@ export const host: Host = {
   },
 };
 
-/** Where it listens. Of a descriptor Bun does not tell: then each request says it, from its own connection. */
+/**
+ * The listening address. Bun does not reveal it for a descriptor; then each request takes it from its own connection.
+ */
 function addressOf(
   listener: BunListener,
   { hostname, path, fd }: ListenOptions,
@@ -123,7 +125,7 @@ async function listen(
   }
 }
 
-/** The code for a name that cannot be resolved, for which Bun gives none. */
+/** Returns ENOTFOUND for a name that cannot be resolved, because Bun gives no error code for that. */
 async function unresolved(hostname: string): Promise<string> {
   const { lookup } = await import("node:dns/promises");
   return lookup(hostname).then(() => "", () => "ENOTFOUND");

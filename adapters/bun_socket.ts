@@ -1,9 +1,9 @@
 /**
- * A socket of Bun as a Transport.
+ * Implements Transport with a Bun socket.
  *
- * `socket.write` takes what the system takes and says how much; the rest is kept here until `drain`. Without
- * `allowHalfOpen` Bun throws away output when the client sends FIN, and `end()` may drop output that was taken: so our
- * FIN is `shutdown()`, once nothing is kept, and the socket is closed when both sides have sent theirs.
+ * `socket.write` writes what the system accepts and returns that count. This class keeps the rest until `drain`.
+ * Without `allowHalfOpen`, Bun discards output when the client sends FIN. `end()` may drop output that was accepted. So
+ * this side sends FIN with `shutdown()`, once nothing is kept, and closes the socket when both sides have sent FIN.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Connection, Peer, Transport } from "../core/seams.ts";
 import { BatchedOutput, type Block, COPY_LIMIT, type Memory, takeBack, type Turn } from "./batched_transport.ts";
 import { peerOf, type SocketAddresses } from "./peer.ts";
 
-/** A TCP socket, with data of ours. */
+/** A Bun socket; its `data` is our transport. */
 export interface BunSocket extends SocketAddresses {
   data: BunTransport;
   write(bytes: Uint8Array, start?: number, length?: number): number;
@@ -27,15 +27,15 @@ export interface BunSocket extends SocketAddresses {
 /** The transport over one socket. */
 export class BunTransport extends BatchedOutput implements Transport {
   readonly peer: Peer;
-  readonly givesInput = true; // each read of Bun's has memory of its own
+  readonly givesInput = true; // Bun allocates new memory for each read
   readonly #socket: BunSocket;
   #connection: Connection | undefined;
-  #kept: Block[] = []; // what the system has not taken
+  #kept: Block[] = []; // what the system has not accepted yet
   #keptBytes = 0;
   #needsDrain = false;
   #ending = false;
-  #cut = false; // by us
-  #ended = false; // our FIN is out
+  #cut = false; // this side has destroyed or reset the connection
+  #ended = false; // this side has sent FIN
   #peerEnded = false;
   #closed = false;
   #paused = false;
@@ -48,7 +48,7 @@ export class BunTransport extends BatchedOutput implements Transport {
     this.#connection = accept(this);
   }
 
-  // What Bun tells.
+  // Called by Bun.
 
   data(bytes: Uint8Array): void {
     if (this.#paused) this.#arrived.push(bytes.slice());
@@ -87,15 +87,15 @@ export class BunTransport extends BatchedOutput implements Transport {
     this.#keptBytes = 0;
     const connection = this.#connection;
     this.#connection = undefined;
-    // Behind our FIN Bun tells of the peer's by closing alone.
+    // After our FIN, Bun reports the peer's FIN only by closing the socket.
     const orderly = error === undefined && this.#ended && !this.#peerEnded && !this.#cut;
-    queueMicrotask(() => { // Bun may be telling from inside a call of ours
+    queueMicrotask(() => { // Bun may call this inside one of our own calls
       if (orderly) connection?.ended();
       connection?.closed(error);
     });
   }
 
-  // What a wire asks.
+  // Called by a wire.
 
   get buffered(): number {
     return this.#keptBytes + this.pending;
@@ -160,7 +160,7 @@ export class BunTransport extends BatchedOutput implements Transport {
     if (!this.#closed) this.#socket.terminate();
   }
 
-  /** How many of the first `length` bytes the system has taken; of a socket that is closed, all. */
+  /** Writes the first `length` bytes; returns how many the system accepted. A closed socket counts as accepting all. */
   #taken(bytes: Uint8Array, length: number): number {
     if (this.#closed) return length;
     return this.#kept.length > 0 ? 0 : Math.max(0, this.#socket.write(bytes, 0, length));

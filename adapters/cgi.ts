@@ -1,9 +1,9 @@
 /**
  * The host CGI: a process that a web server starts for one request, on Node.js, Deno and Bun.
  *
- * The request is in the environment and on standard input, the response goes to standard output (RFC 3875). The
- * process ends by itself once the response is written and the body closed: with 0, with 1 when the response is not the
- * application's or not complete, and with 143 when the web server has ended it.
+ * The request comes from the environment and standard input, and the response goes to standard output (RFC 3875). The
+ * process exits by itself once the response is written and the body closed. Exit codes: 0 for success, 1 when the
+ * response is incomplete or not the application's own, 143 when the web server has terminated the script.
  *
  * @module
  */
@@ -22,11 +22,11 @@ const ORPHAN_CHECK = 2000; // ms
 const MICROTASKS = 64;
 
 /**
- * Answers the request of this process, and ends it. From its call on, the console writes to standard error.
+ * Answers the request of this process, then ends the process. From the call on, the console writes to standard error.
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
- * @param options Those of `serve`; the ones about listening, connections and time say nothing here.
- * @returns the exit code; the process ends right after whoever awaits it has run on.
+ * @param options Those of `serve`. The ones about listening, connections and timeouts have no effect here.
+ * @returns the exit code. The process exits right after the code that awaits this promise has run.
  * @throws {OptionError} (as a rejection) for an option with a value it cannot have.
  * @throws {ApplicationError} (as a rejection) when `app` is no application.
  *
@@ -51,7 +51,7 @@ export async function runCgi(app: Application, options: ServeOptions = {}): Prom
     try {
       script.errors(text);
     } catch {
-      // Nobody reads it.
+      // Nobody reads standard error.
     }
   };
   let signalled = 0;
@@ -70,14 +70,14 @@ export async function runCgi(app: Application, options: ServeOptions = {}): Prom
   return code;
 }
 
-/** Lets whatever is ready run, as far as it needs nothing from outside. */
+/** Lets pending microtasks run, as far as they wait for no event. */
 async function turns(): Promise<void> {
   for (let i = 0; i < MICROTASKS; i++) await undefined;
 }
 
 /**
- * What the application left open does not keep the web server waiting: the process ends once whoever waited for the
- * script has been told. (A turn of the event loop would cost each request a millisecond or more.)
+ * Exits once the code that awaits the script has run, so that timers or sockets that the application left open do not
+ * keep the web server waiting. (To wait for a turn of the event loop would cost each request a millisecond or more.)
  */
 async function endSoon(exit: () => void): Promise<void> {
   await turns();
@@ -85,7 +85,8 @@ async function endSoon(exit: () => void): Promise<void> {
 }
 
 /**
- * The same in the form of the other adapters: a server that has answered its only request.
+ * Does what {@linkcode runCgi} does, with the signature of the other adapters: the server it gives has answered its
+ * only request.
  *
  * @param app A function, a class, or an object with `wsgiApp`.
  * @param options See {@linkcode runCgi}.
@@ -111,7 +112,7 @@ export async function serve(app: Application, options?: ServeOptions): Promise<S
   return { address: { hostname: "", port: 0 }, finished, shutdown: () => finished };
 }
 
-/** Standard input and output as one socket; settles once nothing more will be written. */
+/** Joins standard input and output into one socket. The promise settles once nothing more will be written. */
 function openStreams(
   script: ScriptProcess,
   accept: (transport: Transport) => Connection,
@@ -134,7 +135,8 @@ function openStreams(
         return written;
       },
       closeWrite: () => Promise.resolve(resolve()),
-      // A block that is on its way when the response is cut off gets out, unless the web server does not take it.
+      // When the response is cut off, a write in progress may finish, unless the web server does not read it within
+      // GRACE.
       close: () => {
         writing.catch(() => {}).finally(resolve);
         setTimeout(resolve, GRACE);
@@ -151,9 +153,9 @@ function openStreams(
 }
 
 /**
- * Stops a script whose web server has died: one that waits and writes nothing would outlive it. (And without any timer
- * or socket Node ends while it waits, and Bun spins.) A response that takes no waiting is spared the first timer, which
- * costs Deno as much as all the rest.
+ * Stops a script whose web server has died. A script that waits and writes nothing would otherwise outlive it. (The
+ * timer also keeps the event loop alive: without any timer or socket, Node exits while the script waits, and Bun
+ * spins.) A response that needs no waiting gets no timer, because the first timer costs Deno as much as all the rest.
  */
 async function watchParent(script: ScriptProcess, open: () => boolean, stop: () => void): Promise<void> {
   const parent = script.parent();
@@ -162,8 +164,9 @@ async function watchParent(script: ScriptProcess, open: () => boolean, stop: () 
 }
 
 /**
- * The environment as the web server gave it, latin-1. Runtimes decode it as UTF-8, and lose or refuse what is none (a
- * path may hold any octet), so the octets are taken where the system shows them: Linux.
+ * Returns the environment as the web server set it, as latin-1. A path may hold any octet, but runtimes decode the
+ * environment as UTF-8, and lose or reject anything else. So the raw octets are read where the system provides them, on
+ * Linux.
  */
 function variables(script: ScriptProcess): (readonly [name: string, value: string])[] {
   const text = (bytes: Uint8Array): string => script.latin1(bytes, 0, bytes.length);

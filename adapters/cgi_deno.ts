@@ -1,5 +1,5 @@
 /**
- * A CGI script on Deno, without the modules of Node: loading those takes longer than all else that a script does.
+ * A CGI script on Deno. It uses no `node:` modules, because loading them takes longer than the rest of a script's run.
  *
  * @module
  */
@@ -21,9 +21,9 @@ interface DenoGlobal {
 
 declare const Deno: DenoGlobal;
 
-const RETRY = 2; // ms, where a stream that does not block has nothing to give or no room
+const RETRY = 2; // ms until the next attempt, when a non-blocking stream is empty or full
 
-/** Tries again until a stream that does not block is ready. */
+/** Retries until a non-blocking stream is ready. */
 async function whenReady<T>(attempt: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -45,7 +45,7 @@ function writeOutput(bytes: Uint8Array): Promise<number> {
 
 let pending: Promise<void> | undefined;
 
-/** Standard error may be a pipe that does not block, and has no room for more until somebody reads. */
+/** Writes to standard error, which may be a full non-blocking pipe. The rest then waits until somebody reads. */
 function writeErrors(text: string): void {
   let bytes: Uint8Array = new TextEncoder().encode(text);
   try {
@@ -73,7 +73,7 @@ export const script: ScriptProcess = {
   turn: (callback) => void setTimeout(callback, 0),
   environmentBytes: () => {
     try {
-      return Deno.readFileSync("/proc/self/environ"); // which takes all permissions
+      return Deno.readFileSync("/proc/self/environ"); // needs all permissions
     } catch {
       return null;
     }
@@ -82,7 +82,7 @@ export const script: ScriptProcess = {
     try {
       return Deno.env.toObject();
     } catch {
-      return {}; // it may not be read, or is no UTF-8
+      return {}; // no permission to read it, or it is not UTF-8
     }
   },
   read: (memory) => whenReady(() => Deno.stdin.read(memory)),

@@ -1,8 +1,8 @@
 /**
  * A CGI script on Node.js and Bun.
  *
- * To import `node:process` makes Node open standard input, so that reading it no longer blocks: a read that waits in a
- * thread would keep the process from ending.
+ * A blocking read would wait in a thread and keep the process from exiting. The import of `node:process` prevents that:
+ * it makes Node open standard input, so that reads no longer block.
  *
  * @module
  */
@@ -14,9 +14,9 @@ import { AT_ONCE, LAST_ERRORS, type ScriptProcess, SIGNAL_CODES } from "./cgi_pr
 import { latin1With } from "./latin1.ts";
 
 const [STDIN, STDOUT, STDERR] = [0, 1, 2] as const;
-const RETRY = 2; // ms, where a stream that does not block has nothing to give or no room
+const RETRY = 2; // ms until the next attempt, when a non-blocking stream is empty or full
 
-/** One read or write, as soon as there is something to be had. */
+/** Does one read or write, and retries until the stream is ready. */
 function transfer(operation: typeof read | typeof write, fd: number, bytes: Uint8Array): Promise<number> {
   return new Promise((resolve, reject) => {
     const attempt = (): void =>
@@ -44,7 +44,9 @@ async function writeOutput(bytes: Uint8Array): Promise<number> {
 
 let pending: Promise<unknown> | undefined;
 
-/** Standard error does not block on Node: a pipe has no room for more than 64 KiB until somebody reads. */
+/**
+ * Writes to standard error, which is non-blocking on Node. A pipe holds 64 KiB until somebody reads; the rest waits.
+ */
 function writeErrors(text: string): void {
   let bytes: Uint8Array = Buffer.from(text);
   try {
@@ -59,10 +61,10 @@ async function writeRest(bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await transfer(write, STDERR, bytes.subarray(at));
 }
 
-/** Exits when all that was written to standard error is out, also by the console of Node. */
+/** Exits once standard error is flushed, including what Node's console has buffered. */
 function exit(code: number): void {
   const end = (): void => process.exit(code);
-  const held = process.versions.bun === undefined && process.stderr.writableLength > 0; // Bun's console holds nothing
+  const held = process.versions.bun === undefined && process.stderr.writableLength > 0; // Bun's console buffers nothing
   if (pending === undefined && !held) return end();
   setTimeout(end, LAST_ERRORS);
   const written = held ? new Promise((resolve) => process.stderr.on("error", resolve).write("", resolve)) : undefined;

@@ -1,8 +1,9 @@
 /**
- * The host Deno: `Deno.listen`.
+ * The host for Deno: `Deno.listen`.
  *
- * Of `node:` modules it takes what is faster, and Deno needs several milliseconds to load those. So they are loaded once
- * the port is open: a client then waits in the system's queue for as long, and `serve` does not.
+ * Some `node:` modules are faster than what Deno has itself, but Deno needs several milliseconds to load them. So they
+ * are loaded after the port is open. An early client then waits in the system's accept queue, and `serve` does not
+ * wait.
  *
  * @module
  */
@@ -39,12 +40,12 @@ declare const Deno: DenoGlobal;
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const ACCEPT_RETRY = 100; // ms to wait when there are no descriptors left
-/** Names of what accept throws for a client that is gone. */
+/** Names of the errors that accept throws when the client has already gone. */
 const DEPARTURES: ReadonlySet<string> = new Set(["NotConnected", "ConnectionReset", "ConnectionAborted"]);
 
 let loading: Promise<void> | undefined;
 
-/** Loads a faster decoder, and `setImmediate`. */
+/** Loads a faster latin-1 decoder, and `setImmediate`. */
 function load(): Promise<void> {
   return loading ??= laterTurn().then(async () => {
     const [{ setImmediate }, { Buffer }] = await Promise.all([import("node:timers"), import("node:buffer")]);
@@ -53,7 +54,10 @@ function load(): Promise<void> {
   });
 }
 
-/** A turn in which `serve` has settled: Deno loads within the call of `import`, and for the first timer too. */
+/**
+ * Waits for a turn of the event loop in which `serve` has settled. Deno loads a module synchronously inside the call of
+ * `import`. The first timer loads modules too, so a MessageChannel is used in its place.
+ */
 function laterTurn(): Promise<void> {
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve) => {
@@ -79,7 +83,7 @@ export const host: Host = {
   listen: async (options, accept): Promise<Listener> => {
     const { hostname, path } = options;
     refuseOnDeno(options);
-    // It loads what TCP does not need.
+    // Imported only here, since it loads modules that TCP does not need.
     const unix = path === undefined ? undefined : await (await import("./unix_path.ts")).UnixPath.claim(path, options);
     const listener = unix === undefined ? listen(options, undefined) : unix.bind(() => listen(options, unix.temporary));
     try {
@@ -126,7 +130,7 @@ async function acceptLoop(
     try {
       open(await listener.accept(), accept);
     } catch (error) {
-      // A client that has left before it was accepted holds nobody up; for want of descriptors there is a wait.
+      // If the client left before it was accepted, the loop goes on at once. If descriptors are exhausted, it waits.
       const left = DEPARTURES.has((error as Error).name);
       if (!left && !state.closed) await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY));
     }

@@ -1,10 +1,10 @@
 /**
- * The process environment, as far as it may be read.
+ * Reads the process environment, as far as permissions allow.
  *
  * @module
  */
 
-/** The globals that have it; a runtime has one or both. */
+/** The globals that hold the environment. A runtime has one or both. */
 interface Globals {
   readonly Deno?: {
     readonly env: { get(name: string): string | undefined };
@@ -15,11 +15,11 @@ interface Globals {
 
 const globals = globalThis as unknown as Globals;
 
-/** An environment variable; undefined when it is not set, may not be read, or is no text. */
+/** Returns an environment variable; undefined when it is not set, may not be read, or is not valid text. */
 export function env(name: string): string | undefined {
   const { Deno } = globals;
-  if (Deno === undefined) return globals.process?.env[name]; // looking at `process` loads all of Node into Deno
-  // Asking Deno for what it has not been allowed would stop at a prompt.
+  if (Deno === undefined) return globals.process?.env[name]; // on Deno, access to `process` loads all of Node
+  // Without the permission, Deno would stop the program at a prompt. So the permission is checked first.
   if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return undefined;
   try {
     return Deno.env.get(name);

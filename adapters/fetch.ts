@@ -1,8 +1,8 @@
 /**
- * Fetch hosts: `Deno.serve`, `Bun.serve`, `export default { fetch }`.
+ * The adapter for fetch hosts: `Deno.serve`, `Bun.serve`, `export default { fetch }`.
  *
- * Here the host parses the request and frames the response, so what is strict about the HTTP/1.1 wire of tsgi, and what
- * it does for `PATH_INFO`, is the host's affair. The handler is the same: it needs no socket.
+ * The host parses the request and frames the response. So the strictness of tsgi's HTTP/1.1 wire, and its treatment of
+ * `PATH_INFO`, do not apply; the host decides these. The handler needs no socket, so it is the same on all hosts.
  *
  * @module
  */
@@ -22,11 +22,11 @@ export type { FetchInfo } from "./fetch_environ.ts";
 
 export type { FetchOptions } from "../core/server/serve_options.ts";
 
-/** A fetch handler: what `toFetch` makes. `info` is what the host passes beside the request. */
+/** The fetch handler that `toFetch` makes. `info` is the second argument that the host passes. */
 export type FetchHandler = (request: Request, info?: FetchInfo) => Promise<Response>;
 
 /**
- * Makes a fetch handler of an application.
+ * Turns an application into a fetch handler.
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
  * @param options Those of `serve` that need no socket.
@@ -67,7 +67,7 @@ export function toFetch(app: Application, options: FetchOptions = {}): FetchHand
     } catch (error) {
       if (!(error instanceof Refusal)) return Promise.reject(error);
       errors.write(`tsgi: refused a request: ${error.status}: ${error.message}\n`);
-      request.body?.cancel().catch(() => {}); // it is somebody's who reads it already
+      request.body?.cancel().catch(() => {}); // this rejects if the body is locked by another reader
       return Promise.resolve(refusalOf(error.status, request.method));
     }
   };

@@ -1,8 +1,9 @@
 /**
- * The end of a fetch handler, for which a host has no word: after the option `signal` has fired.
+ * Graceful shutdown of a fetch handler, started by the option `signal`. Fetch hosts have no event for it.
  *
- * It is that of a server with sockets as far as a handler can go: connections that are idle have `drainIdle` for one more
- * request, then there is no service, and what runs is cut at `gracefulTimeout`. No timer is left when nothing runs.
+ * The steps are those of a server with sockets, as far as a handler can follow them. For `drainIdle` after the signal,
+ * new requests are still served, since idle connections may send one more. After that, requests are refused. Requests
+ * that still run at `gracefulTimeout` are cut. When nothing runs, no timer is left.
  *
  * @module
  */
@@ -11,20 +12,20 @@ import type { Settings } from "../core/server/options.ts";
 
 const LONGEST = 2 ** 31 - 1; // ms that a timer can have
 
-/** What can be cut. */
+/** A request that can be cut. */
 export interface Cuttable {
-  /** There is no more time. */
+  /** Ends the request now, because its time is up. */
   cut(): void;
 }
 
-/** A timer that fires after `seconds`, if a timer can have that many; the function that is returned clears it. */
+/** Starts a timer, unless `seconds` is more than a timer can have. Returns a function that clears it. */
 export function after(seconds: number, callback: () => void): () => void {
   if (seconds * 1000 > LONGEST) return () => {};
   const timer = setTimeout(callback, seconds * 1000);
   return () => clearTimeout(timer);
 }
 
-/** Knows the requests that run, and what is to become of them and of new ones. */
+/** Tracks the running requests, cuts them at the deadline, and tells when new ones are refused. */
 export class FetchClosing {
   readonly #running = new Set<Cuttable>();
   readonly #gracefulTimeout: number;
@@ -32,7 +33,7 @@ export class FetchClosing {
   #fired = Infinity;
   #clear: (() => void) | undefined;
 
-  /** Closes when `signal` fires. */
+  /** Starts the shutdown when `signal` fires. */
   constructor(signal: AbortSignal, { gracefulTimeout, drainIdle }: Pick<Settings, "gracefulTimeout" | "drainIdle">) {
     this.#gracefulTimeout = gracefulTimeout;
     this.#drainIdle = drainIdle;
@@ -44,18 +45,18 @@ export class FetchClosing {
     else signal.addEventListener("abort", fire, { once: true });
   }
 
-  /** Whether no more requests are served. */
+  /** Whether new requests are refused. */
   get closed(): boolean {
     return this.#fired !== Infinity && performance.now() >= this.#fired + this.#drainIdle * 1000;
   }
 
-  /** A request begins. */
+  /** Adds a request that begins. */
   enter(request: Cuttable): void {
     this.#running.add(request);
     this.#watch();
   }
 
-  /** A request has ended. */
+  /** Removes a request that has ended. */
   leave(request: Cuttable): void {
     this.#running.delete(request);
     if (this.#running.size > 0) return;

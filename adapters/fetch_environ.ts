@@ -1,7 +1,7 @@
 /**
- * The environ of a fetch Request.
+ * Makes the environ of a fetch Request.
  *
- * The host has parsed the request: its URL may be normalized, and repeated fields are joined with ", ".
+ * The host has already parsed the request, so its URL may be normalized, and repeated fields are joined with ", ".
  *
  * @module
  */
@@ -15,20 +15,20 @@ import { type FetchInfo, fetchTarget, isFromBun } from "./fetch_target.ts";
 
 export type { FetchInfo } from "./fetch_target.ts";
 
-/** A request, as far as its head tells. */
+/** What the head of a request says. */
 export interface FetchRequest {
   /** Its environ, without `wsgi.input` and `tsgi.request`. */
   readonly environ: Environ;
-  /** Bytes of its body, where the client has declared them. */
+  /** The Content-Length that the client declared, or null. */
   readonly contentLength: number | null;
-  /** Whether the client has declared a body, of whatever length. */
+  /** Whether the client declared a body: a chunked one, or one with a length above 0. */
   readonly hasContent: boolean;
 }
 
 /**
  * Makes the environ of a request.
  *
- * @throws {Refusal} 400 and 501 for a request that our own wire would refuse too, 413 for too long a body.
+ * @throws {Refusal} 400 and 501 for a request that the HTTP/1.1 wire would refuse too, 413 for too long a body.
  */
 export function fetchRequest(
   request: Request,
@@ -53,7 +53,7 @@ export function fetchRequest(
       target: where.target,
       path: where.parts.path,
       query: where.parts.query,
-      protocol: "HTTP/1.1", // hosts do not tell
+      protocol: "HTTP/1.1", // fetch hosts do not reveal the version
     },
     all.scriptName,
   );
@@ -73,7 +73,7 @@ export function fetchRequest(
   return { environ, contentLength, hasContent: chunked || (contentLength ?? 0) > 0 };
 }
 
-/** The Content-Length, which is written in plain decimal into the environ. */
+/** Checks the Content-Length and rewrites it in plain decimal in the environ. */
 function takeLength(environ: Environ, limit: number): number | null {
   const text = environ.CONTENT_LENGTH;
   if (text === undefined) return null;

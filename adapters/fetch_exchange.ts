@@ -1,5 +1,6 @@
 /**
- * The Exchange of fetch hosts: a Request's body becomes `wsgi.input`, what the application gives becomes a Response.
+ * The Exchange of fetch hosts: the body of a Request becomes `wsgi.input`, and the application's output becomes a
+ * Response.
  *
  * @module
  */
@@ -25,9 +26,9 @@ import type { Exchange, Octets, RawSocket, ResponseHead } from "../core/seams.ts
 import { after, type Cuttable, type FetchClosing } from "./fetch_closing.ts";
 import { type FetchInfo, isFromBun, isFromDeno } from "./fetch_target.ts";
 
-const MARK = 65536; // bytes a response stream holds before the application waits
+const MARK = 65536; // bytes that a response stream buffers before the application has to wait
 
-/** A whole response that says nothing but its status. */
+/** Makes a complete response that states only its status. */
 export function refusalOf(status: string, method: string): Response {
   const headers = new Headers({ "Content-Type": "text/plain; charset=utf-8" });
   if (status === SERVICE_UNAVAILABLE) headers.set("Retry-After", "1");
@@ -42,28 +43,28 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
   readonly #closing: FetchClosing | undefined;
   #method = "";
   #invocation: Invocation | undefined;
-  #source: ReadableStream<Uint8Array> | null = null; // of the request body, until nobody wants it any more
+  #source: ReadableStream<Uint8Array> | null = null; // the request body; null once it is no longer needed
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #body: RequestBody = RequestBody.empty();
-  #declared = Infinity; // bytes that the client has declared
+  #declared = Infinity; // the Content-Length of the request, if there is one
   #reading = false;
   #received = 0;
   #head: ResponseHead | undefined;
   #length: number | null = null;
-  #whole: Uint8Array | undefined; // a body that came in one block
+  #whole: Uint8Array | undefined; // a response body that came in one block
   #stream: ReadableStreamDefaultController<Uint8Array> | undefined;
   #clearTimer: (() => void) | undefined;
-  #unwatch: (() => void) | undefined; // the signal of the request
+  #unwatch: (() => void) | undefined; // removes the listener from the request's signal
   #resolve: (response: Response) => void = () => {};
 
-  /** An exchange of `gateway`'s; `closing` is told of it, where there is one. */
+  /** Makes an exchange for `gateway`. If there is a `closing`, the exchange registers with it. */
   constructor(gateway: Gateway, all: Settings, closing: FetchClosing | undefined) {
     this.#gateway = gateway;
     this.#settings = all;
     this.#closing = closing;
   }
 
-  /** Calls the application; settles with its response. */
+  /** Calls the application and resolves with its response. */
   answer(
     request: Request,
     info: FetchInfo | undefined,
@@ -85,12 +86,13 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
 
   #watch(request: Request, info: FetchInfo | undefined): void {
     const departed = (): void => this.#departed();
-    // Deno fires request.signal after success too, and warns; its `completed` says what happened.
+    // Deno fires request.signal after success too, and prints a warning. So `completed` is used there.
     if (isFromDeno(info)) return void info?.completed?.catch(departed);
     const { signal } = request;
     if (signal.aborted) return departed();
     signal.addEventListener("abort", departed, { once: true });
-    // A server's signal goes with its request. One that somebody has given to a Request of his own may live on.
+    // On Bun the signal is garbage together with its request. A signal that a program passed to its own Request may
+    // live longer, so the listener has to be removed.
     if (!isFromBun(info)) this.#unwatch = () => signal.removeEventListener("abort", departed);
   }
 
@@ -115,7 +117,8 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
     } else if (body !== null) {
       this.#lose(new InputClosedError("The body of the Request has been read before the application was called"));
     } else if (hasContent) {
-      // A Request with GET or HEAD has no body. An application that reads it must not take it for an empty one.
+      // A Request with GET or HEAD carries no body, even if the client sent one. An application that reads it must get
+      // an error, not an empty body.
       this.#lose(new TruncatedBodyError(`This host passes no content of a ${request.method} request on`));
     }
   }
@@ -153,17 +156,17 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
     this.#body.fail(new TruncatedBodyError(`The request body ended ${missing} bytes before its declared end`));
   }
 
-  /** The response is over, for `reason`. */
+  /** Ends the exchange, because the response is over. */
   #close(reason: string): void {
     this.#body.discard(reason);
     this.#release(reason);
   }
 
-  /** Lets go of the request: the host need not wait for the rest of its body. */
+  /** Releases the request, so that the host need not wait for the rest of its body. */
   #release(reason: string): void {
     const source = this.#reader ?? this.#source;
     this.#source = null;
-    source?.cancel(reason).catch(() => {}); // the host's stream may have failed: it has been told
+    source?.cancel(reason).catch(() => {}); // the host's stream may have failed, which is already reported
     this.#clearTimer?.();
     this.#unwatch?.();
     this.#closing?.leave(this);
@@ -198,7 +201,7 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
 
   abort(_error: unknown): void {
     if (this.#stream === undefined) this.#respond(this.#responseStream());
-    this.#stream?.error(new Error("The response failed")); // what the host logs of it; the cause is in errorLog
+    this.#stream?.error(new Error("The response failed")); // the host logs this text; the cause is in errorLog
     this.#close("the response has failed");
   }
 
@@ -207,7 +210,7 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
     this.#close("the request was refused");
   }
 
-  informational(): void {} // a Response has no room for it
+  informational(): void {} // a fetch Response cannot carry interim responses
 
   upgrade(): RawSocket {
     throw new RequestError("upgrade: a fetch host gives no socket");
@@ -221,7 +224,7 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
     }, { highWaterMark: MARK, size: (bytes) => bytes?.length ?? 0 });
   }
 
-  /** Settles the response, once; a body for a status that has none is dropped. */
+  /** Resolves with the response; only the first call has an effect. Drops the body if the status allows none. */
   #respond(body: Uint8Array | ReadableStream<Uint8Array> | null): void {
     const head = this.#head as ResponseHead;
     const headers = new Headers();
@@ -229,7 +232,7 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
     for (const [name, value] of finalFields(head, this.#length, own)) headers.append(name, value);
     this.#resolve(
       new Response(isContentless(head.code) ? null : body as BodyInit, {
-        status: head.code > 599 ? 500 : head.code, // a Response has no others
+        status: head.code > 599 ? 500 : head.code, // the Response constructor takes no higher status
         statusText: head.status.slice(4),
         headers,
       }),
@@ -237,7 +240,7 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
   }
 
   #departed(): void {
-    this.#resolve(new Response(null, { status: 500 })); // for nobody, but a handler is expected to settle
+    this.#resolve(new Response(null, { status: 500 })); // unread, but the host expects an answer
     this.#body.fail(new InputClosedError("The client closed the connection"));
     this.#invocation?.departed();
     this.#release("the client has gone");

@@ -1,13 +1,14 @@
 /**
- * Where a fetch Request was sent: the target, and the names of the two ends that its URL and its Host field give.
+ * Finds the request target, SERVER_NAME and SERVER_PORT of a fetch Request, from its URL and its Host field.
  *
- * `Request.url` is the host's own composition of what the client sent, and each host composes in its own way:
+ * Each fetch host composes `Request.url` from what the client sent, in its own way:
  *
- * - `Deno.serve` puts scheme, Host and target together as text, without a look at any of them; a target in absolute form
- *   is the URL itself. So a Host that is none moves the border between host and path: it is refused, as on our own wire.
- *   And the client can choose the scheme, which therefore says nothing of TLS there.
- * - `Bun.serve` gives the target alone where Host is missing or no host; else a normalized URL, whose authority is Host's.
- * - Anywhere else the URL is the platform's, or was made by hand: normalized, and to be believed.
+ * - `Deno.serve` concatenates scheme, Host and target as text and checks none of them. A target in absolute form
+ *   becomes the URL itself. So an invalid Host would shift the border between host and path; it is refused, as the
+ *   HTTP/1.1 wire of tsgi does. The client can also choose the scheme, so the scheme does not prove TLS there.
+ * - `Bun.serve` gives only the target when Host is missing or invalid. Otherwise it gives a normalized URL with the
+ *   authority from Host.
+ * - Elsewhere the URL comes from the platform or was made by hand. It is normalized and can be trusted.
  *
  * @module
  */
@@ -16,11 +17,14 @@ import { readLatin1 } from "../core/grammar.ts";
 import { checkHost, parseTarget, type Target } from "../core/wires/http1/target.ts";
 import { BAD_REQUEST, NOT_IMPLEMENTED, Refusal } from "../core/refusal.ts";
 
-/** What hosts pass beside the request: Deno an info object, Bun its server. Everything in it is optional. */
+/**
+ * The second argument that hosts pass to a handler: an info object on Deno, the server on Bun. Every member is
+ * optional.
+ */
 export interface FetchInfo {
   /** The client's address (Deno). */
   readonly remoteAddr?: { readonly hostname?: string; readonly port?: number };
-  /** Settles when the response is complete, rejects when the client left before (Deno). */
+  /** Resolves when the response is complete, rejects when the client left earlier (Deno). */
   readonly completed?: Promise<void>;
   /** Finds the client's address (Bun). */
   requestIP?(request: Request): { readonly address: string; readonly port: number } | null;
@@ -28,17 +32,17 @@ export interface FetchInfo {
   readonly hostname?: string;
   /** Port of the server (Bun). */
   readonly port?: number;
-  /** `"https"` where the server ends TLS (Bun). */
+  /** `"https"` when the server terminates TLS (Bun). */
   readonly protocol?: string | null;
 }
 
 /** Where a request was sent. */
 export interface FetchTarget {
-  /** The target as it was sent, as far as the host shows it, one code unit an octet. */
+  /** The target as sent, as far as the host reveals it; one code unit per octet. */
   readonly target: string;
   /** Its path and query. */
   readonly parts: Target;
-  /** The authority that replaces Host, or null. */
+  /** The authority that replaces the Host field, or null. */
   readonly authority: string | null;
   /** SERVER_NAME. */
   readonly serverName: string;
@@ -51,14 +55,14 @@ export interface FetchTarget {
 const URL_PARTS = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(.*)$/is;
 const AUTHORITY = /^(?:.*@)?(\[[^\]]*\]|[^:]*)(?::([0-9]+))?$/;
 
-/** What Deno makes up where there is no Host: for a TCP socket this, for a Unix socket a scheme of its own. */
+/** What Deno inserts when there is no Host: this authority for a TCP socket, a special scheme for a Unix socket. */
 const MADE_UP = /^localhost(?::[0-9]+)?$/;
 const MADE_UP_SCHEME = "http+unix";
 const DENO_SCHEME = /^https?(?:\+[a-z]+)?$/i;
 
-let goodHost = ""; // the last one that was checked: most requests say the same
+let goodHost = ""; // the last valid Host; most requests repeat it, which saves the check
 
-/** Whether `info` is that of `Deno.serve`. Other platforms pass objects of other kinds in its place. */
+/** Whether `info` comes from `Deno.serve`. Other platforms pass other objects in its place. */
 export function isFromDeno(info: FetchInfo | undefined): boolean {
   return typeof info?.completed?.catch === "function";
 }
@@ -69,9 +73,9 @@ export function isFromBun(info: FetchInfo | undefined): boolean {
 }
 
 /**
- * Finds out where a request was sent; `secure` says that it was over TLS, whatever its URL says.
+ * Finds where a request was sent. `secure` means that the request came over TLS, whatever its URL says.
  *
- * @throws {Refusal} 400 for a Host or a target that our own wire would refuse too, 501 for CONNECT.
+ * @throws {Refusal} 400 for a Host or a target that the HTTP/1.1 wire would refuse too, 501 for CONNECT.
  */
 export function fetchTarget(request: Request, info: FetchInfo | undefined, secure: boolean): FetchTarget {
   const { method, url } = request;
@@ -102,7 +106,7 @@ export function fetchTarget(request: Request, info: FetchInfo | undefined, secur
   return found(method, target, replaced, own, undefined, secure);
 }
 
-/** Puts a target together; SERVER_NAME and SERVER_PORT, which may not be empty, are those of `ends`, else of `server`. */
+/** Builds the result. SERVER_NAME and SERVER_PORT must not be empty; they come from `ends`, or else from `server`. */
 function found(
   method: string,
   target: string,
@@ -124,7 +128,7 @@ function found(
   };
 }
 
-/** Text that a host has decoded as UTF-8, one code unit an octet again. */
+/** Converts text that a host has decoded as UTF-8 back to one code unit per octet. */
 function octets(text: string): string {
   if (!BEYOND_ASCII.test(text)) return text;
   const bytes = new TextEncoder().encode(text);

@@ -1,11 +1,11 @@
 /**
- * The host `node:net`: Node.js, and the same module under Deno and Bun.
+ * The host for `node:net`: Node.js, and the same module under Deno and Bun.
  *
- * `node:net` streams handle short writes themselves. With `allowHalfOpen` a FIN from the client only ends reading; the
- * socket closes by itself once both sides have ended.
+ * `node:net` streams handle partial writes themselves. With `allowHalfOpen` a FIN from the client only ends reading;
+ * the socket closes by itself once both sides have ended.
  *
- * `process` and `Buffer` are taken from the globals: to import their modules makes Node evaluate all that they have,
- * standard input among it, which takes milliseconds.
+ * `process` and `Buffer` come from the globals. An import of their modules would make Node evaluate all their exports,
+ * including standard input, which takes milliseconds.
  *
  * @module
  */
@@ -26,10 +26,10 @@ const { Buffer, process } = globalThis;
 
 class NodeTransport extends BatchedOutput implements Transport {
   readonly peer: Peer;
-  readonly givesInput = true; // each read of a stream has memory of its own
+  readonly givesInput = true; // the stream allocates new memory for each read
   readonly #socket: Socket;
   #connection: Connection | undefined;
-  #flowing = true; // false from a write above the mark to its drain event
+  #flowing = true; // false from a write above the high-water mark to its drain event
   #error: Error | undefined;
 
   constructor(socket: Socket, accept: (transport: Transport) => Connection) {
@@ -62,10 +62,10 @@ class NodeTransport extends BatchedOutput implements Transport {
   }
 
   send(memory: Memory, length: number): boolean {
-    // A stream makes a Buffer of what is none: it gets one that can be kept.
+    // The stream converts any other array to a Buffer. So it gets a Buffer, which is kept and reused.
     if (memory.view?.length !== length) memory.view = Buffer.from(memory.bytes.buffer, 0, length);
     this.give(memory.view);
-    return this.#socket.writableLength === 0; // else the stream still holds the memory
+    return this.#socket.writableLength === 0; // otherwise the stream still holds the buffer
   }
 
   protected flowing(): boolean {
@@ -102,13 +102,14 @@ class NodeTransport extends BatchedOutput implements Transport {
 
   reset(): void {
     this.drop();
-    // A Unix socket cannot be reset. While a FIN is on its way libuv refuses to, and Node then never tells of the end.
+    // A Unix socket cannot be reset. While a FIN is being sent, libuv refuses to reset, and Node then never emits
+    // "close".
     if (this.#socket.writableEnded || this.peer.remoteAddress === "") this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
 }
 
-/** The host `node:net`. */
+/** The host for `node:net`. */
 export const host: Host = {
   runtime: "node",
   latin1: latin1With(Buffer),
@@ -124,7 +125,7 @@ export const host: Host = {
     let { kind } = options;
     if (process.versions.bun !== undefined) {
       (await import("./unsupported.ts")).refuseOnBun(options);
-      // Before it listens: from then on connections come.
+      // This comes before listening, since connections may arrive from then on.
       if (fd !== undefined) kind ??= (await import("./proc_sockets.ts")).kindOfDescriptor(fd);
     }
     const unix = path === undefined || fd !== undefined
@@ -145,7 +146,7 @@ export const host: Host = {
       const listen = (): unknown =>
         server.listen({ ...where, ...more }, () => {
           server.off("error", failed);
-          server.on("error", () => {}); // accept failed, for want of descriptors: the next one may succeed
+          server.on("error", () => {}); // accept failed for lack of descriptors; the next one may succeed
           resolve();
         });
       if (unix === undefined) listen();
@@ -169,8 +170,8 @@ export const host: Host = {
 };
 
 /**
- * Where a server listens, and at what. Of a descriptor of a Unix socket `node:net` has no address; on Bun it has an empty
- * one, also where it failed to learn it.
+ * The address and kind of the listening socket. For the descriptor of a Unix socket, `node:net` gives no address on
+ * Node.js. Bun gives an empty one, and does so too when it could not find the address.
  */
 function whereabouts(
   server: NetServer,

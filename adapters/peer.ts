@@ -1,12 +1,12 @@
 /**
- * The two ends of a socket, in the names that Node gives them.
+ * The addresses of both ends of a socket, under the names that Node uses.
  *
  * @module
  */
 
 import type { Peer } from "../core/seams.ts";
 
-/** What a socket says of its ends; of a Unix socket, nothing. */
+/** The addresses that a socket reports. A Unix socket reports none. */
 export interface SocketAddresses {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
@@ -14,7 +14,9 @@ export interface SocketAddresses {
   readonly localPort?: number | undefined;
 }
 
-/** The ends of a socket, what is not known being `""`. Ours is asked for only when somebody looks: that is a system call. */
+/**
+ * The ends of a socket; unknown parts are `""`. The local address is read on demand, because it costs a system call.
+ */
 class SocketPeer implements Peer {
   readonly remoteAddress: string;
   readonly remotePort: string;
@@ -35,7 +37,7 @@ class SocketPeer implements Peer {
   }
 }
 
-/** The ends of a socket. */
+/** Makes the `Peer` of a socket. */
 export function peerOf(socket: SocketAddresses): Peer {
   return new SocketPeer(socket);
 }

@@ -1,10 +1,10 @@
 /**
- * A name for a file of ours in a directory that others may write in too.
+ * Places a file safely in a directory that other programs may write to as well.
  *
- * The file is made under a name that nobody can guess, and then renamed. A rename follows no link, truncates nothing,
- * and leaves no moment without a file. The name is removed only while the file that was put there still has it, since
- * another program may have put one of its own there: the two differ by device and inode, or, since the inode of a file
- * that was removed is soon given to another, by the time of their birth.
+ * The file is created under a name that nobody can guess, and then renamed. A rename follows no link, truncates
+ * nothing, and leaves no moment without a file. Another program may replace the file later, so the name is removed only
+ * while it still belongs to our file. Device and inode tell the two apart. The system soon reuses the inode of a
+ * removed file, so the birth time is compared too.
  *
  * @module
  */
@@ -13,16 +13,20 @@ import { lstatSync, renameSync, unlinkSync } from "node:fs";
 
 const LETTERS = 12; // of a temporary name: 62 bits
 
-/** What tells a file from every other, whatever its name and rights. A link is not followed. Undefined for no file. */
+/**
+ * Returns an identity that distinguishes a file from all others, whatever its name and mode. Does not follow links.
+ * Undefined when there is no file.
+ */
 export function identityAt(path: string): string | undefined {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stat === undefined ? undefined : `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
 }
 
 /**
- * A free name in the directory of `path`.
+ * Finds a free name in the directory of `path`.
  *
- * @param most Bytes that the name with its directory may have. It is never longer than `path` where that is as long.
+ * @param most Maximum length in bytes of the name with its directory. For a `path` that is as long as this, the name is
+ *   no longer than `path`.
  */
 export function temporaryName(path: string, most: number = Infinity): string {
   const directory = path.slice(0, path.lastIndexOf("/") + 1);
@@ -35,11 +39,11 @@ export function temporaryName(path: string, most: number = Infinity): string {
 }
 
 /**
- * Gives the file at `temporary` its name.
+ * Renames the file at `temporary` to `path`.
  *
- * @param before The identity of what may be replaced at `path`, undefined for nothing.
- * @returns what removes the name while it is still that of this file; undefined, and the file is removed, when something
- *   else stands at `path` by now.
+ * @param before The identity of the file that may be replaced at `path`; undefined when there must be none.
+ * @returns a function that removes the name while it still belongs to this file. When something else is at `path` by
+ *   now, the file is removed and the result is undefined.
  * @throws the system's error; the file is removed then too.
  */
 export function placeFile(temporary: string, path: string, before: string | undefined): (() => void) | undefined {
@@ -57,11 +61,11 @@ export function placeFile(temporary: string, path: string, before: string | unde
   return () => removeFile(path, ours);
 }
 
-/** Removes the name of a file, if it still is that of the file with this identity. */
+/** Removes a file, if its identity is still this one. */
 function removeFile(path: string, identity: string | undefined): void {
   try {
     if (identityAt(path) === identity) unlinkSync(path);
   } catch {
-    // It is gone already, or its directory is.
+    // The file or its directory is already gone.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What Linux tells of the listening sockets of a process: /proc/self/net lists them by their inodes, and the links in
- * /proc/self/fd lead from a descriptor to its inode.
+ * Finds the listening sockets of this process on Linux. /proc/self/net lists sockets by inode, and the links in
+ * /proc/self/fd give the inode of each descriptor.
  *
  * @module
  */
@@ -12,9 +12,9 @@ const TCP_LISTEN = "0A"; // state of /proc/net/tcp
 const ACCEPTS = 0x10000; // flag of /proc/net/unix
 
 /**
- * The listening sockets among the descriptors of this process, from number 3 on.
+ * Returns the listening sockets among the descriptors of this process, from number 3 on.
  *
- * @throws where there is no /proc.
+ * @throws when there is no /proc.
  */
 export function listeningDescriptors(): Map<number, SocketKind> {
   const kinds = new Map<string, SocketKind>();
@@ -32,12 +32,12 @@ export function listeningDescriptors(): Map<number, SocketKind> {
   return found;
 }
 
-/** The kind of a descriptor that listens; undefined where the system does not tell. */
+/** Returns the kind of a listening descriptor; undefined when the system does not reveal it. */
 export function kindOfDescriptor(fd: number): SocketKind | undefined {
   try {
     return listeningDescriptors().get(fd);
   } catch {
-    return undefined; // no Linux
+    return undefined; // not Linux
   }
 }
 
@@ -45,11 +45,11 @@ function inodeOf(descriptor: string): string | undefined {
   try {
     return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`))?.[1];
   } catch {
-    return undefined; // that of the folder itself, closed since
+    return undefined; // the descriptor of the /proc/self/fd listing itself, already closed
   }
 }
 
-/** The rows of a table of sockets, by columns. */
+/** Reads a socket table and splits its rows into columns. */
 function rows(name: string): string[][] {
   try {
     const lines = readFileSync(`/proc/self/net/${name}`, "utf8").split("\n").slice(1);

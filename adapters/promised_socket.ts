@@ -1,8 +1,9 @@
 /**
- * A socket whose reads and writes are promises, as a Transport: those of Deno, and the standard streams of a CGI script.
+ * Implements Transport with a socket whose reads and writes return promises: a Deno connection, or the standard streams
+ * of a CGI script.
  *
- * One read and one write are on their way at a time. A write may take less than it is given. A client that goes away is
- * noticed by a pending read, so one is always pending unless the wire has paused.
+ * At most one read and one write are in progress at a time. A write may accept only a part. Only a pending read notices
+ * that the client has gone, so one is always pending unless the wire has paused.
  *
  * @module
  */
@@ -20,13 +21,13 @@ import {
 } from "./batched_transport.ts";
 import { peerOf } from "./peer.ts";
 
-/** One end of a connection. */
+/** The address of one end of a connection. */
 export interface SocketEnd {
   readonly hostname?: string;
   readonly port?: number;
 }
 
-/** What is asked of such a socket; the names are those of `Deno.Conn`. */
+/** The socket interface that the transport needs. The names are those of `Deno.Conn`. */
 export interface PromisedSocket {
   readonly localAddr: SocketEnd;
   readonly remoteAddr: SocketEnd;
@@ -37,8 +38,8 @@ export interface PromisedSocket {
   setNoDelay?(on?: boolean): void;
 }
 
-const FIRST_READ = 3072; // bytes: most requests fit, and an idle connection holds this much
-const LATER_READ = 65536; // once a read has filled the first memory
+const FIRST_READ = 3072; // bytes; most requests fit, and each idle connection holds a buffer of this size
+const LATER_READ = 65536; // bytes, once a read has filled the first buffer
 
 /** The transport over one connection. */
 export class PromisedTransport extends BatchedOutput implements Transport {
@@ -48,16 +49,16 @@ export class PromisedTransport extends BatchedOutput implements Transport {
   #connection: Connection | undefined;
   #queue: Block[] = [];
   #queued = 0;
-  #current: Block | undefined; // on its way
-  #sent = 0; // of its bytes
+  #current: Block | undefined; // the block being written
+  #sent = 0; // bytes of it already written
   #needsDrain = false;
   #ending = false;
-  #ended = false; // our FIN is out
+  #ended = false; // this side has sent FIN
   #peerEnded = false;
   #closed = false;
   #paused = false;
   #wake: (() => void) | undefined;
-  // Of the connection, not of each write: promises are most of what a write costs here.
+  // One pair of callbacks per connection, not per write, since promises are most of the cost of a write here.
   readonly #onWritten: (count: number) => void = (count) => {
     try {
       this.#written(count);
@@ -91,7 +92,7 @@ export class PromisedTransport extends BatchedOutput implements Transport {
 
   send(memory: Memory, length: number): boolean {
     if (this.#closed) return true;
-    // What has to wait for an earlier block is not to hold a whole memory for a few bytes.
+    // A small block that waits for an earlier one is copied, so that it does not occupy a whole pool buffer.
     const copied = this.#current !== undefined && length <= COPY_LIMIT;
     if (copied) this.#enqueue(memory.bytes.slice(0, length), undefined);
     else this.#enqueue(firstBytes(memory, length), memory);
@@ -151,7 +152,7 @@ export class PromisedTransport extends BatchedOutput implements Transport {
     this.destroy(); // Deno has no way to send a reset
   }
 
-  /** Writes what is left of the block that is on its way; then come those that were made meanwhile. */
+  /** Writes the rest of the current block. Queued blocks follow. */
   #writeRest(): void {
     const { bytes } = this.#current as Block;
     const rest = this.#sent === 0 ? bytes : bytes.subarray(this.#sent);
@@ -214,9 +215,9 @@ export class PromisedTransport extends BatchedOutput implements Transport {
     try {
       this.#conn.close();
     } catch {
-      // It is closed already.
+      // It is already closed.
     }
-    this.resume(); // a read loop that is paused goes on, and ends
+    this.resume(); // wakes a paused read loop, which then ends
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.closed(error);

@@ -1,28 +1,28 @@
 /**
- * Standard error as a log that never holds up requests.
+ * Writes the log to standard error without ever blocking requests.
  *
- * A pipe or socket whose reader is slow takes no more at some point, and a write that waits for it would stop the event
- * loop. So text goes out by calls that do not wait. What is not taken yet stays in memory up to a bound, what comes
- * beyond it is dropped, and the next line that gets out is preceded by the number of lines that did not. When nobody
- * reads the other end any more, all of it is lost, and nothing is thrown.
+ * When the reader of a pipe or socket is slow, its buffer fills, and a blocking write would stop the event loop. So
+ * text is written with non-blocking calls. Text that is not yet accepted stays in memory, up to a limit. Text beyond
+ * the limit is dropped, and a line with the number of lost lines precedes the next output. When nobody reads the other
+ * end any more, all text is lost, and nothing is thrown.
  *
- * Each runtime has a call of its own that does not wait:
+ * Each runtime has its own non-blocking call:
  *
  * - Deno: `Deno.stderr.write`, which needs no permission and no module of Node.
- * - Bun: the writer of `Bun.stderr`. The stream `process.stderr` would take more time than all else that a server needs
- *   to start.
- * - Node: a file and a terminal are written at once. A pipe is opened a second time without blocking, where the system
- *   has `/proc`. All else takes the stream `process.stderr`, which costs milliseconds.
+ * - Bun: the writer of `Bun.stderr`. To load the stream `process.stderr` would take longer than the rest of a server's
+ *   start.
+ * - Node: a file and a terminal are written synchronously. A pipe is opened a second time as non-blocking, if the
+ *   system has `/proc`. Everything else uses the stream `process.stderr`, which costs milliseconds to load.
  *
  * @module
  */
 
-/** Writes text; a promise that is given settles when it is written, or cannot be. */
+/** Writes text. A returned promise settles when the text is written, or rejects when it cannot be. */
 type Outlet = (text: string) => Promise<unknown> | undefined;
 
 const STDERR = 2;
-const MOST_WAITING = 1024 * 1024; // code units
-const RETRY = 20; // ms, when a pipe is full
+const MOST_WAITING = 1024 * 1024; // code units held in memory
+const RETRY = 20; // ms until the next attempt, when a pipe is full
 
 const runtime = globalThis as unknown as {
   readonly process: NodeJS.Process;
@@ -33,9 +33,9 @@ const runtime = globalThis as unknown as {
 let outlet: Outlet | undefined;
 let waiting = "";
 let writing = false;
-let lost = 0; // lines
+let lost = 0; // lines dropped since the last report
 
-/** Appends text to standard error. Nothing is thrown, and nothing waits. */
+/** Appends text to standard error. Never throws and never blocks. */
 export function writeStderr(text: string): void {
   if (waiting.length > MOST_WAITING) lost += linesOf(text);
   else waiting += text;
@@ -104,17 +104,17 @@ function nodeOutlet(): Outlet {
     try {
       return write(openSync(`/proc/self/fd/${STDERR}`, constants.O_WRONLY | constants.O_NONBLOCK));
     } catch {
-      // No Linux, or a pipe of another user.
+      // Not Linux, or the pipe belongs to another user.
     }
   }
-  const stream = process.stderr.on("error", () => {}); // unheard, it would end the process
+  const stream = process.stderr.on("error", () => {}); // without a listener, an error would end the process
   return (text) =>
     new Promise<void>((resolve, reject) => {
       stream.write(text, (error) => error ? reject(error) : resolve());
     });
 }
 
-/** Writes all of it; `full` is how the system calls a pipe that takes nothing now. */
+/** Writes all bytes, and retries while the pipe is full. `full` is the code or name of that error. */
 async function writeAll(
   all: string | Uint8Array,
   write: (bytes: Uint8Array) => number | Promise<number>,

@@ -1,12 +1,13 @@
 /**
- * The path of a Unix socket: taken before listening, given back after.
+ * Claims the path of a Unix socket before listening, and releases it afterwards.
  *
- * A runtime refuses a path that exists, and at the end it removes the name that it bound, whoever has that by then. So
- * the socket is bound under another name and gets its own by a rename. A socket at which nobody answers, left by a
- * process that died, is replaced; one at which somebody answers, or a file of another kind, is not.
+ * A runtime refuses to bind a path that exists. When it closes, it removes the name that it bound, even if another
+ * process owns that name by then. So the socket is bound under a temporary name and then renamed. An existing socket is
+ * replaced only if nothing answers on it, as when its process has died. A socket that answers, or a file of another
+ * kind, is never replaced.
  *
- * The mode comes from the umask at the moment of the bind, and the owner before the rename: a path that others can write
- * at is not changed by name afterwards.
+ * The umask at the moment of the bind sets the mode, and the owner is set before the rename. After the rename, other
+ * users could swap the file at the path, so nothing is changed by that name any more.
  *
  * @module
  */
@@ -19,32 +20,32 @@ import { identityAt, placeFile, temporaryName } from "./placed_file.ts";
 
 const { process } = globalThis;
 
-/** Bytes that the system takes for the path of a socket: `sun_path` without its NUL. */
+/** Maximum length in bytes of a socket path: `sun_path` without its NUL. */
 const MOST_BYTES = process.platform === "linux" ? 107 : 103;
 
-/** What a socket is to have besides a path. */
+/** The mode and owner that a socket file gets. */
 export interface SocketFile {
-  /** File mode; undefined leaves what the umask leaves. */
+  /** File mode; when undefined, the umask decides. */
   readonly mode?: number | undefined;
-  /** Owner; undefined leaves this process. */
+  /** Owner; when undefined, that of this process. */
   readonly uid?: number | undefined;
-  /** Group; undefined leaves that of this process. */
+  /** Group; when undefined, that of this process. */
   readonly gid?: number | undefined;
 }
 
-/** The global of Deno, as far as it is used here. */
+/** The part of the global `Deno` that is used here. */
 interface DenoPermissions {
   readonly permissions: { querySync(descriptor: { name: "sys"; kind: "umask" }): { state: string } };
 }
 
-/** A path that may be listened at. */
+/** A claimed path that a server may listen on. */
 export class UnixPath {
   /** The name to bind, in the same directory. */
   readonly temporary: string;
   readonly #path: string;
   readonly #file: SocketFile;
-  readonly #before: string | undefined; // the identity of what is to be replaced
-  #made: string | undefined; // the identity of the socket
+  readonly #before: string | undefined; // identity of the stale socket to replace
+  #made: string | undefined; // identity of the new socket
   #remove: () => void = () => {};
 
   private constructor(path: string, file: SocketFile, before: string | undefined) {
@@ -55,10 +56,10 @@ export class UnixPath {
   }
 
   /**
-   * Makes sure that `path` can be listened at.
+   * Checks that a server can listen on `path`.
    *
-   * @throws {ListenError} (as a rejection) when it cannot be: a server listens there, or it is no socket, or its
-   *   directory does not exist.
+   * @throws {ListenError} (as a rejection) when it cannot: another server listens there, the path is not a socket, or
+   *   its directory does not exist.
    */
   static async claim(path: string, file: SocketFile): Promise<UnixPath> {
     const bytes = new TextEncoder().encode(path).length;
@@ -72,7 +73,9 @@ export class UnixPath {
     }
   }
 
-  /** Calls `listen`, which binds the temporary name, so that the socket has its mode from its first moment on. */
+  /**
+   * Calls `listen`, which binds the temporary name. The umask is set meanwhile, so the socket never has a wrong mode.
+   */
   bind<T>(listen: () => T): T {
     const { mode } = this.#file;
     const umask = mode === undefined ? undefined : changeUmask(0o777 & ~mode);
@@ -80,14 +83,14 @@ export class UnixPath {
       return listen();
     } finally {
       if (umask !== undefined) process.umask(umask);
-      this.#made = identityAt(this.temporary); // runtimes bind within the call; in a worker of node:cluster, later
+      this.#made = identityAt(this.temporary); // runtimes bind within the call; node:cluster workers later
     }
   }
 
   /**
-   * Gives the socket its owner and its name, once it listens.
+   * Sets the owner of the socket and renames it to its path, once it listens.
    *
-   * @throws {ListenError} when that cannot be; the socket is removed then.
+   * @throws {ListenError} when this fails; the socket is then removed.
    */
   publish(): void {
     const { mode, uid, gid } = this.#file;
@@ -99,7 +102,7 @@ export class UnixPath {
       if (uid !== undefined || gid !== undefined) giveTo(temporary, uid, gid, this.#path);
       // A worker thread has no umask, Deno wants a permission for it, and the ACLs of a directory may override it.
       if (mode !== undefined && (lstatSync(temporary).mode & 0o777) !== mode) chmodSync(temporary, mode);
-      const path = resolve(this.#path); // the working directory may be another one at the end
+      const path = resolve(this.#path); // the working directory may have changed when the path is removed
       const remove = placeFile(temporary, path, this.#before);
       if (remove === undefined) throw refusal(this.#path, "another server listens there", "EADDRINUSE");
       this.#remove = remove;
@@ -108,13 +111,13 @@ export class UnixPath {
     }
   }
 
-  /** Removes the path, if it is still that of this socket. To be called before the socket is closed. */
+  /** Removes the path, if it still belongs to this socket. Call it before the socket is closed. */
   release(): void {
     this.#remove();
   }
 }
 
-/** Sets user and group; a link is not followed. */
+/** Sets user and group, without following links. */
 function giveTo(temporary: string, uid: number | undefined, gid: number | undefined, path: string): void {
   const user = uid ?? process.getuid?.() ?? 0;
   const group = gid ?? process.getgid?.() ?? 0;
@@ -126,10 +129,13 @@ function giveTo(temporary: string, uid: number | undefined, gid: number | undefi
   }
 }
 
-/** The identity of what is at `path`, undefined for nothing, if it may be replaced. */
+/**
+ * Returns the identity of the stale socket at `path`, or undefined when there is none. Throws if it must not be
+ * replaced.
+ */
 async function replaceable(path: string): Promise<string | undefined> {
   const directory = path.slice(0, path.lastIndexOf("/") + 1);
-  statSync(directory === "" ? "." : directory); // Node says of a directory that is not there: permission denied
+  statSync(directory === "" ? "." : directory); // for a missing directory, Node would report "permission denied"
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return undefined;
   if (!stat.isSocket()) throw refusal(path, "there is a file that is not a socket", "EEXIST");
@@ -139,7 +145,7 @@ async function replaceable(path: string): Promise<string | undefined> {
     case "ECONNREFUSED":
       return identity;
     case "ENOENT":
-      return undefined; // it has been removed meanwhile
+      return undefined; // it was removed in the meantime
     case "":
       throw refusal(path, "another server listens there", "EADDRINUSE");
     case "EAGAIN":
@@ -149,7 +155,7 @@ async function replaceable(path: string): Promise<string | undefined> {
   }
 }
 
-/** The system's code for a failure to connect, `""` for success. */
+/** Tries to connect; returns the system's error code, or `""` for success. */
 async function knock(path: string): Promise<string> {
   const code = await new Promise<string>((done) => {
     const socket = connect(path);
@@ -162,19 +168,22 @@ async function knock(path: string): Promise<string> {
   return code === "ECONNREFUSED" && process.versions.bun !== undefined ? await knockByFetch(path) : code;
 }
 
-/** Bun's sockets say ECONNREFUSED for every failure, also for a full queue; its fetch says what it was. */
+/**
+ * Finds the real error on Bun, whose sockets report ECONNREFUSED for every failure, even a full queue. Its fetch does
+ * not.
+ */
 async function knockByFetch(path: string): Promise<string> {
   const unix = { unix: path, method: "HEAD", signal: AbortSignal.timeout(1000) };
   return await fetch("http://localhost/", unix).then(
     () => "",
-    ({ name, code }) => name === "TimeoutError" ? "" : String(code ?? name), // out of time, but connected
+    ({ name, code }) => name === "TimeoutError" ? "" : String(code ?? name), // timed out, but connected
   );
 }
 
-/** Sets the umask, where that can be done; gives what it was. */
+/** Sets the umask, if that is possible, and returns the previous one. */
 function changeUmask(mask: number): number | undefined {
   const { Deno } = globalThis as { readonly Deno?: DenoPermissions };
-  // Asking Deno for what it has not been allowed would stop at a prompt.
+  // Without the permission, Deno would stop the program at a prompt. So the permission is checked first.
   if (Deno !== undefined && Deno.permissions.querySync({ name: "sys", kind: "umask" }).state !== "granted") return;
   try {
     return process.umask(mask);

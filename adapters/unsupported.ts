@@ -1,5 +1,5 @@
 /**
- * What a runtime cannot do: refused here, since it would silently do something else, or end the process.
+ * Refuses options that a runtime does not support. Otherwise the runtime would ignore them, or end the process.
  *
  * @module
  */
@@ -7,12 +7,12 @@
 import { describeAddress, ListenError } from "../core/errors.ts";
 import type { ListenOptions } from "../core/seams.ts";
 
-/** Bun has a backlog of 512 and ignores what it is told. */
+/** Refuses `backlog`: Bun always uses 512 and ignores the option. */
 export function refuseOnBun(options: ListenOptions): void {
   if (options.backlog !== undefined) throw refusal(options, "Bun takes no backlog, its own is 512");
 }
 
-/** `Deno.listen` ignores a descriptor and takes any port; for reusePort without a flag it ends the process. */
+/** Refuses `fd`, which `Deno.listen` ignores for any port, and `reusePort`, which ends the process without a flag. */
 export function refuseOnDeno(options: ListenOptions): void {
   const instead = "serve with tsgi/node, which can, under Deno too";
   if (options.fd !== undefined) throw refusal(options, `Deno.listen takes no file descriptor; ${instead}`);

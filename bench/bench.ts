@@ -1,11 +1,11 @@
 /**
- * tsgi against the runtimes' own servers, and against peers.
+ * Compares tsgi with the runtimes' own servers, and with peers.
  *
  *     npm run bench -- --runtime node,bun --workload trace,rotate --rounds 5 --duration 2
  *
- * For each cell and workload all servers are started, checked to give the same responses, and warmed up; then they take
- * turns (A B A B), each with one core to itself while wrk has the other and the servers that wait have nothing to do.
- * The table goes to standard output; the figures of every round and a chart go to `bench/results/`, or to `--out`.
+ * For each cell and workload, all servers are started, checked for the same responses, and warmed up. Then they take
+ * turns (A B A B). The server under load has one core to itself, wrk has the other, and the waiting servers are idle.
+ * The table goes to standard output. The figures of every round and a chart go to `bench/results/`, or to `--out`.
  *
  * @module
  */
@@ -53,7 +53,7 @@ const askedPeers = peers.filter((name) => asked.includes(name));
 const absent = new Set<string>();
 const directory = mkdtempSync(join(tmpdir(), "tsgi-bench-"));
 
-/** Those who take part: ours, the runtime's own, bare sockets and peers where they can be had. */
+/** The servers to compare: ours, the runtime's own, bare sockets, and peers if they are available. */
 function contestants(cell: Cell, workload: string): Contestant[] {
   const others = cell === "node" ? askedPeers.map(peer) : [];
   if (asked.includes(BARE) && !cell.endsWith("-net")) others.unshift(bare(cell, workload));
@@ -92,7 +92,7 @@ async function compare(cell: Cell, workload: Workload): Promise<Comparison> {
   }
 }
 
-/** Idle connections: a process of its own for each figure, since memory that was freed is not given back at once. */
+/** Measures idle connections. Each figure needs a new process, because freed memory is not returned at once. */
 async function compareIdle(cell: Cell): Promise<Comparison> {
   const taking = contestants(cell, IDLE);
   const entries = taking.map(({ name }): Entry => ({ name, rounds: [], idle: [] }));

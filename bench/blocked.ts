@@ -1,11 +1,12 @@
 /**
- * Who gets a new connection while the application blocks its event loop: `tsgi -w 3` beside node:cluster with three.
+ * Tests which worker gets a new connection while another blocks its event loop: `tsgi -w 3` compared with node:cluster
+ * with three workers.
  *
  *     npm run bench:blocked -- --runtime node,deno,bun --rounds 20 --ms 1000
  *
- * `at once`: three requests that block come at once; counted are rounds in which two of them were given to one worker,
- * while another had nothing to do. `one blocked`: one worker is blocked, and six requests that do not block come one
- * behind the other, each on a connection of its own; counted are those that had to wait for it.
+ * `at once` sends three blocking requests at the same time. It counts the rounds in which one worker got two of them
+ * while another was idle. `one blocked` blocks one worker and then sends six non-blocking requests one after the other,
+ * each on its own connection. It counts the requests that had to wait for the blocked worker.
  *
  * @module
  */

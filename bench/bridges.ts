@@ -1,10 +1,10 @@
 /**
- * Frameworks over tsgi, by its bridges, against the servers that people take for them.
+ * Compares frameworks that run on tsgi's bridges with the servers that people usually run them on.
  *
  *     npm run bench:bridges -- --framework hono --runtime node,bun --workload hello,json --rounds 5 --duration 2
  *
- * They take turns (A B A B), each with one core to itself while wrk has the other. What counts is the CPU time of a
- * request; the ratio is that of the other server over ours, so above 1 tsgi takes less.
+ * They take turns (A B A B), each with one core to itself while wrk has the other. The measure is CPU time per request.
+ * The ratio is the other server's time divided by ours, so above 1 tsgi takes less.
  *
  * @module
  */

@@ -1,10 +1,11 @@
 /**
- * CGI under Apache: milliseconds a request, of tsgi as it can be packaged, and of Python's wsgiref.
+ * Measures CGI under Apache in milliseconds per request: tsgi in its different packagings, and Python's wsgiref.
  *
  *     npm run bench:cgi -- --runtime node,deno,bun --rounds 20
  *
- * One Apache with mod_cgid has a path for each script. One request follows the other, each a new process, and the
- * scripts take turns. A script must not need what its web server's user may not have, so caches are of its own.
+ * One Apache with mod_cgid has a path for each script. Requests are sent one after the other, each starts a new
+ * process, and the scripts take turns. Each script has its own caches, since it must not need files that the web
+ * server's user cannot access.
  *
  * @module
  */
@@ -24,7 +25,7 @@ import { machine } from "./machine.ts";
 import { median, ranged, ratios, short } from "./statistics.ts";
 import { HELLO } from "./workloads.ts";
 
-const FILL = 3; // requests that fill caches and are not counted
+const FILL = 3; // uncounted requests that fill the caches
 const given = commandLine("npm run bench:cgi -- [--runtime node,deno,bun] [--rounds 20] [--out bench/results]", {
   runtime: known.join(","),
   rounds: "20",
@@ -34,7 +35,7 @@ const rounds = count("rounds", given.rounds);
 const runtimes = members("runtime", given.runtime, known);
 const taking = variants.filter(({ runtime }) => runtime === null || runtimes.includes(runtime));
 
-/** One request; the milliseconds it took. */
+/** Sends one request; resolves to the milliseconds it took. */
 function ask(port: number, path: string): Promise<number> {
   const begun = performance.now();
   return new Promise((resolve, reject) => {

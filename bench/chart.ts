@@ -1,8 +1,8 @@
 /**
- * A bar chart as SVG: requests a second over those of the runtime's own server.
+ * Draws a bar chart as SVG: requests per second as a ratio to the runtime's own server.
  *
- * The axis is logarithmic, so that half as fast and twice as fast are as far from 1, where the line is that divides
- * slower from faster. A reader's light or dark page is asked for by a media query in the file itself.
+ * The axis is logarithmic, so that half as fast and twice as fast are equally far from 1, the line between slower and
+ * faster. A media query in the file adapts it to light and dark pages.
  *
  * @module
  */

@@ -1,14 +1,14 @@
 /**
- * The working tree against a commit: does a request cost more of a core than before?
+ * Compares the working tree with a commit: does a request cost more CPU time than before?
  *
  *     npm run bench:check -- HEAD~3 --runtime node,bun --workload trace,post1k
  *
- * The commit is laid out in a temporary folder, and the same server program of each tree runs from there. In each round
- * the two trees have every load one after the other, and the next round begins with the other tree, so that a machine
- * that gets slower favours neither. The figure is CPU time a request, which other programs on the machine disturb least.
- * Besides the workloads there are `idle`, memory of an idle connection, and `start`, time until the server answers.
+ * The commit is checked out into a temporary folder, and each tree runs the same server program. In each round both
+ * trees get every load, one after the other. The next round begins with the other tree, so that a machine that becomes
+ * slower favors neither. The figure is CPU time per request, which other programs on the machine disturb least. Besides
+ * the workloads there are `idle`, the memory of an idle connection, and `start`, the time until the server answers.
  *
- * The command ends with 1 when something has regressed; `bench/regression.ts` says what that means.
+ * The command exits with 1 when something has regressed; `bench/regression.ts` defines that.
  *
  * @module
  */
@@ -59,7 +59,7 @@ if (rounds < LEAST_ROUNDS) {
   process.exit(2);
 }
 
-/** Lays out a commit, with the benchmark programs of the working tree, so that both trees do the same jobs. */
+/** Checks out the commit, with the benchmark programs of the working tree, so that both trees do the same jobs. */
 function checkOut(): string {
   const folder = join(directory, "commit");
   mkdirSync(folder);
@@ -114,7 +114,7 @@ async function compareLoad(workload: Workload, trees: readonly Contestant[]): Pr
   }
 }
 
-/** A process of its own for each figure: memory that was freed is not given back at once. */
+/** Uses a new process for each figure, because freed memory is not returned to the system at once. */
 async function compareProcesses(
   trees: readonly Contestant[],
   figure: (tree: Contestant) => Promise<number>,

@@ -1,12 +1,12 @@
 /**
- * Command lines of the benchmarks: `--name value`, lists with commas.
+ * Parses the command lines of the benchmarks: `--name value`, with comma-separated lists.
  *
  * @module
  */
 
 import process from "node:process";
 
-/** The values of a command line over defaults; ends the process with the usage for anything else. */
+/** Returns the values of a command line, or else defaults. Prints the usage and exits for anything else. */
 export function commandLine<Name extends string>(
   usage: string,
   defaults: Readonly<Record<Name, string>>,

@@ -1,5 +1,5 @@
 /**
- * A server that is measured: a process, its port, and what the system says of it.
+ * A measured server: its process, its port, and its CPU time and memory as the system reports them.
  *
  * @module
  */
@@ -50,7 +50,7 @@ export class Contender {
       let found = false;
       child.once("exit", early);
       const hear = (text: string): void => {
-        if (found) return; // read on, or the server stops at a full pipe
+        if (found) return; // keep reading, or the server would block on a full pipe
         output += text;
         const match = READY.exec(output);
         if (match === null) return;

@@ -1,9 +1,9 @@
 /**
- * Who runs: tsgi in its five cells, the runtimes' own servers, bare sockets, and peers.
+ * The compared servers: tsgi in its five cells, the runtimes' own servers, bare sockets, and peers.
  *
- * A cell is a runtime and the sockets on it: its own, or node:net, as a program that imports `tsgi/node` has them. The
- * baseline of a cell is the runtime's own server in each case, also of `deno-net` and `bun-net`: that is what its user
- * would take instead.
+ * A cell is a runtime with a socket API: its own, or node:net, which programs use that import `tsgi/node`. The baseline
+ * of a cell is always the runtime's own server, even for `deno-net` and `bun-net`, because a user would take that
+ * instead.
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * tsgi behind nginx: FastCGI, HTTP/1.0, HTTP/1.1, SCGI, uwsgi, and uWSGI (Python) beside it.
+ * Measures tsgi behind nginx over FastCGI, HTTP/1.0, HTTP/1.1, SCGI and uwsgi, and compares it with uWSGI (Python).
  *
  *     npm run bench:front -- --runtime node,deno,bun --rounds 5 --duration 2
  *
- * One nginx with one worker has a port for each way. It shares the core of servers with the server behind it, so that
- * requests a second say what both together cost; the CPU time of each is in the table. wrk has 32 connections, as many
- * as nginx keeps to a server. Then CGI under Apache: see `bench/cgi/`.
+ * One nginx with one worker has a port for each protocol. It shares a core with the server behind it, so requests per
+ * second show what both cost together. The table also has the CPU time of each. wrk has 32 connections, as many as
+ * nginx keeps open to a server. For CGI under Apache, see `bench/cgi/`.
  *
  * @module
  */
@@ -88,7 +88,7 @@ async function measure(runtime: Cell, taking: readonly Lane[], directory: string
       backends.push(await Contender.start(contestant, workload.job));
     }
     front = await startNginx(taking, backends.map(({ port }) => port));
-    // Read late: nginx listens before it writes the file.
+    // The file is read on each call, since nginx listens before it writes it.
     const pids = (): number[] => family(Number(readFileSync(join(front!.directory, "nginx.pid"), "latin1")));
     const measured = taking.map((lane): Measured => ({ lane: lane.name, rounds: [] }));
     const one = async (i: number, duration: number): Promise<FrontRound> => {

@@ -1,9 +1,9 @@
 /**
- * Memory of idle connections: how much more of it is resident with 5,000 open than without, a connection.
+ * Measures the memory of an idle connection: the growth of resident memory with 5,000 open connections, per connection.
  *
- * Each connection has had one request answered and waits for the next, as those of browsers do. Before them the server
- * answers some requests over a few connections, so that what it allocates once does not count. The connections are of
- * this process and stay on 127.0.0.1: 5,000 ports of it, and 5,000 descriptors on either side, which is checked first.
+ * Each connection has had one request answered and waits for the next, like those of browsers. Before that, the server
+ * answers some requests over a few connections, so that one-time allocations do not count. This process opens all
+ * connections, on 127.0.0.1. That takes 5,000 ports, and 5,000 descriptors on each side, which is checked first.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * The machine: which core measures and which is measured, where tools are, and how to describe it all.
+ * Assigns cores, finds tools, and describes the machine.
  *
- * The server has one core and the load generator another. On one core, or without `taskset`, they share, and the
- * figures say so.
+ * The server has one core and the load generator another. With a single core, or without `taskset`, they share, and the
+ * results say so.
  *
  * @module
  */

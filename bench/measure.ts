@@ -1,5 +1,5 @@
 /**
- * A round: one server under one workload, and what it cost.
+ * Runs one round: one server under one workload, with its costs.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
- * Peers: where they are, and how they are started; one process and one thread of each, unless more are asked for.
+ * Finds and starts the peers, each with one process and one thread unless more are requested.
  *
- * gunicorn (its default worker) and uWSGI (`http-socket`) close the connection behind each response, so they pay for a
- * new one each time: they are meant to stand behind a web server, which `npm run bench:front` has. hono and srvx are
- * installed into a directory of the system's temporary one when they are first asked for; a peer that cannot be had is
- * left out by name, with the reason.
+ * gunicorn (its default worker) and uWSGI (`http-socket`) close the connection after each response, so each request
+ * pays for a new connection. They are meant to run behind a web server; `npm run bench:front` measures that. hono and
+ * srvx are installed into a folder of the system's temporary directory on first use. The results list each peer that is
+ * not available, with the reason.
  *
  * @module
  */
@@ -45,7 +45,7 @@ function install(): string | null {
   return null;
 }
 
-/** Why a peer cannot be had, or null. */
+/** Returns why a peer is not available, or null. */
 export function hasPeers(name: PeerName): string | null {
   if (name === "hono" || name === "srvx") return installing ??= install();
   if (which(name) === null) return `there is no ${name}: apt-get install ${name}`;
@@ -72,12 +72,12 @@ export function uwsgiCommand(socket: string, job: Job, processes: number = 1): r
     ...["127.0.0.1:0", "--processes", String(processes), "--disable-logging", "--listen", "128", "--need-app"],
     "--die-on-term",
     ...(processes > 1 ? ["--master"] : []), // without one, nobody ends the second process
-    // It closes behind each response, without saying so by itself, which wrk would count as errors.
+    // uWSGI closes the connection after each response without announcing it, which wrk would count as an error.
     ...(socket === "http-socket" ? ["--add-header", "Connection: close"] : []),
   ];
 }
 
-/** The command of a peer; what it prints has its port in it. */
+/** Returns the command of a peer. Its output contains the port. */
 export function peerCommand(name: PeerName, job: Job): readonly string[] {
   switch (name) {
     case "gunicorn":
@@ -90,6 +90,6 @@ export function peerCommand(name: PeerName, job: Job): readonly string[] {
   }
 }
 
-/** What tells the port of a server that is ready, for each of them. */
+/** Matches the port in the output of any server that is ready. */
 export const READY: RegExp =
   /(?:listening |Listening at: http:\/\/127\.0\.0\.1:|uwsgi socket 0 bound to TCP address 127\.0\.0\.1:)([0-9]+)/;

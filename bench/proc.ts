@@ -1,5 +1,5 @@
 /**
- * What Linux says of a process and its children, in /proc: time on a core, resident memory.
+ * Reads CPU time and resident memory of a process and its children from /proc, on Linux.
  *
  * @module
  */

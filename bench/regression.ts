@@ -1,9 +1,9 @@
 /**
- * The verdict on a change: does a request cost more than before?
+ * Decides whether a change has made requests more expensive.
  *
- * Each round runs the change and the commit before it one after the other, so a ratio belongs to one round. The ratios of
- * a workload are averaged as logarithms, since a half and a double cancel each other. Their 95 % confidence interval is
- * that of Student's t distribution: with seven rounds the spread of the ratios is itself only an estimate.
+ * Each round runs the change and the commit before it one after the other, so a ratio belongs to one round. The ratios
+ * of a workload are averaged as logarithms, since a half and a double cancel each other. Their 95 % confidence interval
+ * is that of Student's t distribution: with seven rounds the spread of the ratios is itself only an estimate.
  *
  * A workload has regressed when its whole interval lies above {@linkcode WORKLOAD_LIMIT}: noise alone does that in less
  * than one run of forty. A small loss in every workload stays within each interval, so a runtime has regressed too when

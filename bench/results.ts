@@ -1,5 +1,5 @@
 /**
- * What a run of the benchmark gives: every round as it was measured, and the table made of it.
+ * The results of a benchmark run: the figures of every round, and the table made from them.
  *
  * @module
  */
@@ -117,9 +117,9 @@ export function table(results: Results): string {
 }
 
 /**
- * Whether the failed reads of a server are the ends of whole responses, which count: it closed the connection as it was
- * asked to, but without the `Connection: close` that would have told wrk (Bun.serve), or it ends each body of unknown
- * length in that way (uWSGI), which wrk takes for a failure even where it is told.
+ * Whether the failed reads of a server are really the ends of complete responses, which count. Either it closed the
+ * connection as requested, but without the `Connection: close` that wrk needs (Bun.serve). Or it ends each body of
+ * unknown length with a close (uWSGI), which wrk always counts as a failure.
  */
 function closedInSilence({ workload }: Comparison, { rounds }: Entry): boolean {
   return rounds.every(({ readErrors, requests }) =>

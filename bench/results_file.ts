@@ -1,7 +1,7 @@
 /**
- * Files of results that have a part for each runtime.
+ * Writes result files with a part for each runtime.
  *
- * Runs are long, and one runtime at a time may be measured: what was of the others stays.
+ * Runs take long, so a run may measure only one runtime. The parts of the others are then kept.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The check before the load: a server has to give the very response that is expected, to the very requests that wrk
- * will send. A server that answers with less is not faster.
+ * Checks a server before it is measured: it must give exactly the expected responses to exactly the requests that wrk
+ * will send. Otherwise a server could seem faster because it answers with less.
  *
  * Compared are the status, Content-Type (parameters aside), the framing that the job asks for, and each octet of the
  * body. Other fields are the server's own: Date, Keep-Alive, Server.

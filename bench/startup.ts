@@ -1,10 +1,10 @@
 /**
- * Start-up: a program with tsgi until it listens, against one that imports an empty module set of the same count.
+ * Measures start-up: a program with tsgi until it listens, compared with one that imports as many empty modules.
  *
  *     npm run bench:startup -- --runtime node --rounds 15
  *
- * The package is built as for npm. A run tells which modules our program loads; of them an empty set is made that
- * imports in the same way. Then both programs run in turn (A B A B), each a process from start to end.
+ * The package is built as for npm. A first run shows which modules our program loads. From these an empty set with the
+ * same imports is made. Then both programs take turns (A B A B), each as a process from start to end.
  *
  * @module
  */

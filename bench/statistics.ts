@@ -1,9 +1,9 @@
 /**
- * Figures of alternating runs.
+ * Statistics of alternating runs.
  *
- * A shared machine is faster in one minute than in the next. So nothing is compared with what was measured at another
- * time: in each round one follows the other, the ratio is taken within the round, and of the ratios the median is
- * given, with the least and the greatest.
+ * The speed of a shared machine changes from minute to minute, so figures from different times cannot be compared. In
+ * each round the servers run one after the other, and the ratio is computed within the round. The result is the median
+ * of the ratios, with the minimum and the maximum.
  *
  * @module
  */

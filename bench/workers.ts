@@ -1,14 +1,14 @@
 /**
- * Two workers of the `tsgi` command, against gunicorn and uWSGI with two, and against two programs without it.
+ * Compares two workers of the `tsgi` command with two workers of gunicorn and uWSGI, and with two separate programs.
  *
  *     npm run bench:workers -- --runtime node,deno,bun --rounds 3 --duration 4
  *
- * `hello` answers at once and has peers beside it; `compute` takes a core for a third of a millisecond first, so that
- * what worker processes cost is all that can be lost against programs that each have a port. They take turns (A B A B).
+ * `hello` answers at once, and peers run it too. `compute` first uses a core for a third of a millisecond. There the
+ * separate programs, each with its own port, show what the worker processes cost. All take turns (A B A B).
  *
- * Nothing is pinned to a core here: two workers need both of two, and wrk shares these with them. So requests a second
- * say what a machine gives together with its clients; requests for each second that the servers had a core, all
- * processes of theirs counted, say what the servers take.
+ * Nothing is pinned to a core, because two workers need two cores, and wrk shares these. So requests per second measure
+ * the machine together with its clients. Requests per second of CPU time, summed over all processes of the servers,
+ * measure the servers.
  *
  * @module
  */
@@ -33,31 +33,31 @@ const START_DEADLINE = 10_000; // ms
 const WARM_UP = 1; // s
 const SETTLE = 1000; // ms: ports of closed connections become free again
 
-/** Servers that are measured as one. */
+/** Servers that are measured together. */
 interface Team {
   readonly name: string;
   readonly servers: readonly Contestant[];
-  /** Processes of all of them. */
+  /** Total number of processes. */
   readonly processes: number;
 }
 
-/** What teams are measured by: so many wrk at once, each with the connections of the workload. */
+/** A load for teams: several wrk processes at once, each with the connections of the workload. */
 interface Trial {
   readonly name: string;
   readonly workload: Workload;
   readonly clients: number;
-  /** Ours, then the others. */
+  /** Returns our team, then the others. */
   teams(runtime: Runtime): readonly Team[];
 }
 
-/** A round of a team: all of its clients together. */
+/** The result of one round of a team, over all of its clients. */
 interface TeamRound {
   readonly loads: readonly Omit<Load, "client">[];
   /** Requests a second. */
   readonly rate: number;
-  /** Requests for each second that the servers had a core. */
+  /** Requests per second of CPU time of the servers. */
   readonly perCpu: number;
-  /** Cores that the servers had, and those that wrk had: of 2, what is missing had other programs, or nobody. */
+  /** Cores used by the servers, and by wrk. The rest of the 2 cores went to other programs or was idle. */
   readonly server: number;
   readonly client: number;
 }
@@ -125,7 +125,7 @@ const asked = members("runtime", given.runtime, runtimes);
 const taking = members("trial", given.trial, trials.map(({ name }) => name));
 const absent = new Set<string>();
 
-/** A team that runs. */
+/** A running team. */
 class Running {
   readonly #team: Team;
   readonly #servers: Contender[] = [];
@@ -143,7 +143,7 @@ class Running {
     }
     const end = performance.now() + START_DEADLINE;
     while (this.#pids().length !== this.#team.processes) {
-      if (performance.now() > end) this.#whole(); // says how many are there
+      if (performance.now() > end) this.#whole(); // throws with the number of processes
       await pause(20);
     }
   }
@@ -152,7 +152,7 @@ class Running {
     return this.#servers.flatMap((server) => server.pids);
   }
 
-  /** The processes. Were one not found, or replaced, its CPU time would be missing. */
+  /** Returns the process ids. Throws unless all are there, since the CPU time of a missing one would be lost. */
   #whole(): number[] {
     const pids = this.#pids();
     const { name, processes } = this.#team;
@@ -164,15 +164,15 @@ class Running {
     await Promise.all(this.#servers.map((server) => server.stop()));
   }
 
-  /** A round: the clients at once, each at a port of its own where there are as many. */
+  /** Runs one round: all clients at once, each with its own port if there are enough ports. */
   async round({ workload, clients }: Trial, seconds: number): Promise<TeamRound> {
     const pids = this.#whole();
     const before = { server: cpu(pids), client: endedChildren() };
     const loads = await Promise.all(Array.from({ length: clients }, async (_, i) => {
       const { port } = this.#servers[i % this.#servers.length]!;
-      // It shares the cores: a script would cost more than the requests. It sends `tiny` without.
+      // wrk shares the cores, and a script would cost more than the requests. Without one it sends `tiny`.
       const { client: _client, ...load } = await wrk(port, undefined, workload.connections, seconds, "anywhere");
-      return load; // which of the clients had a core, nobody knows when they run at once
+      return load; // `client` is dropped: clients that run at once cannot be told apart
     }));
     if (this.#whole().join() !== pids.join()) throw new Error(`${this.#team.name}: a process was replaced`);
     const spent = (cpu(pids) - before.server) / 1e6;
@@ -218,7 +218,7 @@ function failed({ rounds }: Measured): number {
   return failures(rounds.flatMap(({ loads }) => loads));
 }
 
-/** A line of the table for each team but ours, which is the left of each pair. */
+/** Makes a table row for each other team; ours is the left value of each pair. */
 function rows(runtime: string, trial: string, [ours, ...others]: readonly Measured[]): string[] {
   return others.map((other) => {
     const pair = (show: (value: number) => string, of: (round: TeamRound) => number): string => {

@@ -1,9 +1,9 @@
 /**
- * The workloads, as data: what clients send, and what has to come back.
+ * The workloads, as data: the requests of clients, and the expected responses.
  *
- * One description serves both the check and the load: the very bytes whose answer is compared with the expected one are
- * what wrk then sends (`luaScript`). `{n}` in a request is a number that is new each time, `{host}` the server's
- * address. Load generators repeat themselves to the byte and real clients do not, so `trace` and `rotate` count most.
+ * The check and the load use the same description, so wrk sends exactly the bytes whose answers were checked
+ * (`luaScript`). In a request, `{n}` is a number that is new each time, and `{host}` is the server's address. Load
+ * generators usually repeat identical bytes, and real clients do not. So `trace` and `rotate` count most.
  *
  * @module
  */

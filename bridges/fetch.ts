@@ -1,12 +1,13 @@
 /**
- * Fetch applications: Hono, h3, Elysia, itty-router, Workers, and any function from a Request to a Response.
+ * The bridge for fetch applications: Hono, h3, Elysia, itty-router, Workers, and any function from a Request to a
+ * Response.
  *
- * The bridge makes an application of one. It stands on the contract alone, so a fetch application runs over every wire
- * that tsgi speaks.
+ * It turns a fetch application into a WSGI application. It uses only the contract, so a fetch application runs over
+ * every protocol that tsgi supports.
  *
- * - The Request is a view of the environ; `bridges/fetch/stand_in.ts` says on which runtime it is which.
- * - The Response is taken apart into status, header list and body; `bridges/fetch/response_body.ts` says when a body is
- *   sent whole and when block by block.
+ * - The Request is a view of the environ; `bridges/fetch/stand_in.ts` chooses its class for the runtime.
+ * - The Response is split into status, header list and body; `bridges/fetch/response_body.ts` decides whether the body
+ *   is sent whole or block by block.
  * - No global is replaced.
  *
  * @module
@@ -25,8 +26,9 @@ import { requestUrl } from "./fetch/url.ts";
 export type { FetchContext, IncomingAddress, RemoteAddress, SocketAddress } from "./fetch/context.ts";
 
 /**
- * A fetch handler: a function of a request, a context, and once more the context, where programs for Workers look for
- * `waitUntil`. One that wants another type there comes in an object, as {@linkcode FetchObject} `{ fetch: handler }`.
+ * A fetch handler: a function of a request and a context. The context is also the third argument, where programs for
+ * Workers look for `waitUntil`. To pass a handler with other argument types, wrap it in an object: `{ fetch: handler }`
+ * is a {@linkcode FetchObject}.
  */
 export type FetchFunction = (
   request: Request,
@@ -36,33 +38,36 @@ export type FetchFunction = (
 
 /** An object with a fetch handler: what Hono, h3, Elysia, itty-router and modules for Workers export. */
 export interface FetchObject {
-  /** The handler; what it wants behind the request is its own affair. */
+  /** The handler. Arguments after the request may have any type. */
   fetch(request: Request, ...rest: never[]): Response | Promise<Response>;
 }
 
 /** A fetch application: a handler, or an object that has one. */
 export type FetchApplication = FetchFunction | FetchObject;
 
-/** What `fromFetch` may be told. */
+/** Options of {@linkcode fromFetch}. */
 export interface FromFetchOptions {
   /** More members for the second argument: the bindings of a program for Workers. */
   readonly env?: Readonly<Record<string, unknown>>;
   /**
-   * Whether a request is a view of the environ everywhere. Node.js from 24 on and Bun do not take such a one in
-   * `new Request(request)` and `fetch(request)`; all else works, `request.clone()` and `new Request(url, request)` too. It
-   * spares Node.js 1 to 3 us a request. Default false: a real one where the runtime wants it.
+   * Whether a request is a lazy view of the environ on every runtime. This saves Node.js 1 to 3 us per request. But
+   * Node.js from 24 on and Bun do not accept such a view in `new Request(request)` and `fetch(request)`. All else
+   * works, including `request.clone()` and `new Request(url, request)`. Default false: a real Request where the runtime
+   * needs one.
    */
   readonly lazy?: boolean;
 }
 
 /**
- * Makes an application of a fetch application.
+ * Turns a fetch application into a WSGI application.
  *
- * @param handler A function from a Request to a Response or a promise of one, or an object with such a function as `fetch`.
+ * @param handler A function from a Request to a Response or a promise of one, or an object with such a function as
+ *   `fetch`.
  * @param options See {@linkcode FromFetchOptions}.
- * @returns an application for `serve`, the `tsgi` command, and all that takes one. An error of the handler is a 500.
+ * @returns an application for `serve`, the `tsgi` command, and all else that takes one. An error of the handler is a
+ *   500.
  * @throws {ApplicationError} when `handler` is neither.
- * @throws {OptionError} for an option that is none, or with a value it cannot have.
+ * @throws {OptionError} for an unknown option, or an option with a value it cannot have.
  *
  * @example
  * ```ts
@@ -110,11 +115,11 @@ export function fromFetch(handler: FetchApplication, options: FromFetchOptions =
   };
 }
 
-/** The function of a fetch application. */
+/** Returns the handler function of a fetch application. */
 function handlerOf(handler: unknown): FetchFunction {
   const object = Object(handler) as { fetch?: unknown };
   if (typeof object.fetch === "function") {
-    // Looked up each time: programs for Workers may replace it.
+    // Looked up for each request, since programs for Workers may replace it.
     return (request, context, same) => (object as { fetch: FetchFunction }).fetch(request, context, same);
   }
   if (typeof handler === "function") return handler as FetchFunction;
@@ -133,7 +138,7 @@ function checked({ env, lazy = false, ...rest }: FromFetchOptions): Pick<FromFet
   return { ...(env === undefined ? {} : { env }), lazy };
 }
 
-/** The class of contexts that have the bindings of `env`. */
+/** Returns a context class that adds the bindings of `env`. */
 function contextClass(env: FromFetchOptions["env"]): typeof FetchContext {
   if (env === undefined) return FetchContext;
   class Context extends FetchContext {}

@@ -1,9 +1,9 @@
 /**
- * Applications of Node's `(req, res)` contract: Express, Koa, connect, Fastify, polka, and plain listeners.
+ * The bridge for Node's `(req, res)` listeners: Express, Koa, connect, Fastify, polka, and plain functions.
  *
- * A listener gets a real `IncomingMessage` and a real `ServerResponse`, which know no socket: the one reads
- * `wsgi.input`, the other's head and body are what the application answers. So a listener runs wherever an application
- * does, over HTTP, FastCGI, SCGI and uwsgi, as a CGI script and on fetch hosts that have `node:http`.
+ * A listener gets a real `IncomingMessage` and a real `ServerResponse` without a real socket. The request reads
+ * `wsgi.input`, and the head and body of the response become the application's answer. So a listener runs wherever an
+ * application does: over HTTP, FastCGI, SCGI and uwsgi, as a CGI script, and on fetch hosts that have `node:http`.
  *
  * @module
  */
@@ -13,19 +13,19 @@ import { isThenable } from "../core/gateway/blocks.ts";
 import type { ApplicationFunction } from "../core/contract/types.ts";
 import { Call } from "./node/call.ts";
 
-/** What a listener that says nothing of its types is given as `req`: the least of an `IncomingMessage`. */
+/** The type of `req` for a listener that declares no types: a minimal `IncomingMessage`. */
 export interface ListenerRequest extends AsyncIterable<Uint8Array> {
   /** Method as sent. */
   readonly method?: string | undefined;
   /** Path below the mount point, and query; not decoded. */
   readonly url?: string | undefined;
-  /** Header fields by name in small letters. */
+  /** Header fields by lower-case name. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Listens to an event: `"data"`, `"end"`, `"close"`. */
   on(event: string, listener: (...args: never[]) => void): unknown;
 }
 
-/** What a listener that says nothing of its types is given as `res`: the least of a `ServerResponse`. */
+/** The type of `res` for a listener that declares no types: a minimal `ServerResponse`. */
 export interface ListenerResponse {
   /** The status code; 200 unless set. */
   statusCode: number;
@@ -33,7 +33,7 @@ export interface ListenerResponse {
   setHeader(name: string, value: number | string | readonly string[]): unknown;
   /** Decides the head. */
   writeHead(status: number, headers?: Readonly<Record<string, number | string | readonly string[]>>): unknown;
-  /** Sends a block; false tells to wait for `"drain"`. */
+  /** Sends a block. Returns false if the listener should wait for `"drain"`. */
   write(block: string | Uint8Array): boolean;
   /** Ends the response. */
   end(block?: string | Uint8Array): unknown;
@@ -42,16 +42,17 @@ export interface ListenerResponse {
 }
 
 /**
- * Makes an application of a `(req, res)` listener: `express()`, `new Koa().callback()`, `connect()`, `fastify().routing`
- * once it is ready, `polka().handler`, or a function of one's own.
+ * Turns a `(req, res)` listener into an application: `express()`, `new Koa().callback()`, `connect()`,
+ * `fastify().routing` once it is ready, `polka().handler`, or your own function.
  *
- * - `req.url` is the target as the client sent it, less the mount point (`SCRIPT_NAME`), which is `req.baseUrl`.
- * - `req.socket` belongs to this one request. It tells the addresses and whether the client spoke TLS.
- * - A client that leaves is told as node:http tells it: `"close"` of both, and `"aborted"` of the request.
- * - Headers of the connection are dropped: the server sends its own. So are trailers, and 102.
- * - What a listener throws, or its promise is rejected with, is a 500, or a cut where the response has begun.
+ * - `req.url` is the target as the client sent it, without the mount point (`SCRIPT_NAME`), which is `req.baseUrl`.
+ * - `req.socket` belongs to this one request. It gives the addresses, and whether the client used TLS.
+ * - When the client leaves, the events are those of node:http: `"close"` of both objects, and `"aborted"` of the
+ *   request.
+ * - Connection headers are dropped, because the server sends its own. Trailers and 102 responses are dropped too.
+ * - If the listener throws or its promise rejects, the response is a 500, or is cut if it has begun.
  *
- * @param listener Called with a request and a response; what it returns is only looked at for a promise.
+ * @param listener Called with a request and a response. Its return value is ignored unless it is a promise.
  *
  * @example
  * ```ts
@@ -81,12 +82,12 @@ export function fromNodeListener<Req = ListenerRequest, Res = ListenerResponse>(
   };
 }
 
-/** What was given as a listener is none. */
+/** The argument of `fromNodeListener` is not a listener. */
 export class NodeListenerError extends TypeError {
   /** Name of the class. */
   override readonly name = "NodeListenerError";
 
-  /** Says what was expected and, where it can be told, what was meant. */
+  /** The message says what was expected and, if it can be guessed, what was meant. */
   constructor(given: unknown) {
     super(`fromNodeListener: expected a function (req, res), got ${describe(given)}${hint(given)}`);
   }

@@ -1,4 +1,4 @@
-/** Echo: answers each request with what the application saw of it, as JSON. */
+/** Echo: answers each request with JSON that describes it as the application saw it. */
 
 import { type Environ, isMain, serve, type StartResponse } from "../mod.ts";
 
@@ -15,7 +15,7 @@ export async function app(environ: Environ, startResponse: StartResponse): Promi
   return [text];
 }
 
-/** The header fields under the names they have on the wire, in lower case. */
+/** Returns the header fields under their lower-case HTTP names. */
 function requestHeaders(environ: Environ): Record<string, string> {
   const headers = new Map<string, string>();
   for (const [key, value] of Object.entries(environ)) {
@@ -29,7 +29,7 @@ function requestHeaders(environ: Environ): Record<string, string> {
   return Object.fromEntries(headers);
 }
 
-/** One character a byte. */
+/** Decodes latin-1: one character per byte. */
 function latin1(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));

@@ -1,4 +1,4 @@
-/** Hello: the smallest application, and how to serve it. Run it with node, `deno run --allow-net` or `bun run`. */
+/** Hello: the smallest application, and how to serve it. Run it with `node`, `deno run --allow-net` or `bun run`. */
 
 import { type Environ, isMain, serve, type StartResponse } from "../mod.ts";
 

@@ -1,4 +1,4 @@
-/** Upload: hashes a body of any size as it arrives, holding none of it. Try `curl -T big.iso localhost:8000`. */
+/** Upload: hashes a body of any size while it arrives, without storing it. Try `curl -T big.iso localhost:8000`. */
 
 import { createHash } from "node:crypto";
 import { type Environ, isMain, serve, type StartResponse } from "../mod.ts";

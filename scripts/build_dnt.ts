@@ -1,7 +1,7 @@
 /**
- * Builds the npm package with dnt, from the manifest that `npm run build` uses too: `npm run build:dnt`, where JSR can be
- * reached. `npm run build` needs no network and is what is published; this shows that the sources depend on no build of
- * their own. `npm run build:dnt:rehearse` runs it with a stand-in for dnt.
+ * Builds the npm package with dnt, from the same manifest as `npm run build`: `npm run build:dnt`. It needs access to
+ * JSR. The published package comes from `npm run build`, which needs no network. This second build proves that the
+ * sources do not depend on our own build. `npm run build:dnt:rehearse` runs it with a stand-in for dnt.
  *
  * @module
  */
@@ -25,16 +25,16 @@ await emptyDir(outDir);
 await build({
   entryPoints: [
     ...[...entryPoints(manifest)].map(([name, path]) => ({ name, path })),
-    // dnt has to take these along too; that "." leads to them under a condition is in the manifest, which wins.
+    // dnt has to include these too. The manifest, which takes precedence, maps "." to them under a condition.
     ...alternatives(manifest).map((path) => ({ name: ".", path })),
     ...Object.entries(manifest.bin).map(([name, path]) => ({ kind: "bin" as const, name, path })),
   ],
   outDir,
-  shims: {}, // what is not there on a runtime is not used there
+  shims: {}, // the code uses only globals that a runtime has
   test: false,
   typeCheck: "single",
   declaration: "inline",
-  scriptModule: false, // modules of top-level await cannot be CommonJS
+  scriptModule: false, // modules with top-level await cannot be CommonJS
   package: {
     ...published,
     name: manifest.name,

@@ -1,9 +1,9 @@
 /**
- * Builds `dist/`, or the folder that is named: what goes to npm. Node does not strip types under node_modules, so npm
- * gets JavaScript, declarations, and source maps that lead to the sources, which are there too.
+ * Builds the npm package in `dist/`, or in the given folder. Node does not strip types under node_modules, so the
+ * package has JavaScript and declarations. It also has the sources, with source maps that point to them.
  *
- * The sources are in a folder of their own: beside `mod.js`, TypeScript would take `mod.ts` in place of `mod.d.ts`, and
- * check it by the consumer's rules. Comments are in the declarations, where editors look, not in the JavaScript.
+ * The sources are in a separate folder. Beside `mod.js`, TypeScript would read `mod.ts` instead of `mod.d.ts`, and
+ * check it by the consumer's rules. Comments are kept only in the declarations, where editors read them.
  *
  * @module
  */
@@ -36,7 +36,7 @@ rmSync(dist, { recursive: true, force: true });
 for (const name of sourcesOf(manifest)) cpSync(join(root, name), join(sources, name), { recursive: true });
 for (const name of documentsOf(manifest)) cpSync(join(root, name), join(dist, name));
 
-// First, since it makes modules of the sources.
+// Comes first, since it makes the sources ES modules.
 writeFileSync(join(dist, "package.json"), `${JSON.stringify(publishedManifest(manifest, places), null, 2)}\n`);
 
 const base = {
@@ -72,8 +72,8 @@ function compile(compilerOptions: object, selection: object): void {
 }
 
 /**
- * Removes the declarations that no entry point's declarations lead to: those of modules that only code imports, which may
- * speak of types that a consumer does not have.
+ * Removes the declarations that are not reachable from an entry point's declarations. Only code imports those modules,
+ * and their declarations may refer to types that a consumer does not have.
  */
 function pruneDeclarations(folder: string, entries: readonly string[]): void {
   const kept = new Set<string>();
@@ -93,8 +93,8 @@ function pruneDeclarations(folder: string, entries: readonly string[]): void {
 }
 
 /**
- * Lets a declaration import `"./types.js"` where it says `"./types.ts"`, as in JavaScript, where the compiler does this
- * itself. Comments stay, and so does every column that its map speaks of.
+ * Rewrites imports of `"./types.ts"` in a declaration to `"./types.js"`. In JavaScript the compiler does this itself.
+ * Comments stay, and so do all columns that the source map refers to.
  */
 function importScripts(path: string): void {
   const text = readFileSync(path, "utf8");
@@ -103,7 +103,7 @@ function importScripts(path: string): void {
   writeFileSync(path, text.replace(specifier, map));
 }
 
-/** Makes a program of a module: the system runs it with node. The line in front moves what its source map says by one. */
+/** Makes a module an executable that the system runs with node. Shifts its source map by the added first line. */
 function makeCommand(path: string): void {
   const map = JSON.parse(readFileSync(`${path}.map`, "utf8"));
   writeFileSync(path, SHEBANG + readFileSync(path, "utf8"));

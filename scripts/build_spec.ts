@@ -1,5 +1,5 @@
 /**
- * Writes `docs/SPEC.md`, the contract, from the prose that stands beside the checks of the validator.
+ * Writes `docs/SPEC.md`, the contract, from the prose beside the checks of the validator.
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * Puts the modules of the built package into fewer files, since a runtime takes a third of a millisecond and more for
- * each that it loads.
+ * Bundles the modules of the built package into fewer files, because a runtime needs a third of a millisecond or more
+ * to load each file.
  *
- * A module is in one file, whatever is imported: entry points share their classes. Which file that is follows from who
- * needs it, so that no host loads code of another: `core` is what all hosts run on, `server` what those with sockets
- * have besides, `http1` and `cgi` what their wires do. Of the rest each entry point has its own, and what several of
- * them need is in files that the bundler makes.
+ * Each module is in exactly one file, so entry points share their classes. The users of a module decide its file, so
+ * that no host loads the code of another: `core` is for all hosts, `server` for those with sockets, `http1` and `cgi`
+ * for their wires. Each entry point has a file for its own modules. The bundler makes further files for modules that
+ * several entry points share.
  *
  * The code stays as the compiler wrote it, names included, and so do the declarations.
  *
@@ -18,7 +18,7 @@ import { type OutputChunk, rolldown } from "rolldown";
 
 const INTERNAL = "internal";
 
-/** Files by the modules that are in them. */
+/** The files, each with a pattern for its modules. */
 const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
   [
     "core",
@@ -30,7 +30,7 @@ const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
 ];
 
 /**
- * Rewrites the JavaScript in `folder`: what stays are the entry points, at their paths, and `internal/`.
+ * Rewrites the JavaScript in `folder`. Only the entry points, at their paths, and `internal/` remain.
  *
  * @param entries Paths of the entry points in that folder.
  */
@@ -44,7 +44,7 @@ export async function bundle(folder: string, entries: readonly string[]): Promis
     cwd: folder,
     platform: "neutral",
     external: /^node:|^chokidar$/,
-    experimental: { attachDebugInfo: "none" }, // no comments of its own
+    experimental: { attachDebugInfo: "none" }, // no added comments
     preserveEntrySignatures: "allow-extension",
     plugins: [{ name: "maps of the compiler", load: withMap }],
   });
@@ -74,7 +74,10 @@ export async function bundle(folder: string, entries: readonly string[]): Promis
   }
 }
 
-/** A module with its map, where the compiler has written one. Whole paths: the bundler makes them relative to its files. */
+/**
+ * Loads a module with its source map, if there is one. Paths are absolute; the bundler makes them relative to its
+ * files.
+ */
 function withMap(id: string): { code: string; map?: { mappings: string; sources: string[] } } | null {
   if (!existsSync(id)) return null;
   const code = readFileSync(id, "utf8");
@@ -83,7 +86,7 @@ function withMap(id: string): { code: string; map?: { mappings: string; sources:
   return { code, map: { ...map, sources: map.sources.map((path) => join(dirname(id), path)) } };
 }
 
-/** For a file that only passes on what another exports, under the same names: its path and that of the other. */
+/** For a file that only re-exports names of another file, returns its path and that of the other. */
 function passesOn({ code, fileName }: OutputChunk): [string, string][] {
   const form = /^import \{ ([\w$, ]+) \} from "(\.[^"]+)";\s+export \{ ([\w$, ]+) \};\s*(?:\/\/#.*\s*)?$/;
   const [, imported, specifier, exported] = form.exec(code) ?? [];
@@ -93,7 +96,7 @@ function passesOn({ code, fileName }: OutputChunk): [string, string][] {
   return same ? [[fileName, join(dirname(fileName), specifier)]] : [];
 }
 
-/** The code of a file, with dynamic imports led past files that pass on. What follows them in a line stays in its column. */
+/** Redirects dynamic imports past files that only re-export. Code after them in a line keeps its column. */
 function direct({ code, fileName }: OutputChunk, passing: ReadonlyMap<string, string>): string {
   const own = dirname(fileName);
   return code.replace(/\bimport\("(\.[^"]+)"\)/g, (whole: string, specifier: string) => {

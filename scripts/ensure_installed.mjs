@@ -1,6 +1,6 @@
-// Runs before `npm start` and `npm test`: installs the dependencies when they are missing or not those of the lockfile.
-// Plain JavaScript for the node that is already there (20 or later); the scripts that follow run on the node just installed,
-// because npm puts node_modules/.bin first on their PATH.
+// Runs before `npm start` and `npm test`: installs the dependencies if they are missing or differ from the lockfile.
+// It is plain JavaScript, because it runs on the node that is already present (20 or later). Later scripts run on the
+// installed node, because npm puts node_modules/.bin first on their PATH.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -17,7 +17,10 @@ if (reason !== null) {
   process.exit(install());
 }
 
-/** Why the dependencies have to be installed, or null. npm notes what it has installed in node_modules/.package-lock.json. */
+/**
+ * Why the dependencies have to be installed, or null. npm notes what it has installed in
+ * node_modules/.package-lock.json.
+ */
 function whyInstall() {
   const wanted = packages("package-lock.json");
   const installed = packages("node_modules/.package-lock.json");

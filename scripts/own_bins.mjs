@@ -1,6 +1,6 @@
-// Runs after `npm install` and `npm ci`: sees to it that `node` and `tsc` are those that everything here is made with.
-// node-22, typescript-6 and so on have commands of the same names; npm gives the names to the right package when it
-// installs afresh, but to the wrong one when it adds a package to others that are there.
+// Runs after `npm install` and `npm ci`: ensures that `node` and `tsc` are the versions that the project uses. node-22,
+// typescript-6 and others have commands of the same names. npm links the names to the right package in a fresh install,
+// but to the wrong one when it adds a package to an existing install.
 
 import { readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

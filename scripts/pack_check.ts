@@ -1,8 +1,8 @@
 /**
- * Checks the package as a user gets it: built, packed, installed into empty folders, and used there by every runtime and
- * compiler that it is for. Needs no network once `npm ci` has run.
+ * Checks the package as a user gets it: builds, packs and installs it into empty folders, and uses it there with every
+ * supported runtime and compiler. Needs no network once `npm ci` has run.
  *
- * `npm run pack:check` runs all steps, `npm run pack:check -- types command` those that are named, and what they need.
+ * `npm run pack:check` runs all steps. `npm run pack:check -- types command` runs the named ones and what they need.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { attw, docs, jsr, publint } from "./pack/lint.ts";
 import { build, pack, work } from "./pack/package.ts";
 import { types } from "./pack/types.ts";
 
-/** What every other step needs. */
+/** The steps that every other step needs. */
 const FIRST = new Set(["build", "pack"]);
 
 const STEPS: Readonly<Record<string, () => Promise<unknown>>> = {

@@ -1,5 +1,5 @@
 /**
- * A client for tests: it calls an application as a server would, without a socket.
+ * A test client that calls an application like a server, but without a socket.
  *
  * @module
  */
@@ -26,13 +26,13 @@ import {
 import { type Interim, TestResponse } from "./response.ts";
 import { Upload } from "./upload.ts";
 
-/** A redirect that the client does not follow: to another site, in circles, or with a body that is gone. */
+/** The client cannot follow a redirect: to another site, in a loop, or with a body that is already consumed. */
 export class RedirectError extends Error {
   /** Name of the class. */
   override readonly name = "RedirectError";
 }
 
-/** What a client may be told. The options of a server that need no socket mean here what they mean there. */
+/** Options of a client. Server options that need no socket have the same meaning here. */
 export interface ClientOptions extends
   Pick<
     ServeOptions,
@@ -48,23 +48,23 @@ export interface ClientOptions extends
     | "urlScheme"
     | "writeBufferLimit"
   > {
-  /** Host, and port, that requests are made to: the Host field. Default `"localhost"`. */
+  /** Host, with port if needed, for the Host field of requests. Default `"localhost"`. */
   readonly host?: string;
-  /** Address that requests come from. Default `"127.0.0.1"`. */
+  /** Client address of the requests. Default `"127.0.0.1"`. */
   readonly remoteAddress?: string;
-  /** Header fields of every request; those of a request replace them. */
+  /** Header fields for every request. Fields of a single request override them. */
   readonly headers?: RequestParts["headers"];
-  /** Whether redirects are followed. Default `"manual"`: they are given. */
+  /** Whether redirects are followed. Default `"manual"`: they are returned. */
   readonly redirect?: "manual" | "follow";
-  /** Redirects that are followed for one request at most. Default 20. */
+  /** Maximum number of redirects to follow for one request. Default 20. */
   readonly maxRedirects?: number;
-  /** Whether an error of the application rejects the request with that very error. Default false: it is a 500. */
+  /** Whether a request rejects with the application's error. Default false: an error gives a 500 response. */
   readonly raise?: boolean;
 }
 
-/** What one request may be told, besides what it is made of. */
+/** Options of one request, besides its parts. */
 export interface RequestOptions extends RequestParts {
-  /** The client leaves when it fires; before the response head the request then rejects with its reason. */
+  /** The client leaves when this fires. Before the response head, the request then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Whether redirects are followed. Default: that of the client. */
   readonly redirect?: "manual" | "follow";
@@ -75,7 +75,7 @@ export interface RequestOptions extends RequestParts {
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Makes a client of an application.
+ * Makes a test client for an application.
  *
  * @param app A function, a class, or an object with `wsgiApp` (PEP 3333, "The Application/Framework Side").
  * @throws {ApplicationError} when `app` is no application.
@@ -127,7 +127,7 @@ export function client(app: Application, options: ClientOptions = {}): TestClien
  * ```
  */
 export class TestClient {
-  /** The cookies that were received and not sent away again. */
+  /** The received cookies that have not been removed. */
   readonly cookies: CookieJar = new CookieJar();
   readonly #app: Application;
   readonly #options: ClientOptions;
@@ -138,7 +138,7 @@ export class TestClient {
     const { host, remoteAddress, headers, redirect, maxRedirects, raise, ...own } = options;
     this.#options = { host, remoteAddress, headers, redirect, maxRedirects, raise } as ClientOptions;
     this.#settings = settings(own, { port: undefined, errorLog: () => {} });
-    asFunction(app); // refuses what is no application now, not at the first request
+    asFunction(app); // throws now for a wrong argument, not at the first request
     this.#app = app;
   }
 
@@ -180,8 +180,8 @@ export class TestClient {
   /**
    * Makes a request.
    *
-   * @param path Path and query, or a URL. What is not ASCII is sent as UTF-8, percent-encoded.
-   * @returns the response, as soon as its head is there; the body comes as it is read.
+   * @param path Path and query, or a URL. Non-ASCII text is sent as percent-encoded UTF-8.
+   * @returns the response, as soon as its head is there. The body is produced as the test reads it.
    * @throws {RedirectError} (as a rejection) for a redirect that cannot be followed.
    * @throws {TypeError} (as a rejection) for a request that no client can make.
    */
@@ -280,7 +280,7 @@ export class TestClient {
     return new TestResponse(status, headers, exchange, exchange.interims, history);
   }
 
-  /** The fields of a request: its own, the client's, and the cookies. */
+  /** Returns the fields of a request: its own, those of the client, and the cookies. */
   #fields(parts: RequestOptions, scope: Parameters<CookieJar["send"]>[0]): [string, string][] {
     const own = pairs(parts.headers);
     const named = (name: string) => ([other]: readonly [string, string]) => other.toLowerCase() === name.toLowerCase();
@@ -291,18 +291,18 @@ export class TestClient {
   }
 }
 
-/** RFC 9110 15.4: 303 asks for the other resource; 301 and 302 do what browsers do. */
+/** Whether a redirect changes the method to GET (RFC 9110 15.4): always for 303, and for 301 and 302 as browsers do. */
 function becomesGet(status: number, method: string): boolean {
   return (status === 303 && method !== "HEAD") || ((status === 301 || status === 302) && method === "POST");
 }
 
-/** The parts of a request that has lost its body on the way. */
+/** Removes the body and its header fields from a request, for a redirect that becomes a GET. */
 function withoutBody({ body: _body, json: _json, form: _form, ...parts }: RequestOptions): RequestOptions {
   const headers = pairs(parts.headers).filter(([name]) => !/^(?:content-.*|transfer-encoding)$/i.test(name));
   return { ...parts, headers };
 }
 
-/** The path and query of a path or URL, as they were given. */
+/** Returns the path and query of a path or URL, unchanged. */
 function pathOf(path: string): string {
   const url = /^https?:\/\/[^/?#]*([^#]*)/i.exec(path);
   if (url === null) return path;

@@ -1,8 +1,8 @@
 /**
- * A cookie jar (RFC 6265): what a browser would keep of Set-Cookie and send back.
+ * A cookie jar (RFC 6265): it stores cookies from Set-Cookie and sends them back, like a browser.
  *
- * Kept by name, domain and path. Expires and Max-Age, Domain, Path and Secure are heeded; HttpOnly and SameSite mean
- * nothing to a client that has no scripts and no other sites.
+ * Cookies are identified by name, domain and path. The jar honors Expires and Max-Age, Domain, Path and Secure. It
+ * ignores HttpOnly and SameSite, because this client has no scripts and no other sites.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface Cookie {
   readonly name: string;
   /** Its value, as it was sent. */
   readonly value: string;
-  /** The host it came from, or the Domain it names, in lower case. */
+  /** The host that set it, or its Domain attribute, in lower case. */
   readonly domain: string;
   /** Whether hosts below `domain` get it too. */
   readonly subdomains: boolean;
@@ -21,17 +21,17 @@ export interface Cookie {
   readonly path: string;
   /** Whether it is for https only. */
   readonly secure: boolean;
-  /** When it ends, in milliseconds since 1970; Infinity for the end of the session. */
+  /** When it expires, in milliseconds since 1970; Infinity for the end of the session. */
   readonly expires: number;
 }
 
-/** Where a request goes. */
+/** The part of a request's URL that selects cookies. */
 export interface CookieScope {
   /** Host without its port. */
   readonly host: string;
   /** Path without its query. */
   readonly path: string;
-  /** Whether over https. */
+  /** Whether the request uses https. */
   readonly secure: boolean;
 }
 
@@ -55,17 +55,17 @@ export class CookieJar implements Iterable<Cookie> {
   #cookies: Cookie[] = [];
   readonly #now: () => number;
 
-  /** A jar, empty; `now` tells the time, in milliseconds since 1970. */
+  /** Makes an empty jar. `now` returns the time in milliseconds since 1970. */
   constructor(now: () => number = Date.now) {
     this.#now = now;
   }
 
-  /** The value of the first cookie called `name`, whatever it is for; null when there is none. */
+  /** Returns the value of the first cookie called `name`, for any host and path; null when there is none. */
   get(name: string): string | null {
     return this.#living().find((cookie) => cookie.name === name)?.value ?? null;
   }
 
-  /** Puts a cookie in, for every path of every host unless `scope` says otherwise. */
+  /** Adds a cookie. It applies to every path of every host, unless `scope` restricts it. */
   set(name: string, value: string, scope: Partial<Omit<Cookie, "name" | "value">> = {}): void {
     const cookie = { domain: "", subdomains: true, path: "/", secure: false, expires: Infinity, ...scope };
     this.#put({ ...cookie, name, value });
@@ -81,7 +81,7 @@ export class CookieJar implements Iterable<Cookie> {
     return this.#living()[Symbol.iterator]();
   }
 
-  /** Takes the value of a Set-Cookie field that came from `scope`; what is malformed or foreign is dropped. */
+  /** Stores a cookie from a Set-Cookie field of a response from `scope`. Malformed or foreign cookies are dropped. */
   receive(field: string, scope: CookieScope): void {
     const [pair = "", ...attributes] = field.split(";").map((part) => part.trim());
     const equals = pair.indexOf("=");
@@ -122,7 +122,7 @@ export class CookieJar implements Iterable<Cookie> {
     return Number.isNaN(date) ? Infinity : date;
   }
 
-  /** A cookie takes the place of the one of the same name, domain and path; one that is over only removes it. */
+  /** Replaces the cookie with the same name, domain and path. An expired cookie only removes it. */
   #put(cookie: Cookie): void {
     const same = (other: Cookie): boolean =>
       other.name === cookie.name && other.domain === cookie.domain && other.path === cookie.path;
@@ -138,17 +138,17 @@ export class CookieJar implements Iterable<Cookie> {
   }
 }
 
-/** Whether a host is a domain or below it; an address has nothing below it. */
+/** Whether a host equals a domain or is a subdomain of it. An IP address has no subdomains. */
 function isWithin(host: string, domain: string): boolean {
   return host === domain || (host.endsWith(`.${domain}`) && !/^[0-9.]+$|:/.test(host));
 }
 
-/** RFC 6265 5.1.4: the path up to its last slash. */
+/** Returns the default path of a cookie: the request path up to its last slash (RFC 6265 5.1.4). */
 function defaultPath(path: string): string {
   return path.slice(0, Math.max(path.lastIndexOf("/"), 1)).replace(/^(?!\/).*/, "/");
 }
 
-/** RFC 6265 5.1.4: whether a cookie's path is that of the request, or above it. */
+/** Whether a cookie's path equals the request path or is a parent of it (RFC 6265 5.1.4). */
 function covers(path: string, request: string): boolean {
   if (!request.startsWith(path)) return false;
   return path.length === request.length || path.endsWith("/") || request[path.length] === "/";

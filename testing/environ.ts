@@ -1,5 +1,5 @@
 /**
- * An environ without a server, for tests that call an application or middleware by themselves.
+ * Makes an environ without a server, for tests that call an application or middleware directly.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { settings } from "../core/server/options.ts";
 import { contentOf, prepare, type RequestParts, targetOf } from "./request_parts.ts";
 import { Upload } from "./upload.ts";
 
-/** What an environ is made of. */
+/** Options of {@linkcode createEnviron}. */
 export interface EnvironOptions extends RequestParts {
   /** Path and query. Default `"/"`. */
   readonly path?: string;
@@ -25,14 +25,14 @@ export interface EnvironOptions extends RequestParts {
   readonly scriptName?: string;
   /** REMOTE_ADDR. Default `"127.0.0.1"`. */
   readonly remoteAddress?: string;
-  /** Receives what is written to `wsgi.errors`. */
+  /** Receives the text written to `wsgi.errors`. */
   readonly errorLog?: (text: string) => void;
-  /** The client leaves when it fires: `tsgi.request.signal`. */
+  /** The client leaves when this fires. It triggers `tsgi.request.signal`. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Makes an environ, complete as PEP 3333 wants it, with a body to read.
+ * Makes a complete environ according to PEP 3333, with a readable body.
  *
  * @throws {Refusal} for a request that a server would refuse.
  * @throws {TypeError} for a header that no client can send.

@@ -1,8 +1,8 @@
 /**
- * What an application threw, for tests that want the error itself and not the 500 that a client gets.
+ * Captures the error that an application threw, for tests that need the error itself and not the 500 response.
  *
- * The gateway reports an error and keeps it to itself. So the application and its body are watched from outside: whatever
- * comes out of them is noted and passed on.
+ * The gateway logs an error and does not pass it on. So this module wraps the application and its body, records every
+ * error that they throw, and rethrows it.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import { asFunction } from "../core/contract/application.ts";
 import { cancelled, isThenable } from "../core/gateway/blocks.ts";
 import type { Application, ApplicationFunction, Body, Chunk } from "../core/contract/types.ts";
 
-/** An application answered with a 500 and the error was the gateway's: a body that is none, no call of startResponse. */
+/** The gateway answered with a 500 for an error of its own: an invalid body, or no call of startResponse. */
 export class ApplicationFailedError extends Error {
   /** Name of the class. */
   override readonly name = "ApplicationFailedError";
 }
 
-/** The application in its function form; what it throws is given to `note` first. */
+/** Wraps an application as a function that passes each error to `note` before it throws it. */
 export function watched(app: Application, note: (error: unknown) => void): ApplicationFunction {
   const inner = asFunction(app);
   const noting = <T>(run: () => T): T => {

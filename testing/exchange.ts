@@ -1,8 +1,8 @@
 /**
- * One request and its response without a wire: an Exchange whose other end is a test.
+ * An Exchange for one request and its response, with a test in place of a wire.
  *
- * The application runs in the same Invocation as behind a socket, so all that is not about bytes on a wire is the same:
- * lengths, HEAD, errors before and after the head, `close()`, backpressure, departures.
+ * The same Invocation runs the application here and behind a socket. So everything but the bytes on the wire is the
+ * same: lengths, HEAD, errors before and after the head, `close()`, backpressure, departures.
  *
  * @module
  */
@@ -19,33 +19,33 @@ import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../c
 import { type Blocks, type Interim, TruncatedResponseError } from "./response.ts";
 import type { Upload } from "./upload.ts";
 
-const MARK = 65536; // bytes that wait for the test before the application waits
+const MARK = 65536; // bytes queued for the test before the application has to wait
 
-/** A response head as it would be sent. */
+/** A response head as a server would send it. */
 export interface SentHead {
   readonly status: string;
   readonly headers: HeaderList;
 }
 
-/** A promise and the means to settle it. */
+/** A waiting read, and the function that wakes it. */
 interface Waiter {
   readonly resolve: () => void;
 }
 
 /** One request and its response. */
 export class TestExchange implements Exchange, Blocks {
-  /** Settles with the head, or rejects when the client left before. */
+  /** Resolves with the head, or rejects when the client left before. */
   readonly answered: Promise<SentHead>;
   readonly interims: Interim[] = [];
-  /** Whether the application failed: a refusal, or a response cut off. */
+  /** Whether the application failed: the request was refused, or the response was cut off. */
   failed = false;
-  /** Called when a read reaches the place where the response was cut off; may throw an error of its own. */
+  /** Called when a read reaches the point where the response was cut off. May throw its own error. */
   onFailure: () => void = () => {};
-  /** Called when the response is over, whatever its end. */
+  /** Called when the response is over, for any reason. */
   onOver: () => void = () => {};
   readonly #upload: Upload;
   readonly #http11: boolean;
-  readonly #bodyless: boolean; // a refusal has no body either
+  readonly #bodyless: boolean; // HEAD: a refusal then has no body either
   readonly #onInterim: (interim: Interim) => void;
   readonly #written: () => string;
   #invocation: Invocation | undefined;
@@ -53,12 +53,12 @@ export class TestExchange implements Exchange, Blocks {
   #reject: (error: unknown) => void = () => {};
   #blocks: Uint8Array[] = [];
   #buffered = 0;
-  #waits = false; // the application is to be told when there is room
+  #waits = false; // the application waits for room
   #over = false;
   #failure: Error | undefined;
   #reader: Waiter | undefined;
 
-  /** An exchange that answers with what goes through `gateway`, whose log is `written`. */
+  /** Makes an exchange. `written` returns the text of `wsgi.errors`. */
   constructor(
     environ: Pick<Environ, "REQUEST_METHOD" | "SERVER_PROTOCOL">,
     upload: Upload,
@@ -160,7 +160,7 @@ export class TestExchange implements Exchange, Blocks {
     this.depart(new TruncatedResponseError("The client has left"));
   }
 
-  /** The client leaves, for `reason`. */
+  /** Makes the client leave. Pending reads reject with `reason`. */
   depart(reason: unknown): void {
     if (this.#over) return;
     this.#over = true;

@@ -1,8 +1,8 @@
 /**
- * Testing applications without a server: {@linkcode client} makes requests, {@linkcode createEnviron} an environ.
+ * Tests applications without a server: {@linkcode client} makes requests, {@linkcode createEnviron} makes an environ.
  *
- * No sockets, no ports, nothing to wait for: it runs in `deno test`, `bun test`, vitest and anything else that runs
- * JavaScript. The application is run by the same code that serves it.
+ * It uses no sockets and no ports, so it works in `deno test`, `bun test`, vitest and any other JavaScript test runner.
+ * The same code runs the application here and in a server.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
 /**
- * A request that never was on a wire, in the terms of the HTTP/1.1 wire.
+ * Builds a request without sending it, by the rules of the HTTP/1.1 wire.
  *
- * The request line and the fields go through the class that the server's own parser fills, so that an environ made here is
- * the one a socket would have given: `Host`, `headerMap`, `scriptName`, `limitRequestBody` mean the same.
+ * The request line and the fields go through the class that the server's parser uses. So the environ is the same as for
+ * a request over a socket: `Host`, `headerMap`, `scriptName` and `limitRequestBody` mean the same.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import { RequestHead, tooLong } from "../core/wires/http1/request_head.ts";
 import type { Settings } from "../core/server/options.ts";
 import type { HeaderList } from "../core/seams.ts";
 
-/** What a request body may be: text is UTF-8; what arrives in pieces is sent chunked. */
+/** The types of a request body. Text is sent as UTF-8, and an iterable is sent chunked. */
 export type RequestContent = string | Uint8Array | Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
 
 /** Names and values, as an object or, with repeated names, as a list. */
 export type Pairs = Readonly<Record<string, string>> | readonly (readonly [string, string])[] | URLSearchParams;
 
-/** What a request is made of; only the path has no default. */
+/** The parts of a request. Only the path, which is passed separately, has no default. */
 export interface RequestParts {
   /** Method. Default `"GET"`, with a body `"POST"`. */
   readonly method?: string;
@@ -35,13 +35,13 @@ export interface RequestParts {
   readonly json?: unknown;
   /** A body of form fields, `application/x-www-form-urlencoded`. */
   readonly form?: Pairs;
-  /** Version that the client speaks. Default `"HTTP/1.1"`. */
+  /** HTTP version of the client. Default `"HTTP/1.1"`. */
   readonly protocol?: string;
-  /** Put into the environ last: what middleware or a front end would have put there. */
+  /** Keys added to the environ last, such as middleware or a front end would add. */
   readonly environ?: Readonly<Record<string, unknown>>;
 }
 
-/** Where a client is and whom it asks. */
+/** The addresses of the client and the server. */
 export interface Endpoints {
   /** Scheme of the server, for the environ and for cookies. */
   readonly scheme: "http" | "https";
@@ -53,13 +53,13 @@ export interface Endpoints {
 
 /** A body as it is sent. */
 export interface Content {
-  /** The bytes, or what gives them; null when there is no body. */
+  /** The bytes, or an iterable of them; null when there is no body. */
   readonly source: Uint8Array | Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string> | null;
-  /** Its Content-Type; null when the caller has to say. */
+  /** Its Content-Type; null when the caller has to set it. */
   readonly type: string | null;
 }
 
-/** A request that the server's rules let through. */
+/** A request that the server's rules accept. */
 export interface PreparedRequest {
   /** The environ, without `wsgi.input` and `tsgi.request`. */
   readonly environ: Environ;
@@ -96,7 +96,7 @@ export function contentOf({ body, json, form }: RequestParts): Content {
   return { source: body, type: null };
 }
 
-/** A target as it goes on the wire: what is not ASCII is UTF-8 and percent-encoded, the query is added. */
+/** Formats a request target: encodes non-ASCII text as percent-encoded UTF-8, and adds the query. */
 export function targetOf(path: string, query: Pairs | undefined): string {
   const added = new URLSearchParams(pairs(query)).toString();
   const bare = path.split("#")[0] as string;
@@ -150,7 +150,7 @@ export function prepare(
   return { environ, contentLength: head.chunked ? null : head.contentLength };
 }
 
-/** The field lines: the caller's, and what a client adds by itself. */
+/** Returns the field lines: those of the caller, and those that a client adds by itself. */
 function fieldsOf({ headers, protocol }: RequestParts, { source, type }: Content, where: Endpoints): HeaderList {
   const fields = pairs(headers);
   for (const [name, value] of fields) {

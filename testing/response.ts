@@ -1,5 +1,5 @@
 /**
- * A response as a test sees it: the head, and a body that comes as the test reads it.
+ * The response that a test gets: the head, and a body that is produced as the test reads it.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { Headers } from "../wsgiref/headers.ts";
 import type { HeaderList } from "../core/seams.ts";
 
-/** The body of a response ended before its end: the application failed after the head had been sent. */
+/** A response body was cut off, because the application failed after the head was sent. */
 export class TruncatedResponseError extends Error {
   /** Name of the class. */
   override readonly name = "TruncatedResponseError";
@@ -21,18 +21,18 @@ export interface Interim {
   readonly headers: HeaderList;
 }
 
-/** Where the blocks of a body come from. */
+/** The source of the blocks of a body. */
 export interface Blocks {
-  /** The next block; null at the end. Rejects when the response was cut off. */
+  /** Returns the next block; null at the end. Rejects when the response was cut off. */
   next(): Promise<Uint8Array | null>;
-  /** The client leaves. */
+  /** Makes the client leave. */
   cancel(): void;
   /** Text that has been written to `wsgi.errors`. */
   readonly log: string;
 }
 
 /**
- * A response. The body is read once: by `bytes`, `text`, `json`, or piece by piece by iterating.
+ * A response. The body can be read once: with `bytes`, `text` or `json`, or block by block by iterating.
  *
  * @example
  * ```ts
@@ -51,11 +51,11 @@ export class TestResponse implements AsyncIterable<Uint8Array> {
   readonly status: number;
   /** The reason phrase: `"OK"`. */
   readonly reason: string;
-  /** The header fields, names in any letter case. */
+  /** The header fields; names are matched in any letter case. */
   readonly headers: Headers;
   /** Interim responses that came before this one. */
   readonly interims: readonly Interim[];
-  /** The responses that led here by redirects, in order. */
+  /** The redirect responses that led here, in order. */
   readonly history: readonly TestResponse[];
   readonly #blocks: Blocks;
   #read = false;
@@ -76,7 +76,7 @@ export class TestResponse implements AsyncIterable<Uint8Array> {
     this.#blocks = blocks;
   }
 
-  /** What has been written to `wsgi.errors` during this request so far, traces included. */
+  /** The text written to `wsgi.errors` during this request so far, stack traces included. */
   get log(): string {
     return this.#blocks.log;
   }
@@ -84,7 +84,8 @@ export class TestResponse implements AsyncIterable<Uint8Array> {
   /**
    * The whole body.
    *
-   * @throws {TruncatedResponseError} (as a rejection) when the application failed, or gave less than its Content-Length.
+   * @throws {TruncatedResponseError} (as a rejection) when the application failed, or gave less than its
+   *   Content-Length.
    * @throws {TypeError} (as a rejection) when the body has been read already.
    */
   async bytes(): Promise<Uint8Array> {
@@ -111,7 +112,7 @@ export class TestResponse implements AsyncIterable<Uint8Array> {
   /**
    * The whole body as JSON.
    *
-   * @throws {SyntaxError} (as a rejection) when it is none.
+   * @throws {SyntaxError} (as a rejection) when it is not JSON.
    * @throws {TruncatedResponseError} (as a rejection) as {@linkcode TestResponse.bytes} does.
    */
   async json(): Promise<unknown> {
@@ -119,8 +120,8 @@ export class TestResponse implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * The body block by block, as the application gives them. It is asked for no more than 64 KiB ahead; leaving the loop is
-   * leaving the server.
+   * Iterates over the blocks of the body as the application gives them, with at most 64 KiB read ahead. To leave the
+   * loop early makes the client leave.
    *
    * @throws {TruncatedResponseError} (as a rejection) as {@linkcode TestResponse.bytes} does.
    *
@@ -158,8 +159,8 @@ export class TestResponse implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Leaves: the application's `signal` fires, its generator gets `return()`, its body is closed. Nothing happens when the
-   * response is complete.
+   * Makes the client leave: the application's `signal` fires, its generator gets `return()`, and its body is closed.
+   * Does nothing when the response is complete.
    *
    * @example
    * ```ts

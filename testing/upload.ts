@@ -1,8 +1,8 @@
 /**
- * The client's side of a request body: given to `wsgi.input` as the application asks for it.
+ * The client's side of a request body: it feeds `wsgi.input` on demand of the application.
  *
- * Bytes are there at once; what comes from an iterable is asked for piece by piece, when the application reads, so a test
- * can hold an upload, or let it fail: an iterable that throws is a client that leaves in the middle.
+ * A body of bytes is available at once. An iterable is read piece by piece, when the application reads. So a test can
+ * delay an upload or make it fail: an iterable that throws acts like a client that leaves in the middle.
  *
  * @module
  */
@@ -15,7 +15,7 @@ type Pieces = Iterator<Uint8Array | string> | AsyncIterator<Uint8Array | string>
 
 /** Sends one body. */
 export class Upload implements BodySource {
-  /** What `wsgi.input` reads. */
+  /** The body that `wsgi.input` reads. */
   readonly body: RequestBody;
   readonly #length: number | null;
   readonly #limit: number;
@@ -23,7 +23,9 @@ export class Upload implements BodySource {
   #sent = 0;
   #busy = false;
 
-  /** Sends `source`; of a declared `length` nothing beyond it. A chunked one may have `limit` bytes. */
+  /**
+   * Sends `source`, but no more than `length` bytes if that is declared. A chunked body may have up to `limit` bytes.
+   */
   constructor(source: Content["source"], length: number | null, limit: number) {
     this.#length = length;
     this.#limit = limit;
@@ -41,7 +43,7 @@ export class Upload implements BodySource {
     }
   }
 
-  /** The application waits for bytes. */
+  /** Gets the next piece, because the application waits for bytes. */
   wanted(): void {
     if (this.#busy || this.#pieces === undefined) return;
     this.#busy = true;
@@ -85,14 +87,14 @@ export class Upload implements BodySource {
     this.body.fail(new TruncatedBodyError(`The request body ended ${missing} bytes before its declared end`));
   }
 
-  /** Nobody will read the rest. */
+  /** Stops the source, because nobody will read the rest. */
   stop(): void {
     const pieces = this.#pieces;
     this.#pieces = undefined;
     try {
       void Promise.resolve(pieces?.return?.()).catch(() => {});
     } catch {
-      // Whoever makes the pieces has nothing more to say.
+      // An error from the stopped source is ignored.
     }
   }
 }

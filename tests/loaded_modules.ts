@@ -1,5 +1,5 @@
 /**
- * Which modules a program loads: told by the runtime that runs it, not by what its imports look like.
+ * Finds which modules a program loads. The runtime reports them; imports are not parsed.
  *
  * Node has hooks that see each module load, Bun keeps all modules in `require.cache`, and Deno writes a report of
  * coverage with a file for each module that was evaluated. The program has to end by itself.
@@ -22,7 +22,9 @@ export interface Program {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs a program and gives the paths, from `root`, of the modules it has loaded that are in there, in order of name. */
+/**
+ * Runs a program and gives the paths, from `root`, of the modules it has loaded that are in there, in order of name.
+ */
 export async function loadedModules(runtime: Runtime, root: string, program: Program): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "tsgi-loaded-"));
   const report = join(folder, "report.json");

@@ -1,5 +1,5 @@
 /**
- * The application that wsgiref serves when it is not told which: it greets, and shows its environ.
+ * The default application of wsgiref: it greets and shows its environ.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { describe } from "../core/errors.ts";
 import type { Environ, StartResponse } from "../core/contract/types.ts";
 
 /**
- * Greets, and lists the environ, sorted, a key a line.
+ * Greets, and lists the environ: sorted, one key per line.
  *
  * @example
  * ```ts

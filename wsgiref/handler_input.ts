@@ -1,15 +1,15 @@
 /**
- * The input of a handler: a stream of bytes of which CONTENT_LENGTH are the request body.
+ * The input of a handler: a stream of bytes. The first CONTENT_LENGTH bytes are the request body.
  *
  * @module
  */
 
 import { type BodySource, RequestBody, TruncatedBodyError } from "../core/contract/request_body.ts";
 
-/** Where a request body comes from: its bytes, or what gives them. */
+/** The source of a request body: its bytes, or an iterable of them. */
 export type HandlerInput = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array> | null;
 
-/** Fills a body from an input, as the application asks for it. */
+/** Reads from an input into a body, on demand of the application. */
 class Intake implements BodySource {
   readonly body: RequestBody = new RequestBody(this);
   readonly #pieces: Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
@@ -51,7 +51,7 @@ class Intake implements BodySource {
   }
 }
 
-/** The body of `length` bytes that `input` gives. */
+/** Makes a request body from the first `length` bytes of `input`. */
 export function inputBody(input: HandlerInput, length: number): RequestBody {
   if (length === 0) return RequestBody.empty();
   return new Intake(input ?? [], length).body;

@@ -1,13 +1,13 @@
 /**
- * The output of a handler: one write after the other, each awaited where the sink gives a promise.
+ * Writes a handler's output to its sink, one write after the other. If a write returns a promise, it is awaited.
  *
  * @module
  */
 
 /**
- * What runtimes call the errors that CPython's handlers are quiet about: ConnectionAbortedError, BrokenPipeError and
- * ConnectionResetError. Codes are the system's, as Node, Bun and Deno's `node:` modules give them; names are Deno's, and
- * those of streams whose reader has gone.
+ * Error codes and names that mean that the reader has gone. CPython's handlers do not log these errors either
+ * (ConnectionAbortedError, BrokenPipeError, ConnectionResetError). Codes are the system's, as Node, Bun and Deno's
+ * `node:` modules report them. Names are those of Deno, and of streams whose reader has gone.
  */
 const DEPARTURES: ReadonlySet<unknown> = new Set([
   "ECONNABORTED",
@@ -24,7 +24,7 @@ const DEPARTURES: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * Whether an error of an output says that whoever reads it has gone, which is no failure of this side.
+ * Whether an output error means that the reader has gone. This is not a failure of the program.
  *
  * @example
  * ```ts
@@ -38,17 +38,17 @@ export function isDeparture(error: unknown): boolean {
     const { code, name } = Object(error) as { code?: unknown; name?: unknown };
     return DEPARTURES.has(code) || DEPARTURES.has(name);
   } catch {
-    return false; // it cannot be looked at: a revoked proxy, for one
+    return false; // the error cannot be inspected, for example a revoked proxy
   }
 }
 
-const MARK = 65536; // bytes that wait for the sink before the application waits
+const MARK = 65536; // bytes queued for the sink before the application has to wait
 
-/** Passes bytes to a sink that may be slow, or gone. */
+/** Passes bytes to a sink, which may be slow or may have failed. */
 export class Outlet {
   /** Called when there is room again, after `flowing` was false. */
   onDrain: () => void = () => {};
-  /** Called when the sink has failed: nobody is there any more. */
+  /** Called when the sink has failed, so that nobody receives the output any more. */
   onGone: () => void = () => {};
   readonly #sink: (bytes: Uint8Array) => unknown;
   readonly #failed: (error: unknown) => void;
@@ -57,18 +57,18 @@ export class Outlet {
   #writing: Promise<void> | undefined;
   #gone = false;
 
-  /** An outlet to `sink`; `failed` is told of an error of it that is no departure. */
+  /** Makes an outlet to `sink`. Calls `failed` with a sink error, unless it means that the reader has gone. */
   constructor(sink: (bytes: Uint8Array) => unknown, failed: (error: unknown) => void) {
     this.#sink = sink;
     this.#failed = failed;
   }
 
-  /** Whether the application may go on. */
+  /** Whether the application may go on writing. */
   get flowing(): boolean {
     return this.#queued < MARK;
   }
 
-  /** Sends bytes, at once where nothing waits. */
+  /** Sends bytes, at once when nothing is queued. */
   write(bytes: Uint8Array): void {
     if (this.#gone) return;
     if (this.#writing === undefined) {
@@ -119,7 +119,7 @@ export class Outlet {
     if (waited && this.flowing) this.onDrain();
   }
 
-  /** Nothing more can be written, for `error`. Told in a later microtask, never inside a write. */
+  /** Stops the output after `error`. The callbacks run in a later microtask, never inside a write. */
   #leave(error: unknown): void {
     if (this.#gone) return;
     this.#gone = true;

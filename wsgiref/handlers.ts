@@ -1,13 +1,12 @@
 /**
- * Running an application over streams of your own: what `wsgiref.handlers` gives.
+ * Runs an application over streams of your own, like `wsgiref.handlers`.
  *
- * A handler has the CGI variables of one request, an input, an output and an error stream, and runs one application on
- * them: {@linkcode SimpleHandler} answers as an origin server (`HTTP/1.0 200 OK`), the others as a CGI program
- * (`Status: 200 OK`). What is different where you are is overridden: the members marked *override* in a class of your own,
- * or on one object.
+ * A handler takes the CGI variables of one request, an input, an output and an error stream, and runs one application
+ * with them. {@linkcode SimpleHandler} answers as an origin server (`HTTP/1.0 200 OK`), the others as a CGI program
+ * (`Status: 200 OK`). To adapt a handler, override the members marked *override*, in a subclass or on one object.
  *
- * The application runs in the same Invocation as behind a socket. There is no framing: a body whose length nobody knows
- * ends where the output ends, and `run` tells whether that was its end.
+ * The same Invocation runs the application here and behind a socket. There is no framing: a body of unknown length ends
+ * where the output ends. The result of `run` tells whether the body was complete.
  *
  * @module
  */
@@ -38,24 +37,24 @@ export type { HandlerInput } from "./handler_input.ts";
 /** CGI variables (RFC 3875 4.1), latin-1, one code unit a byte. */
 export type CGIVariables = Readonly<Record<string, string | undefined>>;
 
-/** Where a response goes. */
+/** The output stream that receives a response. */
 export interface HandlerOutput {
   /**
-   * Takes bytes, all of them. While a promise it gave is pending the application waits.
+   * Writes all of the bytes. If it returns a promise, the application waits until the promise settles.
    *
-   * @throws when it cannot take them: the application then sees a client that has left. An error that says so (a code such
-   * as EPIPE or ECONNRESET, Deno's `BrokenPipe`) is expected; any other is logged, as CPython does.
+   * @throws when it cannot write. To the application this looks like a client that has left. An error that means just
+   *   that (a code such as EPIPE or ECONNRESET, Deno's `BrokenPipe`) is expected; any other is logged, as CPython does.
    */
   write(bytes: Uint8Array): unknown;
 }
 
-/** Where text for people goes. */
+/** The stream for error messages. */
 export interface HandlerErrors {
   /** Takes text, line ends included. */
   write(text: string): unknown;
 }
 
-/** What a handler may be told besides its streams. */
+/** Options of a handler. */
 export interface HandlerOptions {
   /** `wsgi.multithread`. Default false. */
   readonly multithread?: boolean;
@@ -79,7 +78,7 @@ export interface HandlerOptions {
  * ```
  */
 export class SimpleHandler {
-  /** *Override.* Whether the response begins with an HTTP status line; else with CGI's `Status:`. */
+  /** *Override.* Whether the response begins with an HTTP status line. Otherwise it begins with CGI's `Status:`. */
   originServer = true;
   /** *Override.* Version in the status line of an origin server. */
   httpVersion: "1.0" | "1.1" = "1.0";
@@ -93,33 +92,33 @@ export class SimpleHandler {
   wsgiMultiprocess: boolean;
   /** *Override.* `wsgi.file_wrapper`; null for none, undefined for the usual one. */
   wsgiFileWrapper: Environ["wsgi.file_wrapper"] | null | undefined;
-  /** *Override.* Variables that every request has, below those of the request. */
+  /** *Override.* Variables for every request. Those of the request itself take precedence. */
   osEnviron: CGIVariables = {};
-  /** *Override.* Status of the response to a request that the application failed. */
+  /** *Override.* Status of the error response, sent when the application fails. */
   errorStatus = "500 Internal Server Error";
-  /** *Override.* Its header fields. */
+  /** *Override.* Header fields of the error response. */
   errorHeaders: HeaderList = [["Content-Type", "text/plain"]];
-  /** *Override.* Its body. */
+  /** *Override.* Body of the error response. */
   errorBody = "The application failed to answer this request.\n";
   /** The environ of the request, once `run` has made it. */
   environ: Environ | undefined;
 
   /** The request body. */
   protected readonly stdin: HandlerInput;
-  /** Where the response goes. */
+  /** Receives the response. */
   protected readonly stdout: HandlerOutput;
-  /** Where `wsgi.errors` and traces go. */
+  /** Receives `wsgi.errors` and stack traces. */
   protected readonly stderr: HandlerErrors;
   /** The variables of the request. */
   protected readonly baseEnviron: CGIVariables;
 
   /**
-   * A handler for one request.
+   * Makes a handler for one request.
    *
    * @param stdin The request body; CONTENT_LENGTH bytes of it are read.
-   * @param stdout Gets the response.
-   * @param stderr Gets the text of `wsgi.errors` and traces; a function will do.
-   * @param environ CGI variables; REQUEST_METHOD at least.
+   * @param stdout Receives the response.
+   * @param stderr Receives the text of `wsgi.errors` and stack traces. A function may be given instead of a stream.
+   * @param environ CGI variables; REQUEST_METHOD is required.
    */
   constructor(
     stdin: HandlerInput,
@@ -137,9 +136,9 @@ export class SimpleHandler {
   }
 
   /**
-   * Runs an application: calls it, sends its response, closes its body.
+   * Runs an application: calls it, sends its response, and closes its body.
    *
-   * @returns whether a whole response was sent, be it one that tells of an error; false when it was cut off in the middle.
+   * @returns true when a complete response was sent, even an error response; false when it was cut off in the middle.
    * @throws {ApplicationError} (as a rejection) when `app` is no application.
    */
   async run(app: Application): Promise<boolean> {
@@ -175,7 +174,7 @@ export class SimpleHandler {
   /**
    * *Override.* Makes the environ of the request.
    *
-   * @throws {Refusal} for variables that make no request.
+   * @throws {Refusal} when the variables do not describe a valid request.
    */
   setupEnviron(): { readonly environ: Environ; readonly contentLength: number | null } {
     const variables = new Variables();
@@ -197,17 +196,17 @@ export class SimpleHandler {
     return cgiRequest(template, variables, { scriptName: "", limitRequestBody: Infinity, script: true });
   }
 
-  /** *Override.* The scheme of the request, from its variables. */
+  /** *Override.* Derives the scheme of the request from its variables. */
   getScheme(variables: CGIVariables): "http" | "https" {
     return guessScheme(variables);
   }
 
-  /** *Override.* Reports an error of the application: its trace, with a line end. */
+  /** *Override.* Logs an error of the application. The text is its stack trace, with a line end. */
   logException(text: string): void {
     this.stderr.write(text);
   }
 
-  /** *Override.* The application that answers in place of one that failed. */
+  /** *Override.* The application that makes the error response, when the real one has failed. */
   errorOutput(_environ: Environ, startResponse: StartResponse): Body {
     startResponse(this.errorStatus, this.errorHeaders, new Error(this.errorStatus));
     return [this.errorBody];
@@ -218,18 +217,18 @@ export class SimpleHandler {
     return Date.now();
   }
 
-  /** *Override.* The head of a response whose body has `length` bytes (null: not known), its empty line included. */
+  /** *Override.* Formats a response head, final empty line included. `length` is that of the body; null is unknown. */
   formatHead(head: ResponseHead, length: number | null): string {
     if (!this.originServer) return serializeCgiHead(head, length);
     const own = { ...NO_OWN_FIELDS, date: imfFixdate(this.now()), server: this.serverSoftware ?? "" };
     const fields = finalFields(head, length, own);
-    // As CPython's handlers have it, the server's own fields come first.
+    // The server's own fields come first, as in CPython's handlers.
     const added = fields.slice(head.headers.length).filter(([name]) => name !== "Content-Length");
     const rest = fields.filter((field) => !added.includes(field));
     return `HTTP/${this.httpVersion} ${head.status}\r\n${fieldLines([...added, ...rest])}\r\n`;
   }
 
-  /** A whole response that says nothing but its status. */
+  /** Makes a complete response that states only its status. */
   #refusal(status: string): Uint8Array {
     const body = `${status}\n`;
     const headers: HeaderList = [["Content-Type", "text/plain; charset=utf-8"]];
@@ -237,7 +236,7 @@ export class SimpleHandler {
     return latin1(this.formatHead({ status, code: Number(status.slice(0, 3)), headers, ...facts }, body.length) + body);
   }
 
-  /** Sends the answer of `errorOutput`; where the error has a status of its own, that. Gives whether it is whole. */
+  /** Sends the response of `errorOutput`, or an error's own status. Resolves to whether it is complete. */
   async #refuse(status: string, environ: Environ, outlet: Outlet): Promise<boolean> {
     if (!status.startsWith("500")) {
       outlet.write(this.#refusal(status));
@@ -262,14 +261,14 @@ function latin1(text: string): Uint8Array {
 
 /** The Exchange of a handler. */
 class HandlerExchange implements Exchange {
-  /** Whether the response was sent to its end. */
+  /** Whether the complete response was sent. */
   whole = false;
   readonly #outlet: Outlet;
   readonly #format: (head: ResponseHead, length: number | null) => string;
   readonly #refuse: (status: string) => Promise<boolean>;
   #done: () => void = () => {};
 
-  /** An exchange that writes heads as `format` puts them, and leaves it to `refuse` to answer for a failure. */
+  /** Makes an exchange. `format` formats response heads, and `refuse` sends the response for a failure. */
   constructor(
     outlet: Outlet,
     format: (head: ResponseHead, length: number | null) => string,
@@ -280,7 +279,7 @@ class HandlerExchange implements Exchange {
     this.#refuse = refuse;
   }
 
-  /** Calls the application; settles when the response has ended. */
+  /** Calls the application; resolves when the response has ended. */
   run(gateway: Gateway, environ: Environ, body: RequestBody): Promise<void> {
     const ended = new Promise<void>((resolve) => this.#done = resolve);
     const invocation = new Invocation(gateway, this, environ, body);
@@ -318,7 +317,7 @@ class HandlerExchange implements Exchange {
     });
   }
 
-  informational(): void {} // there is one response
+  informational(): void {} // no interim responses here
 
   upgrade(): RawSocket {
     throw new RequestError("upgrade: a handler has no socket");
@@ -326,7 +325,7 @@ class HandlerExchange implements Exchange {
 }
 
 /**
- * Runs an application once, as a CGI program over any streams (RFC 3875): `Status:` first.
+ * Runs an application once, as a CGI program over any streams (RFC 3875). The response begins with `Status:`.
  *
  * @example
  * ```ts
@@ -348,8 +347,8 @@ export class BaseCGIHandler extends SimpleHandler {
 }
 
 /**
- * A {@linkcode BaseCGIHandler} for a program that is started for each request: `wsgi.run_once` and `wsgi.multiprocess` are
- * true. `tsgi/cgi` runs one on the standard streams.
+ * A {@linkcode BaseCGIHandler} for a program that is started for each request: `wsgi.run_once` and `wsgi.multiprocess`
+ * are true. For the standard streams, use `tsgi/cgi`.
  *
  * @example
  * ```ts
@@ -387,7 +386,7 @@ export class CGIHandler extends BaseCGIHandler {
  * ```
  */
 export class IISCGIHandler extends CGIHandler {
-  /** As any CGI handler, with PATH_INFO mended. */
+  /** Takes the arguments of any CGI handler, and removes SCRIPT_NAME from PATH_INFO. */
   constructor(
     stdin: HandlerInput,
     stdout: HandlerOutput,

@@ -1,9 +1,9 @@
 /**
- * Response headers as a multi-map, as `wsgiref.headers` has them.
+ * Response headers as a multi-map, like `wsgiref.headers`.
  *
- * `startResponse` wants an array of pairs. {@linkcode Headers} works on such an array, in place: names are found in any
- * letter case, keep the case they came in, and keep their order. What could split a response in two is refused when it is
- * put in: a control character (a value may hold HTAB) or a character beyond latin-1.
+ * `startResponse` takes an array of pairs. {@linkcode Headers} works on such an array in place. Names are matched
+ * without regard to case, and keep their original case and order. Control characters (except HTAB in a value) and
+ * characters beyond latin-1 are refused when they are added, because they could split a response in two.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { BEYOND_LATIN1, CONTROL_IN_VALUE, TOKEN, writeLatin1 } from "../core/gra
 /** A header as `startResponse` takes it. */
 export type Header = [name: string, value: string];
 
-/** Parameters of a header value: a string, or null for a parameter that is its name alone. */
+/** Parameters of a header value. A null value means that the parameter is only a name. */
 export type HeaderParameters = Readonly<Record<string, string | null>>;
 
 /**
@@ -34,9 +34,9 @@ export class Headers {
   readonly #list: Header[];
 
   /**
-   * A view of `list`: what is changed here is changed there.
+   * Makes a view of `list`: changes here change the list.
    *
-   * @throws {TypeError} when it is no array of pairs of strings, or holds what {@linkcode Headers.add} would refuse.
+   * @throws {TypeError} when it is not an array of string pairs, or holds what {@linkcode Headers.add} would refuse.
    *
    * @example
    * ```ts
@@ -57,7 +57,7 @@ export class Headers {
     this.#list = list;
   }
 
-  /** Number of headers, repeated ones counted each. */
+  /** Number of headers; repeated names count each time. */
   get length(): number {
     return this.#list.length;
   }
@@ -78,9 +78,10 @@ export class Headers {
   }
 
   /**
-   * Replaces all values of `name` by one, which goes to the end.
+   * Replaces all values of `name` by one value at the end of the list.
    *
-   * @throws {TypeError} for a name that is no token, or a value with a control character or beyond latin-1.
+   * @throws {TypeError} for a name that is not a token, or a value with control characters or characters beyond
+   *   latin-1.
    */
   set(name: string, value: string): void {
     const header = checked(name, value);
@@ -88,7 +89,7 @@ export class Headers {
     this.#list.push(header);
   }
 
-  /** Removes all values of `name`; nothing happens when there is none. */
+  /** Removes all values of `name`, if there are any. */
   delete(name: string): void {
     const isCalled = called(name);
     let kept = 0;
@@ -97,7 +98,7 @@ export class Headers {
   }
 
   /**
-   * The first value of `name`; when there is none, `value`, which is then added.
+   * Returns the first value of `name`. If there is none, adds `value` and returns it.
    *
    * @throws {TypeError} as {@linkcode Headers.set} does.
    *
@@ -117,11 +118,11 @@ export class Headers {
   }
 
   /**
-   * Adds a header behind those that are there, also of the same name.
+   * Appends a header. Existing headers of the same name stay.
    *
    * @param value The value; null when it has parameters only.
-   * @param parameters Follow the value, each as `; name="value"`, with quotes and backslashes escaped; null and `""` are
-   * `; name`. An underscore in a name is sent as a dash.
+   * @param parameters Follow the value, each as `; name="value"`, with quotes and backslashes escaped; null and `""`
+   *   are `; name`. An underscore in a name is sent as a dash.
    * @throws {TypeError} as {@linkcode Headers.set} does, also for parameters.
    *
    * @example
@@ -150,7 +151,7 @@ export class Headers {
     return this.#list.map(([, value]) => value);
   }
 
-  /** Names and values, in order: a copy, fit for `startResponse`. */
+  /** A copy of the names and values, in order, which `startResponse` takes. */
   items(): Header[] {
     return this.#list.map(([name, value]) => [name, value]);
   }
@@ -160,13 +161,13 @@ export class Headers {
     return this.items()[Symbol.iterator]();
   }
 
-  /** The headers as they are sent, with the empty line behind them. */
+  /** The headers in wire format, with the empty line after them. */
   toString(): string {
     return `${this.#list.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
   }
 
   /**
-   * The headers as they are sent, with the empty line behind them, as latin-1 bytes.
+   * The headers in wire format, with the empty line after them, as latin-1 bytes.
    *
    * @example
    * ```ts
@@ -182,7 +183,7 @@ export class Headers {
   }
 }
 
-/** A test for headers of a name, in any letter case. */
+/** Makes a predicate for headers with this name, in any letter case. */
 function called(name: string): (header: Header) => boolean {
   const lower = String(name).toLowerCase();
   return ([candidate]) => candidate.length === lower.length && candidate.toLowerCase() === lower;

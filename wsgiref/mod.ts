@@ -1,5 +1,5 @@
 /**
- * What Python's wsgiref gives, for TypeScript: headers, utilities, a validator, handlers, and the demo application.
+ * Python's wsgiref for TypeScript: headers, utilities, a validator, handlers, and the demo application.
  *
  * @example
  * ```ts

@@ -1,7 +1,8 @@
 /**
- * Small things that applications, middleware and tests need: what `wsgiref.util` gives.
+ * Helpers for applications, middleware and tests, like `wsgiref.util`.
  *
- * Paths in an environ are decoded, one code unit an octet; URLs made here are encoded again, octet by octet.
+ * Paths in an environ are decoded, with one code unit per octet. URLs made here are percent-encoded again, octet by
+ * octet.
  *
  * @module
  */
@@ -16,13 +17,13 @@ export { isHopByHop } from "../core/grammar.ts";
 export { FileWrapper };
 export type { FileLike } from "../core/contract/file_wrapper.ts";
 
-/** An environ of which not all has to be there. */
+/** An environ that may be incomplete. */
 export type PartialEnviron = Partial<Environ> | Record<string, unknown>;
 
 const LIMIT_READLINE = 65536; // bytes, as in the options of a server
 
 /**
- * The scheme that a CGI environment tells of: `"https"` when HTTPS is `on`, `1` or `yes`, else `"http"`.
+ * Derives the scheme from a CGI environment: `"https"` when HTTPS is `on`, `1` or `yes`, else `"http"`.
  *
  * @param environ Any object with CGI variables.
  *
@@ -40,7 +41,7 @@ export function guessScheme(environ: PartialEnviron): "http" | "https" {
  * The URL of the application: scheme, host and SCRIPT_NAME (PEP 3333, "URL Reconstruction").
  *
  * @param environ Needs `wsgi.url_scheme`, and HTTP_HOST or else SERVER_NAME and SERVER_PORT.
- * @returns ends with a slash where SCRIPT_NAME is empty.
+ * @returns the URL; it ends with a slash when SCRIPT_NAME is empty.
  *
  * @example
  * ```ts
@@ -58,10 +59,10 @@ export function applicationUri(environ: PartialEnviron): string {
 }
 
 /**
- * The URL that was asked for (PEP 3333, "URL Reconstruction").
+ * The URL of the request (PEP 3333, "URL Reconstruction").
  *
  * @param environ As for {@linkcode applicationUri}.
- * @param includeQuery Whether the query is part of it, where there is one. Default true.
+ * @param includeQuery Whether to include the query, if there is one. Default true.
  *
  * @example
  * ```ts
@@ -82,7 +83,7 @@ const NOT_IN_SCRIPT_NAME = /[^A-Za-z0-9_.\-~/]/gu;
 const NOT_IN_PATH_INFO = /[^A-Za-z0-9_.\-~/;=,]/gu;
 const encoder = new TextEncoder();
 
-/** Percent-encodes what `unsafe` matches: latin-1 as it is an octet each, anything else as UTF-8. */
+/** Percent-encodes what `unsafe` matches: a latin-1 code unit as one octet, anything else as UTF-8. */
 function quote(path: string, unsafe: RegExp): string {
   return path.replace(unsafe, (unit) => {
     const code = unit.charCodeAt(0);
@@ -96,12 +97,13 @@ function text(value: unknown): string {
 }
 
 /**
- * Moves the first segment of PATH_INFO to the end of SCRIPT_NAME, in place: one step of a walk down a tree of
- * applications. Empty segments and `.` are skipped, `..` takes a segment off SCRIPT_NAME. (As in wsgiref, but that a
- * SCRIPT_NAME that is `/` or begins with two slashes, which no server gives, loses what is too much.)
+ * Moves the first segment of PATH_INFO to the end of SCRIPT_NAME, in place. This is one step in routing a request
+ * through a tree of applications. Empty segments and `.` are skipped, and `..` removes a segment from SCRIPT_NAME.
+ * (This is what wsgiref does, with one difference: the surplus slashes of a SCRIPT_NAME that is `/` or begins with two
+ * slashes are removed. No server gives such a SCRIPT_NAME.)
  *
- * @returns the segment; `""` for the slash at the end of a path, which then ends SCRIPT_NAME too, so that `/x/` and `/x`
- * can be told apart; null when PATH_INFO is empty or only `/.`.
+ * @returns the segment; `""` for the slash at the end of a path, which is then added to SCRIPT_NAME, so that `/x/` and
+ * `/x` stay different; null when PATH_INFO is empty or only `/.`.
  *
  * @example
  * ```ts
@@ -123,7 +125,7 @@ export function shiftPathInfo(environ: PartialEnviron): string | null {
   return name === "." ? null : name;
 }
 
-/** A path without empty segments, `.` and `..`, and without a slash at its end. */
+/** Normalizes a path: removes empty segments, resolves `.` and `..`, and removes a slash at the end. */
 function normalPath(path: string): string {
   const kept: string[] = [];
   for (const segment of path.split("/")) {
@@ -134,11 +136,11 @@ function normalPath(path: string): string {
 }
 
 /**
- * Fills an environ with what an application may expect, for tests; what is there already is kept. The values are made
- * up: no server should use this.
+ * Fills an environ with the variables that an application may expect, for tests. Existing values are kept. The new
+ * values are made up, so no server should use this.
  *
- * @param environ Is changed in place.
- * @returns the same object, complete but for `tsgi.request`.
+ * @param environ The environ, changed in place.
+ * @returns the same object, complete except for `tsgi.request`.
  *
  * @example
  * ```ts

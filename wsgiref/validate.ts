@@ -1,9 +1,9 @@
 /**
  * A middleware that checks both sides of WSGI: what the server does and what the application does.
  *
- * Put it around an application while you write it, or around a known good application while you write a server. It
- * changes nothing that the other side sees until a rule is broken: then it throws a {@linkcode WsgiViolation} where that
- * happened, or rejects the promise there. `docs/SPEC.md` lists the rules.
+ * Wrap it around an application that you develop, or around a known good application when you develop a server. As long
+ * as no rule is broken, neither side sees a difference. When one is broken, the validator throws a {@linkcode
+ * WsgiViolation} at that place, or rejects the promise there. `docs/SPEC.md` lists the rules.
  *
  * @module
  */
@@ -23,24 +23,24 @@ import { ARGUMENTS, RUN_ONCE } from "./validate/spec.ts";
 
 export { type Bound, type Mode, type Rule, WsgiViolation } from "./validate/rules.ts";
 
-/** What `validator` may be told. */
+/** Options of {@linkcode validator}. */
 export interface ValidatorOptions {
   /**
-   * Whether PEP 3333 is taken at its word, where this contract is wider: blocks are bytes, a response has a Content-Type,
-   * `read` has a size, promises of `write()` are awaited. Default false.
+   * Whether to enforce PEP 3333 literally where this contract allows more: blocks must be bytes, a response must have a
+   * Content-Type, `read` must have a size, promises of `write()` must be awaited. Default false.
    */
   readonly strict?: boolean;
   /**
-   * Receives violations that nobody is there to catch: a body that was left open. Default: a line on the `wsgi.errors`
-   * of the request in which it was found.
+   * Receives violations that no caller can catch: a body that was left open. Default: a line on the `wsgi.errors` of
+   * the request in which it was found.
    */
   readonly report?: (violation: WsgiViolation) => void;
 }
 
-/** An application with a validator around it. */
+/** An application wrapped in a validator. */
 export interface ValidatedApplication extends ApplicationFunction {
   /**
-   * Checks that every body has been closed. Call it when all requests are over, as at the end of a test.
+   * Checks that every body has been closed. Call it when all requests are over, for example at the end of a test.
    *
    * @throws {WsgiViolation} (B13) for the first that was left open.
    */
@@ -48,11 +48,11 @@ export interface ValidatedApplication extends ApplicationFunction {
 }
 
 /**
- * Puts a validator around an application (PEP 3333; docs/SPEC.md has the rules).
+ * Wraps an application in a validator (PEP 3333; docs/SPEC.md has the rules).
  *
- * Environ, arguments, blocks, and the order of calls are checked as they come. A body whose iteration is over and which
- * is still open when the application is called the next time is reported; one that was never iterated to an end is
- * found by `assertClosed()`.
+ * Environ, arguments, blocks, and the order of calls are checked as they happen. If the iteration of a body has ended
+ * but the body is still open when the application is called the next time, this is reported. `assertClosed()` finds
+ * bodies that were never iterated to the end.
  *
  * @param app A function, a class, or an object with `wsgiApp`.
  * @throws {ApplicationError} when `app` is no application.
@@ -115,7 +115,7 @@ export function validator(app: Application, options: ValidatorOptions = {}): Val
   });
 }
 
-/** Puts the checking streams into the environ. */
+/** Replaces the streams in the environ by checking ones. */
 function callOf(environ: Environ, strict: boolean): Call {
   const given: GatewayRequest | undefined = environ["tsgi.request"];
   const request = given === undefined ? undefined : new CheckedRequest(given);
@@ -123,16 +123,18 @@ function callOf(environ: Environ, strict: boolean): Call {
   const call = new Call(environ.REQUEST_METHOD, label, request, strict);
   const input = new CheckedInput(environ["wsgi.input"], environ.CONTENT_LENGTH, strict);
   const errors = new CheckedErrors(environ["wsgi.errors"]);
-  // They have the same methods; the private members that the classes also differ in are nobody's business.
+  // The casts are safe: the checking classes have the same methods and differ only in private members.
   environ["wsgi.input"] = input as unknown as InputStream;
   environ["wsgi.errors"] = errors as unknown as ErrorStream;
   if (request !== undefined) environ["tsgi.request"] = request as unknown as GatewayRequest;
   return call;
 }
 
-const PATIENCE = 32; // microtasks that a server has between the end of a body and close()
+const PATIENCE = 32; // microtasks that a server may take between the end of a body and close()
 
-/** Reports the bodies that are over and open, after those who are just about to close theirs have had the time to. */
+/**
+ * Reports bodies that have ended and are still open. It waits PATIENCE first, for servers that are about to close one.
+ */
 function reportOpen(open: OpenBodies, report: (violation: WsgiViolation) => void): void {
   const suspects = [...open].filter(({ ended }) => ended);
   if (suspects.length === 0) return;

@@ -1,5 +1,5 @@
 /**
- * The folder of scripts: application, package, runtimes and caches, where the web server's user can read them.
+ * Installs the scripts: application, package, runtimes and caches, in a folder that the web server's user can read.
  *
  * @module
  */

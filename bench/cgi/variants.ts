@@ -1,11 +1,11 @@
 /**
- * The CGI scripts that are compared, as data: how tsgi is packaged, and the first line of the script.
+ * The compared CGI scripts, as data: how tsgi is packaged, and the first line of the script.
  *
- * Of the time of a request nearly all is start-up: the runtime's own, then loading and compiling. So the same
+ * Nearly all the time of a request is start-up: that of the runtime, then loading and compiling. So the same
  * application is served from the TypeScript sources, from the built package, which is a few files of modules, and from
- * one file that `bun build` makes of application and package; with a cache of compiled code and without one.
- * A read-only cache has been filled before, and the web server's user cannot write it. `nothing` is a script that
- * writes the response by hand: what the runtime itself takes. On Deno it makes a difference whose API it uses.
+ * one file that `bun build` makes of application and package. Each runs with and without a cache of compiled code. A
+ * read-only cache was filled before, and the web server's user cannot write it. `nothing` is a script that writes the
+ * response by hand, and so shows the cost of the runtime itself. On Deno that depends on which API it uses.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * The ways through nginx, as data: what nginx speaks to the server behind it.
+ * The lanes, as data: each is a protocol that nginx uses to the server behind it.
  *
- * All of them have nginx's own defaults beside what the way itself needs, the same variables, and the same buffering:
- * only the protocol differs. `http 1.0` is what a bare `proxy_pass` does: HTTP/1.0 and a connection for each request.
- * Of the protocols, only FastCGI and HTTP/1.1 can keep connections.
+ * All lanes have the same variables and buffering, and nginx's defaults except for what the protocol needs. So only the
+ * protocol differs. `http 1.0` is what a bare `proxy_pass` does: HTTP/1.0 and a new connection for each request. Only
+ * FastCGI and HTTP/1.1 can keep connections.
  *
  * @module
  */

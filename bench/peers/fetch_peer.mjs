@@ -1,7 +1,7 @@
 /**
- * Peers that are given a fetch handler on Node.js: hono on @hono/node-server, and srvx.
+ * Runs the peers that take a fetch handler on Node.js: hono on @hono/node-server, and srvx.
  *
- * They are in no package-lock of the project: `bench/peers.ts` installs them into a directory of its own and starts this
+ * They are not dependencies of the project. `bench/peers.ts` installs them into a separate directory and starts this
  * file from there.
  *
  * Usage: node fetch_peer.mjs hono|srvx hello|echo|k64|stream

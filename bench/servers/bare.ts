@@ -1,9 +1,9 @@
 /**
- * Bare sockets: what a runtime's socket API itself takes, as the bound of every server written on it.
+ * Bare sockets: they show the cost of a runtime's socket API alone, a lower bound for every server built on it.
  *
- * It answers each read with the same octets, made beforehand, and looks at nothing that it has read: a request has to
- * come in one read. So it is no server, only the reading, the writing and the closing of one. The stream is written in
- * pieces of 64 KiB, one when the one before has been taken.
+ * This program answers each read with the same prepared octets and ignores what it has read, so a request has to arrive
+ * in one read. It is not a server, but only the reading, writing and closing of one. The stream is written in pieces of
+ * 64 KiB, each when the previous one has been accepted.
  *
  * @module
  */

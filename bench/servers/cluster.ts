@@ -1,6 +1,6 @@
 /**
- * What blocking.ts does, with node:http under node:cluster; the argument is the number of processes. The port is chosen
- * here: on Bun each process would take another one by itself.
+ * The application of blocking.ts with node:http under node:cluster. The argument is the number of processes. This
+ * program chooses the port, because on Bun each process would choose a different one.
  *
  * @module
  */

@@ -1,10 +1,9 @@
 /**
- * An application that computes before it says hello, and a program that serves it by itself.
+ * An application that computes before it answers hello, and a program that serves it.
  *
- * The work is a number of steps, not a time: a server that has a core for less time gets less of it done. It is done in
- * blocks, by a function that is called often: V8 and JavaScriptCore then take about as long, a third of a millisecond
- * together, while one long loop may stay with a compiler of V8's that is five times slower. The result is known, so
- * nobody can leave the work out.
+ * The work is a fixed number of steps, not a time, so a server with less CPU time gets less done. A short function is
+ * called many times: V8 and JavaScriptCore then take about equally long, a third of a millisecond in total. One long
+ * loop might stay in a V8 compiler that is five times slower. The result is checked, so the work cannot be skipped.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What Deno.serve and Bun.serve are given: a handler for each job, without a look at URL or headers.
+ * The handlers for Deno.serve and Bun.serve, one for each job. They ignore URL and headers.
  *
  * @module
  */

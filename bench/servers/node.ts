@@ -1,5 +1,5 @@
 /**
- * The baseline of Node.js: node:http. It is told nothing of routes, reads no header, and states the length like ours.
+ * The baseline of Node.js: node:http. It has no routes, reads no header, and states the length like our server.
  *
  * @module
  */

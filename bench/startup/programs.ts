@@ -1,8 +1,8 @@
 /**
- * The programs that are compared, as data: on which runtime, of which modules, with which cache.
+ * The compared programs, as data: runtime, modules, and cache.
  *
- * Ours listens with `serve` and ends. The other imports the empty set and listens with what the runtime has itself. In
- * both the runtime runs up and down, a port is opened, and the same number of files is found and read.
+ * Our program listens with `serve` and exits. The other one imports the empty set and listens with the runtime's own
+ * API. Both start and stop the runtime, open a port, and find and read the same number of files.
  *
  * @module
  */
@@ -14,11 +14,11 @@ export interface Comparison {
   readonly runtime: Runtime;
   /** The built package, or the TypeScript sources. */
   readonly modules: "package" | "sources";
-  /** Of compiled code. */
+  /** Cache of compiled code. */
   readonly cache: "none" | "kept";
 }
 
-/** All comparisons. Deno always has a cache unless it is told; Bun has none for files of this size. */
+/** All comparisons. Deno has a cache unless it is turned off; Bun has none for files of this size. */
 export const comparisons: readonly Comparison[] = [
   { runtime: "node", modules: "package", cache: "none" },
   { runtime: "node", modules: "package", cache: "kept" },
@@ -34,7 +34,7 @@ export const comparisons: readonly Comparison[] = [
 
 const EXIT: Readonly<Record<Runtime, string>> = {
   node: "process.exit(0);\n",
-  deno: "Deno.exit(0);\n", // to look at process would load Node into Deno
+  deno: "Deno.exit(0);\n", // access to `process` would load Node into Deno
   bun: "process.exit(0);\n",
 };
 
@@ -58,7 +58,7 @@ export function ours(runtime: Runtime, specifier: string): string {
   return `import { serve } from "${specifier}";\nawait serve(${APPLICATION}, { port: 0 });\n${EXIT[runtime]}`;
 }
 
-/** The same without an end. */
+/** The same program, but it does not exit. */
 export function serving(specifier: string): string {
   return `import { serve } from "${specifier}";\nawait serve(${APPLICATION}, { port: 0 });\n`;
 }
@@ -68,7 +68,7 @@ export function bare(runtime: Runtime, specifier: string, follow: string): strin
   return `${BARE[runtime].imports}import "${specifier}";\n${follow}${BARE[runtime].listen}${EXIT[runtime]}`;
 }
 
-/** A program that tells how long its steps take, ms: until it runs, importing, serving. */
+/** A program that prints how long its steps take, in ms: until it runs, importing, serving. */
 export function steps(runtime: Runtime, specifier: string): string {
   return `const begun = performance.now();
 const { serve } = await import("${specifier}");

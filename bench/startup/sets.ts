@@ -1,9 +1,9 @@
 /**
- * The empty module set: a package with the same modules as ours, as far as a program loads them, which import each
- * other in the same way and have nothing in them.
+ * Writes an empty module set: a package with the modules that a program loads from ours. They import each other in the
+ * same way, but contain no code.
  *
- * Each module keeps its imports, names included, and exports the same names, all of them undefined. What was loaded by
- * a dynamic import is loaded by one.
+ * Each module keeps its imports, names included, and exports the same names, all undefined. Dynamic imports stay
+ * dynamic.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { pathToFileURL } from "node:url";
 
 const STATEMENT = /^(?:import|export)\s[^;"]*?\bfrom\s*"([^"]+)";?|^import\s*"([^"]+)";?/gm;
 const DYNAMIC = /\bimport\("(\.[^"]+)"\)/g;
-/** Where the modules of an empty set note what they import dynamically, for `FOLLOW`. */
+/** The list in which modules of an empty set record their dynamic imports, for `FOLLOW`. */
 const LATER = "globalThis.later ??= []";
 
 /** For a program that imports an empty set: loads what its modules import dynamically, in order. */
@@ -40,7 +40,7 @@ async function emptied(from: string, path: string, loaded: ReadonlySet<string>):
   for (const [statement, specifier, bare] of code.matchAll(STATEMENT)) {
     if (!(specifier ?? bare)!.startsWith(".")) continue;
     lines.push(statement.replace(/\s+/g, " "));
-    // In TypeScript an import of names that nobody uses is taken for one of types, and not made.
+    // TypeScript drops an import of unused names, as if it were a type import. So a bare import is added.
     if (path.endsWith(".ts")) lines.push(`import "${specifier ?? bare}";`);
     if (statement.startsWith("export")) { for (const name of exportedNames(statement)) passedOn.add(name); }
   }
@@ -59,7 +59,7 @@ function exportedNames(statement: string): string[] {
   return list.split(",").map((one) => one.trim().split(/\s+as\s+/).at(-1)!).filter((name) => name !== "");
 }
 
-/** Block comments are where examples are, with imports of their own. */
+/** Removes comments, because examples in block comments have their own imports. */
 function withoutComments(code: string): string {
   return code.replace(/^\s*\/\*\*[\s\S]*?\*\//gm, "").replace(/^\s*\/\/.*$/gm, "");
 }

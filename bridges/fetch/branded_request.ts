@@ -1,13 +1,13 @@
 /**
- * A real Request with little in it, for runtimes that tell one by private fields, as Node.js does from 24 on, or by their
- * own kind of object, as Bun does: in `new Request(request)` and `fetch(request)` they take nothing else.
+ * A real Request that is filled as late as possible. Some runtimes accept only a real one in `new Request(request)` and
+ * `fetch(request)`: Node.js from 24 on recognizes it by private fields, Bun by its native object type.
  *
- * Its method, URL and stream are right from the start, since the constructor of `Request` reads them where nobody can
- * intervene. The signal is made when it is asked for, and methods that read the body whole go past the stream.
+ * Method, URL and stream are set from the start, because the constructor of `Request` reads them from internal state.
+ * The signal is created on first use, and methods that read the whole body bypass the stream.
  *
- * Header fields wait too. A constructor that looks for a Request walks along its prototypes first, and among those is a
- * proxy that hears of it: the fields of all requests that have none yet are put in then. Where a runtime does not walk
- * (Bun), they are put in from the start.
+ * Header fields are filled late too. A constructor that checks for a Request first walks its prototype chain. A proxy
+ * in that chain notices the walk, and then fills the fields of all requests that have none yet. Bun does not walk the
+ * chain, so there the fields are filled from the start.
  *
  * @module
  */
@@ -18,12 +18,12 @@ import { RequestHeaders } from "./headers.ts";
 import { isForbidden, methodOf } from "./method.ts";
 import { BODY_METHODS, type BodyMethod, bodyStream, bodyUsedError, hasBody, readBody } from "./request_body.ts";
 
-/** Requests without header fields whose handlers run. */
+/** Requests whose handlers run and whose header fields are not filled yet. */
 const unfilled = new Set<BrandedRequest>();
 
 let heard = true;
 
-/** Reads of a request what its runtime gives only after it has looked for one. */
+/** Runs `read` without triggering the proxy, for a read in which the runtime itself walks the prototype chain. */
 function unheard<T>(read: () => T): T {
   heard = false;
   try {
@@ -33,17 +33,17 @@ function unheard<T>(read: () => T): T {
   }
 }
 
-/** A request, as a fetch handler gets it. */
+/** The real request that a fetch handler gets. */
 export class BrandedRequest extends Request {
-  /** Whether fields may wait, as far as the runtime is known. */
+  /** Whether the runtime allows header fields to be filled late. */
   static waits = true;
 
   readonly #environ: Environ;
   readonly #url: string;
   readonly #method: string;
   #headers: RequestHeaders | undefined;
-  #used = false; // the body was read past the stream
-  #streamed = false; // the stream has been asked for
+  #used = false; // the body was read without the stream
+  #streamed = false; // the stream was requested
 
   /** The request of an environ, at a URL. */
   constructor(environ: Environ, url: string) {
@@ -56,7 +56,7 @@ export class BrandedRequest extends Request {
     else this.fill();
   }
 
-  /** Reads the body of `request` whole; `streamed` reads that of its stream. */
+  /** Reads the whole body of `request`. `streamed` is the runtime's own method, which reads the stream. */
   static read(request: BrandedRequest, method: BodyMethod, streamed: () => Promise<unknown>): Promise<unknown> {
     if (request.#used) return Promise.reject(bodyUsedError());
     if (request.#streamed || !hasBody(request.#method)) return streamed.call(request);
@@ -64,13 +64,13 @@ export class BrandedRequest extends Request {
     return readBody(request.#environ, method);
   }
 
-  /** Puts the header fields in. */
+  /** Fills the header fields. */
   fill(): void {
     unfilled.delete(this);
     this.#view.real();
   }
 
-  /** The handler has answered: who makes a copy from now on finds the fields only if they are there. */
+  /** Called when the handler has answered. A copy made later has the fields only if they are filled already. */
   release(): void {
     unfilled.delete(this);
   }
@@ -111,7 +111,7 @@ export class BrandedRequest extends Request {
     return super.clone();
   }
 
-  // What the servers of srvx add to a Request, and h3 looks for.
+  // Members that srvx adds to a Request, and that h3 uses.
 
   get ip(): string | undefined {
     return clientAddress(this.#environ);

@@ -1,10 +1,10 @@
 /**
- * The second argument of a fetch handler: what the hosts that people know pass there, in one object.
+ * The second argument of a fetch handler. It combines in one object what the known hosts pass there:
  *
- * - `remoteAddr`, as of Deno; `requestIP(request)`, as of Bun; `incoming.socket`, as of @hono/node-server
- * - `waitUntil(promise)` and `passThroughOnException()`, as of Workers, where they are in the third argument: a handler
- *   gets the same object there too
- * - `environ`, as of tsgi
+ * - `remoteAddr` like Deno, `requestIP(request)` like Bun, `incoming.socket` like @hono/node-server
+ * - `waitUntil(promise)` and `passThroughOnException()` like Workers. Workers pass these in the third argument, so a
+ *   handler gets the same object as its third argument too.
+ * - `environ`, from tsgi
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Environ } from "../../core/contract/types.ts";
 
 /** The client's address, as Deno gives it. */
 export interface RemoteAddress {
-  /** `"tcp"`, also where the client came by a Unix socket or is not known: then the other two are empty. */
+  /** Always `"tcp"`. For a Unix socket or an unknown client, `hostname` is `""` and `port` is 0. */
   readonly transport: "tcp";
   /** Address; `""` where it is not known. */
   readonly hostname: string;
@@ -33,7 +33,7 @@ export interface SocketAddress {
 
 /** The client's address, as `node:http` gives it. */
 export interface IncomingAddress {
-  /** What of a socket is told. */
+  /** The part of a socket that is provided. */
   readonly socket: {
     /** Address; undefined where it is not known. */
     readonly remoteAddress: string | undefined;
@@ -45,7 +45,7 @@ export interface IncomingAddress {
 }
 
 /**
- * What a fetch handler gets beside the request.
+ * The second argument of a fetch handler.
  *
  * @example
  * ```ts
@@ -94,13 +94,13 @@ export class FetchContext {
     };
   }
 
-  /** Lets a promise finish after the response: a server that shuts down waits for it. */
+  /** Lets a promise finish after the response. A server that shuts down waits for it. */
   get waitUntil(): (promise: Promise<unknown>) => void {
     this.#request.fill(); // the promise may outlive the handler
-    return (promise) => waitUntil(this.environ, promise); // bound: programs take it apart from its object
+    return (promise) => waitUntil(this.environ, promise); // bound, since programs destructure it
   }
 
-  /** Does nothing: there is no other server to pass a request on to. Programs for Workers may call it. */
+  /** Does nothing, since there is no other server to pass a request on to. Programs for Workers may call it. */
   passThroughOnException(): void {}
 }
 

@@ -1,8 +1,8 @@
 /**
- * The header fields of a request as `Headers`, without making any: `get` and `has` look into the environ.
+ * A lazy `Headers` for the fields of a request: `get` and `has` look into the environ.
  *
- * A real `Headers` is made when more is asked for than that, a change above all; from then on it has the last word.
- * Runtimes take this one for a `Headers` wherever they iterate, and `instanceof` holds.
+ * Anything else, above all a change, creates a real `Headers`, which answers everything from then on. Runtimes accept
+ * this object as a `Headers` wherever they iterate, and `instanceof` works.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import type { Environ } from "../../core/contract/types.ts";
 import { leadOn } from "./lead_on.ts";
 
 const KEYS_KEPT = 512;
-const keys = new Map<string, string>(); // by name as applications write it
+const keys = new Map<string, string>(); // cache, by name as applications write it
 
-/** The environ key of a field name. */
+/** Returns the environ key of a field name. */
 function keyOf(name: string): string {
   let key = keys.get(name);
   if (key === undefined) {
     key = `HTTP_${name.toUpperCase().replaceAll("-", "_")}`;
     if (key === "HTTP_CONTENT_TYPE" || key === "HTTP_CONTENT_LENGTH") key = key.slice("HTTP_".length);
-    // A name with an underscore would find the field with a hyphen; what is no name is a TypeError of the real one.
+    // A name with an underscore would match the field with a hyphen. For an invalid name, the real Headers throws.
     if (!/^[A-Za-z0-9-]+$/.test(name)) key = "";
     if (keys.size === KEYS_KEPT) keys.clear();
     keys.set(name, key);
@@ -27,9 +27,9 @@ function keyOf(name: string): string {
   return key;
 }
 
-const names = new Map<string, string>(); // by key, in lower case
+const names = new Map<string, string>(); // cache of lower-case names, by environ key
 
-/** The field name of an environ key, in lower case; "" when the key is of no field. */
+/** Returns the lower-case field name of an environ key; "" when the key is not a header field. */
 function nameOf(key: string): string {
   let name = names.get(key);
   if (name === undefined) {
@@ -55,24 +55,24 @@ export function fieldsOf(environ: Environ): [name: string, value: string][] {
   return fields;
 }
 
-/** A `Headers` that reads from an environ. */
+/** A lazy `Headers` that reads from an environ. */
 export class RequestHeaders {
   readonly #environ: Environ;
   readonly #make: () => Headers;
   #real: Headers | undefined;
 
-  /** A view of the fields of `environ`; `make` gives the real one, without fields, when it is needed. */
+  /** Makes a view of the fields of `environ`. `make` creates the real `Headers`, still empty, when it is needed. */
   constructor(environ: Environ, make: () => Headers = () => new Headers()) {
     this.#environ = environ;
     this.#make = make;
   }
 
-  /** Lets `real`, which has all fields, have the last word. */
+  /** Uses `real`, which has all fields, from now on. */
   follow(real: Headers): void {
     this.#real = real;
   }
 
-  /** The real `Headers` with all fields, which has the last word from now on. */
+  /** Returns the real `Headers` with all fields, which is used from now on. */
   real(): Headers {
     if (this.#real === undefined) {
       this.#real = this.#make();
@@ -135,5 +135,5 @@ export class RequestHeaders {
   }
 }
 
-// What a runtime adds to Headers, as Bun does with toJSON(), is that of the real one.
+// Members that a runtime adds to Headers, such as toJSON() on Bun, are forwarded to the real one.
 leadOn(RequestHeaders.prototype, Headers.prototype, (headers: RequestHeaders) => headers.real());

@@ -1,13 +1,13 @@
 /**
- * The lazy Request: a view of an environ. Nothing is made that nobody asks for.
+ * A lazy Request: a view of an environ that creates its parts only when they are used.
  *
- * Method, URL, fields, signal and a body that is read whole come from the environ. Anything else (`body`, `clone()`,
- * `cache`, ...) makes the real `Request`, which has the last word from then on.
+ * Method, URL, fields, signal, and a body that is read whole come from the environ. Anything else (`body`, `clone()`,
+ * `cache`, ...) creates the real `Request`, which answers everything from then on.
  *
- * It inherits from `Request.prototype`, so `instanceof` holds. A runtime that gets it in place of a `Request`, as in
- * `new Request(request)`, looks for the state of one. Bun reads members. Deno and Node.js 22 read properties named by
- * symbols, which lead to the real one here. Later versions of Node.js read private fields, which only the constructor of
- * `Request` makes: there `BrandedRequest` takes the place of this class.
+ * It inherits from `Request.prototype`, so `instanceof` works. A runtime that receives it in place of a `Request`, as
+ * in `new Request(request)`, reads its internal state. Bun reads public members. Deno and Node.js 22 read properties
+ * named by symbols, which are forwarded to the real Request here. Later versions of Node.js read private fields, which
+ * only the constructor of `Request` creates. There `BrandedRequest` replaces this class.
  *
  * @module
  */
@@ -19,13 +19,13 @@ import { leadOn, leadProperty } from "./lead_on.ts";
 import { isForbidden, methodOf } from "./method.ts";
 import { BODY_METHODS, type BodyMethod, bodyStream, bodyUsedError, hasBody, readBody } from "./request_body.ts";
 
-/** A request, as a fetch handler gets it. */
+/** The lazy request that a fetch handler gets. */
 export class LazyRequest {
   readonly #environ: Environ;
   readonly #url: string;
   #headers: RequestHeaders | undefined;
   #real: Request | undefined;
-  #used = false; // the body was read without the real one
+  #used = false; // the body was read without the real Request
 
   /** The request of an environ, at a URL. */
   constructor(environ: Environ, url: string) {
@@ -33,7 +33,7 @@ export class LazyRequest {
     this.#url = url;
   }
 
-  /** The real one of `request`, made when it is first asked for. */
+  /** The real Request behind `request`, created on first use. */
   static real(request: LazyRequest): Request {
     return request.#real ??= request.#make();
   }
@@ -66,13 +66,13 @@ export class LazyRequest {
     return this.#used || this.#real?.bodyUsed === true;
   }
 
-  /** The handler has answered. */
+  /** Called when the handler has answered. Nothing to do here. */
   release(): void {}
 
-  /** What is copied of a lazy request is made when it is copied. */
+  /** Nothing to do here: a copy creates what it needs at that time. */
   fill(): void {}
 
-  // What the servers of srvx add to a Request, and h3 looks for.
+  // Members that srvx adds to a Request, and that h3 uses.
 
   get ip(): string | undefined {
     return clientAddress(this.#environ);
@@ -96,7 +96,7 @@ export class LazyRequest {
     }
     const real = new Request(this.#url, init);
     if (forbidden) Object.defineProperty(real, "method", { value: method });
-    if (this.#used) void real.text(); // what has been read cannot be read again
+    if (this.#used) void real.text(); // marks the body as used
     this.#headers?.follow(real.headers);
     return real;
   }

@@ -1,14 +1,14 @@
 /**
- * A stand-in for an object of the platform: what it does not have itself leads to the real one.
+ * Forwards the members of a stand-in for a platform object to the real object.
  *
  * @module
  */
 
 /**
- * Lets every member of `platform`, a prototype, that `prototype` does not have itself lead to the real object, and lets
- * `prototype` inherit from it, so that `instanceof` holds.
+ * Forwards every member of the prototype `platform` that `prototype` does not define itself to the real object. It also
+ * makes `prototype` inherit from `platform`, so that `instanceof` works.
  *
- * @param real Gives the real object of a stand-in.
+ * @param real Returns the real object behind a stand-in.
  */
 export function leadOn<StandIn extends object>(
   prototype: StandIn,
@@ -24,7 +24,7 @@ export function leadOn<StandIn extends object>(
   Object.setPrototypeOf(prototype, platform);
 }
 
-/** Lets a property lead to that of the real object. */
+/** Forwards one property to the real object. */
 export function leadProperty<StandIn extends object>(
   prototype: StandIn,
   key: PropertyKey,

@@ -1,25 +1,25 @@
 /**
- * The body of a request, for whoever reads it by a method of `Request`: straight from `wsgi.input`, without a stream.
+ * Reads a request body for the methods of `Request`: directly from `wsgi.input`, without a stream.
  *
  * @module
  */
 
 import type { Environ } from "../../core/contract/types.ts";
 
-/** What the methods of a `Request` that read its body are called. */
+/** Names of the `Request` methods that read the body. */
 export type BodyMethod = "arrayBuffer" | "blob" | "bytes" | "formData" | "json" | "text";
 
 /** All of them. */
 export const BODY_METHODS: readonly BodyMethod[] = ["arrayBuffer", "blob", "bytes", "formData", "json", "text"];
 
-const decoder = new TextDecoder(); // takes a byte order mark off, as the fetch standard wants
+const decoder = new TextDecoder(); // removes a byte order mark, as the fetch standard requires
 
-/** Whether a request with this method can have a body in the fetch standard. */
+/** Whether the fetch standard allows a body for this method. */
 export function hasBody(method: string): boolean {
   return method !== "GET" && method !== "HEAD";
 }
 
-/** Reads the whole body and makes of it what a method of `Request` gives. */
+/** Reads the whole body and converts it to the result of a `Request` method. */
 export async function readBody(environ: Environ, method: BodyMethod): Promise<unknown> {
   const bytes = await environ["wsgi.input"].read();
   switch (method) {
@@ -39,7 +39,7 @@ export async function readBody(environ: Environ, method: BodyMethod): Promise<un
   }
 }
 
-/** The body as a stream, which reads no further ahead than it is read. */
+/** Returns the body as a stream that does not read ahead. */
 export function bodyStream(environ: Environ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let blocks: AsyncIterator<Uint8Array> | undefined;
   return new ReadableStream({
@@ -54,7 +54,7 @@ export function bodyStream(environ: Environ): ReadableStream<Uint8Array<ArrayBuf
   });
 }
 
-/** The error of a second read. */
+/** Makes the error for a second read. */
 export function bodyUsedError(): TypeError {
   return new TypeError("Body is unusable: Body has already been read");
 }

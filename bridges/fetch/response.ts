@@ -1,5 +1,5 @@
 /**
- * A Response as an application says it: status, header list, body.
+ * Converts a Response to the form of an application: status, header list, body.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { isHopByHop } from "../../core/grammar.ts";
 import { ResponseBody } from "./response_body.ts";
 import { wholeBody } from "./whole_body.ts";
 
-/** Where a Response says no reason, as most do (RFC 9110 15, RFC 6585, RFC 8297 and others). */
+/** Reason phrases for a Response without one, like most of them (RFC 9110 15, RFC 6585, RFC 8297 and others). */
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
   201: "Created",
@@ -74,11 +74,11 @@ const REASONS: Readonly<Record<number, string>> = {
 const EMPTY: Uint8Array[] = [];
 
 /**
- * Starts the response that a handler gave, and gives its body.
+ * Starts the response that a handler returned, and returns its body.
  *
- * @param head Whether the request was a HEAD: the body is cancelled then.
- * @param request The request, for who makes the body while it is sent.
- * @throws {TypeError} for what is no Response, for `Response.error()`, and for a body that was used.
+ * @param head Whether the request was a HEAD. The body is then cancelled.
+ * @param request The request. It is filled when code that produces the body may still read it.
+ * @throws {TypeError} for a value that is not a Response, for `Response.error()`, and for a body that was used.
  */
 export function respond(
   given: unknown,
@@ -93,9 +93,9 @@ export function respond(
     startResponse(statusLine(status, response.statusText), fieldsOf(response.headers));
     return [whole];
   }
-  void response.headers; // before the body: Bun forgets the type of one that has become a stream
+  void response.headers; // before `body`, since Bun forgets the type of a body that became a stream
   const stream = response.body;
-  const headers = fieldsOf(response.headers); // after it: the Response that h3 has on Node.js knows the type only then
+  const headers = fieldsOf(response.headers); // after `body`, since h3's Response on Node.js sets the type only then
   if (stream?.locked === true || response.bodyUsed) {
     throw new TypeError(
       "The body of the Response is used or locked: a Response is sent once, its clone() another time",
@@ -105,15 +105,15 @@ export function respond(
   if (stream !== null && !head && !isNullBody(status)) {
     return new ResponseBody(stream, { status: line, headers }, startResponse, request).open();
   }
-  stream?.cancel().catch(() => {}); // a source that fails while it is cancelled changes nothing any more
+  stream?.cancel().catch(() => {}); // an error from the cancelled source has no effect any more
   const write = startResponse(line, headers);
-  if (head) write(""); // sends the head before the end, which would say that the length is 0
+  if (head) write(""); // sends the head now; otherwise the server would state the length 0
   return EMPTY;
 }
 
 function checkResponse(value: unknown): Response {
   const response = value as Response;
-  // Not instanceof alone: packages bring a Response of their own.
+  // instanceof alone is not enough, since packages bring their own Response class.
   if (!(value instanceof Response) && typeof (value as Response | null | undefined)?.headers?.forEach !== "function") {
     throw new TypeError(`The fetch handler gave ${describe(value)}; expected a Response or a promise of one`);
   }
@@ -132,7 +132,7 @@ function statusLine(status: number, text: string): string {
   return `${status} ${reason}`;
 }
 
-/** The header list: without what is not the application's to say, since a connection has one owner. */
+/** Returns the header list without connection headers, which only the server may set. */
 function fieldsOf(headers: Headers): [name: string, value: string][] {
   const fields: [string, string][] = [];
   headers.forEach((value, name) => {

@@ -1,22 +1,22 @@
 /**
- * The body of a Response on its way out.
+ * Sends the body of a Response.
  *
- * Nothing tells from outside whether a body is a string or a stream that goes on for hours. So it is read, and looked at
- * for a few microtasks: what is complete by then goes out as one array, whose length the server states. Of anything else
- * the head goes out at once, with what is there, and then one block at a time, as the client takes them.
+ * A Response does not reveal whether its body is a string or a stream that lasts for hours. So the body is read for a
+ * few microtasks. If it is complete by then, it is returned as one array, and the server states its length. Otherwise
+ * the head is sent at once with the blocks read so far, and then one block at a time, as the client takes them.
  *
  * @module
  */
 
 import type { Body, StartResponse } from "../../core/contract/types.ts";
 
-const LOOKS = 16; // microtasks in which a body that is complete shows to be
-const CLOSING = 3; // of them, behind a block: how long a stream takes to close
+const LOOKS = 16; // microtasks within which a complete body shows its end
+const CLOSING = 3; // microtasks after a block within which a stream closes
 const MOST_AT_ONCE = 65536; // bytes
 
 const settled = Promise.resolve();
 
-/** Whether the runtime keeps to itself that a body is text, as Bun does, whose own server then says so. */
+/** Whether the runtime sets no Content-Type for text, as on Bun, where only Bun's own server adds it. */
 const TYPELESS_TEXT = !new Response("text").headers.has("content-type");
 
 type Step = ReadableStreamReadResult<Uint8Array>;
@@ -35,16 +35,16 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
   readonly #head: ResponseHead;
   readonly #startResponse: StartResponse;
   readonly #request: { fill(): void };
-  #blocks: Uint8Array[] = []; // that have been read and not been taken
+  #blocks: Uint8Array[] = []; // read, and not taken yet
   #size = 0;
-  #pending: Promise<Step> | undefined; // a read that has been begun and not been taken
+  #pending: Promise<Step> | undefined; // a read that was started and not taken yet
   #looks = LOOKS;
-  #closing = 0; // of them, until the next block is asked for
+  #closing = 0; // microtasks left until the next block is requested
   #ended = false; // the stream has closed or failed
   #open: ((body: Body) => void) | undefined;
   #fail: (error: unknown) => void = () => {};
 
-  /** The body in `stream`, of the response that `head` begins, to `request`. */
+  /** Makes the body from `stream`, for the response with `head`, to `request`. */
   constructor(
     stream: ReadableStream<Uint8Array>,
     head: ResponseHead,
@@ -57,7 +57,10 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
     this.#request = request;
   }
 
-  /** The whole body if it is complete, else this one, with the head on its way. Rejects when it fails before. */
+  /**
+   * Resolves with the whole body if it is complete. Otherwise sends the head and resolves with this object. Rejects if
+   * it fails before.
+   */
   open(): Promise<Body> {
     return new Promise((resolve, reject) => {
       this.#open = resolve;
@@ -73,7 +76,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
 
   #close(): void {
     this.#ended = true;
-    if (this.#pending === undefined) this.#complete(); // else its block is on the way
+    if (this.#pending === undefined) this.#complete(); // otherwise its block is still to come
   }
 
   #ask(): void {
@@ -82,7 +85,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
   }
 
   #take({ done, value }: Step): void {
-    if (this.#open === undefined) return; // whoever iterates takes it
+    if (this.#open === undefined) return; // the iteration takes it
     this.#pending = undefined;
     if (!done) {
       this.#blocks.push(value);
@@ -100,7 +103,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
     settled.then(this.#look);
   };
 
-  /** All of the body is here. */
+  /** Returns the complete body. */
   #complete(): void {
     const open = this.#opened();
     if (open === undefined) return;
@@ -116,11 +119,11 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
     }
   }
 
-  /** More of the body is to come: gives it block by block. */
+  /** Starts to give the body block by block, because more of it is to come. */
   #stream(): void {
     const open = this.#opened();
     if (open === undefined) return;
-    this.#request.fill(); // who makes the body may make copies of the request
+    this.#request.fill(); // code that produces the body may copy the request
     try {
       const write = this.#startResponse(this.#head.status, this.#head.headers);
       if (this.#blocks.length === 0) write(""); // sends the head
@@ -149,7 +152,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
     return step as Promise<IteratorResult<Uint8Array, undefined>>;
   }
 
-  /** Tells the source that nobody reads on, unless it has ended. */
+  /** Cancels the source, unless it has ended. */
   close(): Promise<void> | undefined {
     return this.#ended ? undefined : this.#reader.cancel();
   }
@@ -157,7 +160,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Whether a body of no stated type is text. One of bytes that are text passes for it, too. */
+/** Whether a body without a Content-Type is text. Bytes that happen to be text count too. */
 function isTypelessText(headers: ResponseHead["headers"], blocks: readonly Uint8Array[]): boolean {
   if (blocks.length !== 1 || headers.some(([name]) => name === "content-type")) return false;
   try {

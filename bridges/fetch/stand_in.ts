@@ -1,5 +1,5 @@
 /**
- * Which class stands for a request: the lazy one, where the runtime takes it in place of a `Request`.
+ * Chooses the class of requests: the lazy one, if the runtime accepts it in place of a `Request`.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Environ } from "../../core/contract/types.ts";
 import { BrandedRequest } from "./branded_request.ts";
 import { LazyRequest } from "./lazy_request.ts";
 
-/** Makes a request of an environ, at a URL. */
+/** A class that makes a request from an environ and a URL. */
 export type RequestClass = new (environ: Environ, url: string) => LazyRequest | BrandedRequest;
 
 /** The class of requests on this runtime. */
@@ -16,7 +16,7 @@ export const ServedRequest: RequestClass = isCopied(LazyRequest) ? LazyRequest :
 
 if (ServedRequest === BrandedRequest) BrandedRequest.waits = isCopied(BrandedRequest);
 
-/** Whether the runtime makes a right copy of a request of that class, at once and of a copy with changes. */
+/** Tests whether the runtime copies a request of that class correctly, both unchanged and with changes. */
 function isCopied(Class: RequestClass): boolean {
   const environ = {
     REQUEST_METHOD: "OPTIONS",

@@ -1,10 +1,10 @@
 /**
- * The URL of a request, from its environ.
+ * Builds the URL of a request from its environ.
  *
- * The path is the raw one of REQUEST_URI, so that `%2F` stays what it is, as long as it says the same as SCRIPT_NAME and
- * PATH_INFO. Middleware and front ends may have rewritten those; then they count. The fetch standard wants a URL in its
- * serialized form: dot segments folded, spaces encoded. Most targets have it already, and a regular expression tells so
- * for less than a URL parser costs.
+ * The path is the raw one of REQUEST_URI, so that `%2F` is preserved, as long as it means the same as SCRIPT_NAME and
+ * PATH_INFO. If middleware or a front end has rewritten those, they are used instead. The fetch standard requires a URL
+ * in serialized form: dot segments resolved, spaces encoded. Most targets already are, and to check that with a regular
+ * expression is cheaper than to run a URL parser.
  *
  * @module
  */
@@ -12,17 +12,17 @@
 import type { Environ } from "../../core/contract/types.ts";
 import { percentDecode } from "../../core/grammar.ts";
 
-/** Path and query that a URL parser leaves as they are, but for dot segments. */
+/** Matches a path and query that a URL parser would not change, except for dot segments. */
 const SERIALIZED = /^\/[!$%&(-;=?-Z_a-z~]*$/;
 const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i;
-const AUTHORITY = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?]*/; // of a target in absolute form
+const AUTHORITY = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?]*/; // matches the beginning of a target in absolute form
 const HOST = /^[^\s/?#@\\]+$/;
 const MOST_ORIGINS = 64;
 
-/** By scheme and host as they came: clients repeat themselves. Null for what is no host. */
+/** Cache of origins, by scheme and host as received, since clients repeat them. Null means an invalid host. */
 const origins = new Map<string, string | null>();
 
-/** The URL of a request in its serialized form, or null when its Host field is none. */
+/** Returns the URL of a request in serialized form, or null when its Host field is invalid. */
 export function requestUrl(environ: Environ): string | null {
   const origin = originOf(environ["wsgi.url_scheme"], environ.HTTP_HOST || serverOf(environ));
   if (origin === null) return null;
@@ -33,7 +33,7 @@ export function requestUrl(environ: Environ): string | null {
   return new URL(origin + encodeUnits(target, /[#\x80-\uffff]/g)).href;
 }
 
-/** Of the last request: mostly the next one's too, for no more than a look at two strings. */
+/** The origin of the last request. The next one mostly has the same, which two string comparisons show. */
 let last = { scheme: "", host: "", origin: null as string | null };
 
 function originOf(scheme: string, host: string): string | null {
@@ -67,7 +67,7 @@ function rawPath(environ: Environ): string {
   return encoded.startsWith("/") ? encoded : `/${encoded}`;
 }
 
-/** Percent-encodes what `units` matches: a latin-1 code unit is an octet, anything else is UTF-8. */
+/** Percent-encodes what `units` matches: a latin-1 code unit as one octet, anything else as UTF-8. */
 function encodeUnits(text: string, units: RegExp): string {
   return text.replace(units, (unit) => {
     const code = unit.charCodeAt(0);

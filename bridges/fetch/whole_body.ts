@@ -1,16 +1,16 @@
 /**
- * The body of a Response that was made of text or bytes, without a stream.
+ * Reads the body of a Response that was made from text or bytes, without a stream.
  *
- * No member of Response tells what it was made of, and a stream for a few bytes costs more than all the rest of the
- * bridge. Deno keeps the state of a Response in properties named by symbols, in two ways: what a body was made of is the
- * value of a property until somebody asks for the body, or it is inside the state. Which property that is, if any, is
- * found out once, with Responses whose bodies are known. On other runtimes none is, and every body is read from its
+ * No public member of Response reveals what it was made from, and a stream for a few bytes costs more than the rest of
+ * the bridge. Deno keeps the state of a Response in properties named by symbols. The original body is either the value
+ * of such a property, until somebody reads `body`, or a part of the state. This module finds the right property once,
+ * by means of Responses with known bodies. Other runtimes have no such property, and every body is read from its
  * stream.
  *
  * @module
  */
 
-/** What a body was made of. */
+/** The text or bytes that a body was made from. */
 type Whole = string | Uint8Array;
 
 /** The state of a Response on Deno. */
@@ -23,7 +23,7 @@ type Read = (response: Response) => unknown;
 const TEXT = "the text of a body";
 const ways: readonly Read[] = [found(valueOf), found(insideOf)].filter((way) => way !== undefined);
 
-/** The body of a Response that nobody has begun to read, where it is known to be text or bytes; else undefined. */
+/** Returns the unread body of a Response, if it is known to be text or bytes; otherwise undefined. */
 export function wholeBody(response: Response): Whole | undefined {
   for (const way of ways) {
     const body = way(response);
@@ -42,7 +42,7 @@ function insideOf(response: Response, symbol: symbol): unknown {
   return made?.consumed === false ? made.body : undefined;
 }
 
-/** A way to read that is right for Responses of all kinds whose bodies are known, or undefined. */
+/** Returns a way to read that gives the right result for all kinds of Responses with known bodies, or undefined. */
 function found(read: (response: Response, symbol: symbol) => unknown): Read | undefined {
   const made = (): Response[] => [new Response(TEXT), new Response(TEXT, { headers: new Headers({ a: "b" }) })];
   const [asked, used] = [made(), made()];

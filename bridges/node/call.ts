@@ -1,16 +1,17 @@
 /**
- * One request on its way through a listener: what the listener does with `req` and `res`, as the contract has it.
+ * Runs one request through a listener, and turns what it does with `req` and `res` into a WSGI response.
  *
- * A listener is called, returns, and answers when it likes. Its response takes one of three ways:
+ * A listener is called, returns, and answers at any later time. Its response is delivered in one of three ways:
  *
- * - *At once.* It has ended the response by the time it returns: then its blocks are returned, and nothing waits.
- * - *Later, whole.* The application returns a promise, which gets the blocks once the response has ended.
- * - *In pieces.* A block is here, or the head is to be flushed, and the end is not: then the body is this object, which the
- *   server asks for blocks one at a time. What it has not asked for counts against the high-water mark of `res.write()`.
+ * - *At once.* The listener has ended the response before it returns. Then its blocks are returned directly.
+ * - *Later, whole.* The application returns a promise, which resolves with the blocks when the response ends.
+ * - *In pieces.* There is a block, or a flushed head, before the end. Then the body is this object, and the server asks
+ *   it for blocks one at a time. Blocks not asked for yet count against the high-water mark of `res.write()`.
  *
- * What happens in one turn of the event loop is looked at together, so that `write()` and `end()` leave together.
+ * Events are handled after the listener's turn, so that a `write()` and the `end()` after it are sent together.
  *
- * A client that leaves is told as node:http tells it: `"aborted"` and `"close"` of the request, `"close"` of the response.
+ * When the client leaves, the same events are emitted as in node:http: `"aborted"` and `"close"` of the request,
+ * `"close"` of the response.
  *
  * @module
  */
@@ -45,18 +46,18 @@ const OVER = 3;
 export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIterableIterator<Chunk, undefined> {
   /** The request as the server gave it. */
   readonly environ: Environ;
-  /** What the listener gets first. */
+  /** The first argument of the listener. */
   readonly request: IncomingMessage;
-  /** What the listener gets second. */
+  /** The second argument of the listener. */
   readonly response: ServerResponse;
   readonly #socket: RequestSocket;
   readonly #startResponse: StartResponse;
   readonly #queue = new Queue();
   #state: number = CALLED;
-  #write: Write | undefined; // since the head is decided
-  #refused: unknown; // what startResponse has thrown
+  #write: Write | undefined; // set once the head is decided
+  #refused: unknown; // the error that startResponse threw
   #framing: Framing | undefined;
-  #flushed = false; // the head is to be sent, whether there is a block or not
+  #flushed = false; // the head has to be sent, even without a block
   #ended = false;
   #finished = false;
   #blocked = false; // the listener waits for "drain"
@@ -76,7 +77,7 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
 
   // The call.
 
-  /** What the application returns, now that the listener has returned. */
+  /** Returns the result of the application, once the listener has returned. */
   result(): Body | Promise<Body> {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#ended && !isReading(this.request)) return this.#whole();
@@ -86,9 +87,9 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     return new Promise((resolve) => this.#settle = resolve);
   }
 
-  /** The listener has thrown, or its promise was rejected. */
+  /** Handles an error that the listener threw, or that rejected its promise. */
   failed(error: unknown): void {
-    if (this.#failure !== undefined) return; // it follows from what is known
+    if (this.#failure !== undefined) return; // a consequence of the failure that is already known
     if (this.#ended || this.#state === OVER) this.environ["wsgi.errors"].write(`tsgi: ${errorText(error)}\n`);
     else this.#fail(error);
   }
@@ -99,15 +100,15 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     process.nextTick(() => this.#depart());
   }
 
-  /** Hears of the client's departure from now on. */
+  /** Starts to watch for the client's departure. */
   #watch(): void {
     this.environ["tsgi.request"].onDeparture(() => this.#depart());
   }
 
-  // What the response tells.
+  // Called by the response.
 
   head(code: number, reason: string, headers: [string, string][], framing: Framing): void {
-    if (framing.length !== null && isReading(this.request)) headers.push(["Content-Length", String(framing.length)]); // not returned as a whole
+    if (framing.length !== null && isReading(this.request)) headers.push(["Content-Length", String(framing.length)]); // will be streamed
     const text = `${code} ${reason.trim()}`;
     const status = code > 599 ? new ForeignStatus(text) as unknown as string : text;
     try {
@@ -151,7 +152,7 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     this.environ["tsgi.request"].earlyHints(headers);
   }
 
-  // What the socket asks and tells.
+  // Called by the socket.
 
   get queued(): number {
     return this.#queue.bytes;
@@ -160,7 +161,7 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
   destroyed(error: Error | undefined): void {
     if (this.#failure !== undefined) return;
     if (this.#ended || this.#state === OVER) {
-      // What has been ended is on its way, as over node:http; Deno emits no "finish", which "close" would follow.
+      // An ended response is still sent, as in node:http. Deno emits no "finish", so "close" has to be emitted here.
       setTimeout(closeResponse, 0, this.response);
       return;
     }
@@ -169,12 +170,12 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     this.#fail(failure);
   }
 
-  /** A response that is cut must not look complete, and only one that has a head can be cut. */
+  /** Sends a head, so that the connection is visibly cut: without a head, the cut response would look complete. */
   #sendHead(): void {
     try {
       this.#write ??= this.#startResponse("500 Internal Server Error", [["Content-Length", "1"]], this.#refused);
     } catch {
-      return; // a head was sent before: that can be cut
+      return; // a head was sent before, which is enough
     }
     this.#flush();
   }
@@ -184,13 +185,13 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     return this.response.emit("timeout", this.#socket) || heard;
   }
 
-  // What the server asks.
+  // Called by the server.
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  /** What was given has gone; the next block, once there is one. */
+  /** Marks the previous block as sent, then waits for the next one. */
   async next(): Promise<IteratorResult<Chunk, undefined>> {
     this.#gone();
     for (;;) {
@@ -209,7 +210,7 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     return { done: true, value: undefined };
   }
 
-  /** The server wants no more: the client has gone, or has all that the head promised. */
+  /** Stops the body: the client has left, or has received the full Content-Length. */
   return(): Promise<IteratorResult<Chunk, undefined>> {
     if (this.environ["tsgi.request"].signal.aborted) this.#depart();
     else if (this.#state !== OVER) {
@@ -227,7 +228,7 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     const framing = this.#framing as Framing;
     if (framing.bodyless) return this.request.method === "HEAD" && !framing.stated ? LENGTH_UNKNOWN : [];
     if (framing.length !== null || framing.stated) return blocks;
-    if (blocks.length === 0) this.#flush(); // else the server would state a length, which the listener has not
+    if (blocks.length === 0) this.#flush(); // otherwise the server would add a length that the listener did not state
     return blocks.values();
   }
 
@@ -242,16 +243,16 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     try {
       void this.#write?.("");
     } catch {
-      // The response is over already: whoever ended it tells why.
+      // The response is already over. Its end is reported elsewhere.
     }
   }
 
-  /** Whether there is something to send. */
+  /** Whether there is a flushed head or a block to send. */
   #started(): boolean {
     return this.#flushed || !this.#queue.empty;
   }
 
-  /** Looks at what has happened, once the turn of the listener is over. */
+  /** Schedules `#go` for after the listener's turn. */
   #schedule(): void {
     if (this.#scheduled || this.#state === CALLED) return;
     this.#scheduled = true;
@@ -273,7 +274,7 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     }
   }
 
-  /** What was taken has gone. */
+  /** Handles that the taken blocks were sent: runs their callbacks, and emits "drain" if the listener waits for it. */
   #gone(): void {
     const callbacks = this.#queue.gone();
     if (callbacks !== undefined) process.nextTick(runAll, callbacks);
@@ -283,13 +284,13 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     }
   }
 
-  /** What was returned as a whole has gone. */
+  /** Runs the callbacks of a response that was returned whole. */
   sent(): void {
     const callbacks = this.#queue.gone();
     if (callbacks !== undefined) runAll(callbacks);
   }
 
-  // The end before the end.
+  // Failures and departures.
 
   inputFailed(error: unknown): void {
     if (this.#finished || this.#state === OVER) this.request.destroy(abortedError(error));
@@ -297,7 +298,7 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
     else this.#fail(error);
   }
 
-  /** The connection is over, for the listener. */
+  /** Ends the request for the listener, because the connection is over. */
   #depart(): void {
     const { response, request } = this;
     if (this.#finished || response.closed) return;
@@ -311,14 +312,14 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
   }
 }
 
-/** For a later microtask; queueMicrotask() costs several times as much on Node. */
+/** Used to schedule microtasks. queueMicrotask() costs several times as much on Node. */
 const SETTLED = Promise.resolve();
 
 function sent(call: Call): void {
   call.sent();
 }
 
-/** The body of a response to HEAD whose length is not stated: a server sends nothing of it, and does not count it. */
+/** A body for HEAD without a stated length. Servers send none of it, and cannot derive a length from an iterable. */
 const LENGTH_UNKNOWN: Iterable<string> = new Set(["-"]);
 
 function runAll(callbacks: readonly Written[], error?: Error): void {

@@ -1,9 +1,9 @@
 /**
- * The blocks of a response between a listener, which writes when it likes, and a server, which asks for them one at a
- * time.
+ * The queue of response blocks between a listener, which writes at any time, and a server, which asks for one block at
+ * a time.
  *
- * A block counts until the server asks for the next one: only then it is known to have gone. That is when the callbacks
- * of its writes are due, and when a listener that was told to wait may go on.
+ * A block counts as sent when the server asks for the next one, since only then it is known. At that moment the
+ * callbacks of its writes are called, and a listener that waits for "drain" may go on.
  *
  * @module
  */
@@ -11,13 +11,13 @@
 import { Buffer } from "node:buffer";
 import type { Chunk } from "../../core/contract/types.ts";
 
-/** Called when a write is over, with what kept it from being sent. */
+/** Called when a write is over, with an error if the data could not be sent. */
 export type Written = (error?: Error | null) => void;
 
-const NO_BLOCKS: Chunk[] = []; // of all queues that have none; nothing is ever added to it
-const MOST_JOINED = 65536; // bytes: small blocks that wait leave as one
+const NO_BLOCKS: Chunk[] = []; // shared by all empty queues, and never changed
+const MOST_JOINED = 65536; // bytes; small waiting blocks are joined up to this size
 
-/** The blocks that wait. */
+/** The waiting blocks of one response. */
 export class Queue {
   #blocks: Chunk[] = NO_BLOCKS;
   #callbacks: Written[] | undefined; // of the blocks that wait
@@ -25,7 +25,7 @@ export class Queue {
   #waiting = 0; // bytes
   #taken = 0; // bytes of the block that was taken last
 
-  /** Bytes that are not known to have gone. */
+  /** Number of bytes that are not known to be sent. */
   get bytes(): number {
     return this.#waiting + this.#taken;
   }
@@ -35,7 +35,7 @@ export class Queue {
     return this.#blocks.length === 0;
   }
 
-  /** Adds a block, which may be empty, and what is to be called when it has gone. */
+  /** Adds a block, which may be empty, and a callback for when it has been sent. */
   add(data: Chunk, encoding: BufferEncoding | null | undefined, callback: unknown): void {
     if (data.length > 0) {
       const isText = typeof data === "string" && (encoding === undefined || encoding === null || UTF8.test(encoding));
@@ -49,7 +49,7 @@ export class Queue {
     else this.#callbacks.push(callback as Written);
   }
 
-  /** Takes all that waits, for a server that will not ask again; what it gives is not to be changed. */
+  /** Takes all waiting blocks, for a server that will not ask again. The array must not be changed. */
   takeAll(): Chunk[] {
     const blocks = this.#blocks;
     this.#blocks = NO_BLOCKS;
@@ -57,14 +57,14 @@ export class Queue {
     return blocks;
   }
 
-  /** Takes the next block: of small ones as many as are here, as one. */
+  /** Takes the next block. Small blocks are joined into one. */
   take(): Chunk {
     const blocks = this.#blocks;
     if (blocks.length === 1 || this.#waiting > MOST_JOINED) {
       const first = blocks.shift() as Chunk;
       if (blocks.length === 0) this.#hand(first.length);
       else {
-        // The callbacks wait for the last of the blocks: they tell of a moment, not of a block.
+        // All callbacks are called after the last of the blocks, since they report a moment, not a single block.
         this.#taken += first.length;
         this.#waiting -= first.length;
       }
@@ -87,7 +87,7 @@ export class Queue {
     else this.#given.push(...callbacks);
   }
 
-  /** What was taken has gone; gives the callbacks that are due. */
+  /** Marks the taken blocks as sent; returns the callbacks to call. */
   gone(): Written[] | undefined {
     const given = this.#given;
     this.#given = undefined;
@@ -95,7 +95,7 @@ export class Queue {
     return given;
   }
 
-  /** Drops everything; gives all callbacks. */
+  /** Drops everything; returns all callbacks. */
   drop(): Written[] {
     this.takeAll();
     return this.gone() ?? [];

@@ -1,11 +1,11 @@
 /**
- * The request as a listener gets it: a real `IncomingMessage`, filled from the environ.
+ * The request that a listener gets: a real `IncomingMessage`, filled from the environ.
  *
- * Express puts prototypes of its own into its request objects, so a subclass would lose what it overrides. What differs
- * from a message that node:http has parsed are therefore two own properties: `_read`, which takes the body from
- * `wsgi.input` instead of a socket, and `_destroy`. Everything else is the runtime's.
+ * Express replaces the prototype of request objects, so a subclass would lose its overrides. The differences from a
+ * message that node:http has parsed are therefore two own properties: `_read`, which takes the body from `wsgi.input`
+ * instead of a socket, and `_destroy`. Everything else is the runtime's own code.
  *
- * The environ has no letter case of field names, and one value for a field that was sent several times.
+ * The environ does not keep the letter case of field names, and has one value for a field that was sent several times.
  *
  * @module
  */
@@ -18,26 +18,26 @@ import type { Environ } from "../../core/contract/types.ts";
 import type { RequestSocket } from "./socket.ts";
 import { targetOf } from "./target.ts";
 
-/** Where a request object keeps its body. */
+/** The property of a request object that holds its body. */
 const BODY = Symbol("tsgi.body");
 
-/** Told of what goes wrong. */
+/** Receives the errors of a request body. */
 export interface RequestOwner {
-  /** The body cannot be read to its end. */
+  /** Called when the body cannot be read to its end. */
   inputFailed(error: unknown): void;
 }
 
-/** What gives a request object its body. */
+/** The source of a request object's body. */
 interface BodyReader {
   /** Whether there may be more to read. */
   readonly left: boolean;
   /** Pushes the next block into `request`, or its end. */
   read(request: IncomingMessage): void;
-  /** Nothing more is read. */
+  /** Stops reading. */
   stop(): void;
 }
 
-/** What node:http's own request objects have besides, and Express adds. */
+/** Internal members of node:http's request objects, and one that Express adds. */
 interface Internals {
   _readableState: { readingMore: boolean };
   _consuming: boolean;
@@ -54,10 +54,10 @@ interface Internals {
 /** A request object with its body. */
 type Incoming = IncomingMessage & Internals;
 
-/** What the server's own input has beside the contract, and one that a middleware puts in its place may not have. */
+/** Members that the server's own input has beyond the contract. An input from a middleware may lack them. */
 type BridgedInput = AsyncIterable<Uint8Array> & { readonly ended?: boolean; readAvailable?(): Uint8Array | undefined };
 
-/** Makes the request object of an environ. */
+/** Makes the request object from an environ. */
 export function requestOf(environ: Environ, socket: RequestSocket, owner: RequestOwner): IncomingMessage {
   const request = new IncomingMessage(socket as unknown as Socket) as Incoming;
   const { url, baseUrl } = targetOf(environ);
@@ -81,7 +81,7 @@ export function requestOf(environ: Environ, socket: RequestSocket, owner: Reques
   return request as IncomingMessage;
 }
 
-/** The response has been sent: a request that nobody has begun to read ends, as if it had been read. */
+/** Ends a request that nobody has begun to read, as if it had been read. Called once the response has been sent. */
 export function dumpRequest(request: IncomingMessage): void {
   const incoming = request as Incoming;
   if (incoming._consuming || incoming.destroyed) return;
@@ -91,7 +91,7 @@ export function dumpRequest(request: IncomingMessage): void {
   } else {
     const heard = incoming.listenerCount("end") + incoming.listenerCount("close") > 0;
     if (!heard && incoming._dumpAndCloseReadable !== undefined) return incoming._dumpAndCloseReadable();
-    // _dump() would read on, and end a turn later than node:http on runtimes where it does not look at `complete`.
+    // On runtimes where _dump() ignores `complete`, it would go on reading, and end one turn later than node:http does.
     incoming._dumped = true;
     incoming.removeAllListeners("data");
     incoming.push(null);
@@ -99,7 +99,7 @@ export function dumpRequest(request: IncomingMessage): void {
   }
 }
 
-/** Whether the listener is taking the request's body, and more of it is to come. */
+/** Whether the listener is reading the request body, and more of it is to come. */
 export function isReading(request: IncomingMessage): boolean {
   const { left } = (request as Incoming)[BODY];
   return left && request.readableFlowing === true && !request.destroyed;
@@ -125,10 +125,10 @@ function setVersion(request: IncomingMessage, protocol: string): void {
 
 // The head.
 
-const names = new Map<string, string>(); // of fields, by environ key
-const MOST_NAMES = 500; // clients make names up
+const names = new Map<string, string>(); // cache of field names, by environ key
+const MOST_NAMES = 500; // limits the cache, since clients may invent names
 
-/** The header fields of an environ, name and value in turn. */
+/** Returns the header fields of an environ: names and values, alternating. */
 function headerLines(environ: Environ): string[] {
   const lines: string[] = [];
   for (const key in environ) {
@@ -140,7 +140,7 @@ function headerLines(environ: Environ): string[] {
   return lines;
 }
 
-/** `HTTP_X_FORWARDED_FOR` is `X-Forwarded-For`. */
+/** Converts `HTTP_X_FORWARDED_FOR` to `X-Forwarded-For`. */
 function nameOf(key: string): string {
   const words = key.replace(/^HTTP_/, "").toLowerCase().split("_");
   const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("-");
@@ -149,8 +149,9 @@ function nameOf(key: string): string {
 }
 
 /**
- * Whether a request without CONTENT_LENGTH has a body: one that is chunked, since HTTP/1.1 has no other. The server's
- * input knows over HTTP; a web server in front tells only at the end, and then the method says what is likely.
+ * Whether a request without CONTENT_LENGTH has a body, which must then be chunked (HTTP/1.1 has no other). Over HTTP
+ * the server's input knows. Behind a web server, only the end of the input shows it, so the method decides what is
+ * likely.
  */
 function hasBody(environ: Environ): boolean {
   const { ended } = environ["wsgi.input"] as BridgedInput;
@@ -169,13 +170,13 @@ const NOTHING: BodyReader = {
   stop: () => {},
 };
 
-/** Takes the body from `wsgi.input` as it arrives, when it is asked. */
+/** Reads the body from `wsgi.input` on demand, as it arrives. */
 class InputReader implements BodyReader {
   left = true;
   readonly #environ: Environ;
   readonly #owner: RequestOwner;
   #blocks: AsyncIterator<Uint8Array> | undefined;
-  #missing: number; // bytes
+  #missing: number; // bytes still to come
   #reading = false;
 
   constructor(environ: Environ, owner: RequestOwner) {
@@ -205,7 +206,9 @@ class InputReader implements BodyReader {
     });
   }
 
-  /** Pushes a block, or the end where there is none; and the end with the last block, where the length is known. */
+  /**
+   * Pushes a block, or the end if there is no block. If the length is known, the end follows the last block at once.
+   */
   #push(request: IncomingMessage, block: Uint8Array | undefined): void {
     this.left = block !== undefined && (this.#missing -= block.length) > 0;
     if (!this.left) request.complete = true;
@@ -226,7 +229,7 @@ function read(this: Incoming): void {
   this[BODY].read(this);
 }
 
-/** As in node:http: a request that is destroyed before its end is aborted, and the connection with it. */
+/** As in node:http, aborts a request that is destroyed before its end, and cuts the connection. */
 function destroy(this: Incoming, error: Error | null, callback: (error?: Error | null) => void): void {
   this[BODY].stop();
   if (!this.readableEnded || !this.complete) {
@@ -235,11 +238,11 @@ function destroy(this: Incoming, error: Error | null, callback: (error?: Error |
     this.socket.destroy(error ?? undefined);
   }
   if (error === null && !this.aborted) return callback();
-  // An error that nobody listens for ends no process.
+  // An error without a listener must not end the process.
   process.nextTick(() => callback(this.listenerCount("error") === 0 ? null : error));
 }
 
-/** The error that node:http gives a request whose client has gone. */
+/** Makes the error that node:http gives a request when its client has gone. */
 export function abortedError(cause?: unknown): Error {
   const error: Error & { code?: string } = new Error("aborted", cause === undefined ? {} : { cause });
   error.code = "ECONNRESET";

@@ -1,10 +1,11 @@
 /**
- * The response as a listener gets it: a real `ServerResponse`, whose head and body are taken before they are serialized.
+ * The response that a listener gets: a real `ServerResponse`. Its head and body are intercepted before they become
+ * bytes.
  *
- * All three runtimes build their `ServerResponse` as Node does: `writeHead` gives the head to `_storeHeader`, `write` and
- * `end` give the body to `_send`, `end` calls `_finish`, and interim responses go to `_writeRaw`. Those four are own
- * properties here, since Express replaces prototypes, and on-headers and compression the public methods. What is checked, thrown and emitted
- * around them is the runtime's own code.
+ * All three runtimes build their `ServerResponse` as Node does: `writeHead` passes the head to `_storeHeader`, `write`
+ * and `end` pass the body to `_send`, `end` calls `_finish`, and interim responses go to `_writeRaw`. Those four are
+ * own properties here, because Express replaces the prototype, and on-headers and compression replace the public
+ * methods. All checks, errors and events around them are the runtime's own code.
  *
  * @module
  */
@@ -14,33 +15,33 @@ import type { Socket } from "node:net";
 import { isHopByHop } from "../../core/grammar.ts";
 import type { RequestSocket } from "./socket.ts";
 
-/** What a head that is stored goes to. */
+/** Receives the parts of the response. */
 export interface ResponseOwner {
-  /** The head is decided. */
+  /** Called when the head is decided. */
   head(code: number, reason: string, headers: [string, string][], framing: Framing): void;
-  /** A piece of the body, and what is to be called when it has gone; says whether to go on writing. */
+  /** Called with a piece of the body, and the callback for when it is sent. Returns whether to go on writing. */
   body(data: string | Uint8Array, encoding: BufferEncoding | null | undefined, callback: unknown): boolean;
-  /** A 103 response. */
+  /** Called with the fields of a 103 response. */
   earlyHints(headers: [string, string][]): void;
-  /** The listener has ended the response. */
+  /** Called when the listener has ended the response. */
   ended(): void;
-  /** All of it has gone: `"finish"` is being emitted. */
+  /** Called when all of it is sent, while `"finish"` is emitted. */
   finished(): void;
 }
 
-/** How the length of a body is told. */
+/** How the length of a body is determined. */
 export interface Framing {
-  /** There is no body, whatever the listener writes: HEAD, 204, 304. */
+  /** Whether there is no body, even if the listener writes one: HEAD, 204, 304. */
   readonly bodyless: boolean;
-  /** Length of a body that is whole and may have its length stated by the server; else null. */
+  /** Length of a complete body, if the server may state it; otherwise null. */
   readonly length: number | null;
-  /** The listener has stated the length. */
+  /** Whether the listener stated the length. */
   readonly stated: boolean;
 }
 
 const OWNER = Symbol("tsgi.owner");
 
-/** What node:http's own response objects have besides. */
+/** Internal members of node:http's response objects. */
 interface Internals {
   _header: string | null;
   _headerSent: boolean;
@@ -73,15 +74,15 @@ export function responseOf(request: IncomingMessage, socket: RequestSocket, owne
   return response as ServerResponse;
 }
 
-/** The server takes more: lets a listener go on that was told to wait. */
+/** Emits `"drain"`, so that a waiting listener goes on, when the server takes more. */
 export function drainResponse(response: ServerResponse): void {
   const outgoing = response as Outgoing;
-  // Only _flush resets what makes writableNeedDrain true, and only behind output that a socket has taken.
+  // Only _flush resets writableNeedDrain, and only after output that a socket has taken. So an empty output is added.
   outgoing.outputData.push({ data: "", encoding: "latin1", callback: null });
   outgoing._flush();
 }
 
-/** The connection is over, or done with this response: emits `"close"`, once. */
+/** Emits `"close"` once, when the connection is over or the response is complete. */
 export function closeResponse(response: ServerResponse): void {
   const outgoing = response as Outgoing;
   if (outgoing._closed) return;
@@ -90,7 +91,7 @@ export function closeResponse(response: ServerResponse): void {
   outgoing.emit("close");
 }
 
-/** The response has ended and gone: as in node:http it has no socket from then on. */
+/** Detaches the socket, as node:http does, once the response is completely sent. */
 export function detachResponse(response: ServerResponse, socket: RequestSocket): void {
   socket._httpMessage = null;
   (response as { socket: unknown }).socket = null;
@@ -98,10 +99,10 @@ export function detachResponse(response: ServerResponse, socket: RequestSocket):
 
 // The head.
 
-const verdicts = new Map<string, boolean>(); // by name in small letters
-const MOST_VERDICTS = 500; // a listener may make names up
+const verdicts = new Map<string, boolean>(); // cache, by lower-case name
+const MOST_VERDICTS = 500; // limits the cache, since a listener may invent names
 
-/** Whether a header is the connection's, or one that a server does not let through. */
+/** Whether a header belongs to the connection, or is one that the server does not accept. */
 function isDropped(name: string): boolean {
   let verdict = verdicts.get(name);
   if (verdict === undefined) {
@@ -111,13 +112,16 @@ function isDropped(name: string): boolean {
   return verdict;
 }
 
-/** What has been seen among the headers. */
+/** Which headers were seen. */
 interface Seen {
   length: boolean;
   coding: boolean;
 }
 
-/** In place of the runtime's, which makes bytes: `headers` is what `setHeader` has stored, or what `writeHead` was given. */
+/**
+ * Replaces the runtime's `_storeHeader`, which serializes. `headers` is what `setHeader` stored, or the argument of
+ * `writeHead`.
+ */
 function storeHeader(this: Outgoing, firstLine: string, headers: unknown): void {
   const pairs: [string, string][] = [];
   const seen: Seen = { length: false, coding: false };
@@ -137,7 +141,7 @@ function storeHeader(this: Outgoing, firstLine: string, headers: unknown): void 
 function storeObject(response: Outgoing, headers: object, pairs: [string, string][], seen: Seen): void {
   let stored: boolean | undefined;
   for (const key in headers) {
-    // Where setHeader has stored anything, writeHead has put its own headers to it: a field by its lower-case name.
+    // If setHeader stored anything, writeHead has merged its headers into that, under lower-case names.
     stored ??= response.hasHeader(key);
     const value = (headers as Record<string, unknown>)[key];
     if (stored) store(response, key, (value as [string, unknown])[0], (value as [string, unknown])[1], pairs, seen);
@@ -210,7 +214,7 @@ function finished(this: Outgoing): void {
   this[OWNER].finished();
 }
 
-/** What comes here are interim responses: 100 is the wire's own, 103 is passed on, no other has a place in the contract. */
+/** Handles interim responses. The wire sends 100 itself, 103 is passed on, and the contract has no others. */
 function writeRaw(this: Outgoing, head: string, encoding?: unknown, callback?: unknown): boolean {
   const [statusLine = "", ...lines] = head.trimEnd().split("\r\n");
   if (statusLine.startsWith("HTTP/1.1 103")) {

@@ -1,9 +1,8 @@
 /**
- * What a listener sees as the connection: `req.socket` and `res.socket`.
+ * The socket object that a listener sees as `req.socket` and `res.socket`.
  *
- * The bytes of the connection belong to the wire that the request came over, and several requests may share it; so this
- * object is made for one request, and moves no bytes. It tells the two ends' addresses, keeps the time-out, and ends the
- * request when it is destroyed.
+ * The wire owns the real connection, and several requests may share it. So this object belongs to one request and
+ * carries no bytes. It gives the addresses of both ends, keeps the timeout, and ends the request when it is destroyed.
  *
  * @module
  */
@@ -13,19 +12,19 @@ import process from "node:process";
 import { getDefaultHighWaterMark } from "node:stream";
 import type { Environ } from "../../core/contract/types.ts";
 
-/** What a socket asks of the request that it was made for. */
+/** The interface that a socket needs from its request. */
 export interface SocketOwner {
   /** The request as the server gave it. */
   readonly environ: Environ;
-  /** Bytes of the response that the server has not taken yet. */
+  /** Number of bytes of the response that the server has not taken yet. */
   readonly queued: number;
-  /** The listener has cut the connection. */
+  /** Called when the listener cuts the connection. */
   destroyed(error: Error | undefined): void;
-  /** Nothing has happened for as long as was asked; tells whether anybody listens. */
+  /** Called when the timeout has passed without activity. Returns whether there was a listener for it. */
   timedOut(): boolean;
 }
 
-const WRITABLE_STATE = { corked: 0 }; // that of all sockets, since nobody reads it
+const WRITABLE_STATE = { corked: 0 }; // shared by all sockets, since nobody reads it
 const MARK = getDefaultHighWaterMark(false);
 
 /** The socket of one request. */
@@ -36,22 +35,22 @@ export class RequestSocket extends EventEmitter {
   writable = true;
   /** Whether the connection has been cut, by either end. */
   destroyed = false;
-  /** For node:http: the response that is being sent. */
+  /** The response being sent; node:http uses this. */
   _httpMessage: unknown = null;
-  /** For node:http: it sets `corked`. */
+  /** node:http sets `corked` in it. */
   readonly _writableState: { corked: number } = WRITABLE_STATE;
   readonly #owner: SocketOwner;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timeout = 0; // ms
   #corked = 0;
 
-  /** The socket of a request. */
+  /** Makes the socket of a request. */
   constructor(owner: SocketOwner) {
     super();
     this.#owner = owner;
   }
 
-  // What is known of the two ends.
+  // Addresses of the two ends.
 
   /** Address of the client. */
   get remoteAddress(): string | undefined {
@@ -89,7 +88,7 @@ export class RequestSocket extends EventEmitter {
     return this.#owner.environ["wsgi.url_scheme"] === "https";
   }
 
-  /** Our end. */
+  /** The address of the server. */
   address(): { address?: string; family?: string; port?: number } {
     const { localAddress: address, localFamily: family, localPort: port } = this;
     return {
@@ -99,7 +98,7 @@ export class RequestSocket extends EventEmitter {
     };
   }
 
-  // What a stream has. The bytes are the wire's.
+  // Members of a stream. The wire handles the bytes.
 
   /** No connection is being made. */
   get connecting(): boolean {
@@ -116,12 +115,12 @@ export class RequestSocket extends EventEmitter {
     return this.destroyed ? "closed" : "open";
   }
 
-  /** Bytes of the response that wait. */
+  /** Number of response bytes that wait to be sent. */
   get writableLength(): number {
     return this.#owner.queued;
   }
 
-  /** Bytes above which `res.write()` says false. */
+  /** `res.write()` returns false from this many waiting bytes on. */
   get writableHighWaterMark(): number {
     return MARK;
   }
@@ -201,9 +200,9 @@ export class RequestSocket extends EventEmitter {
     return this;
   }
 
-  // The end, and the time-out.
+  // The end, and the timeout.
 
-  /** Milliseconds without anything happening after which `"timeout"` is emitted; 0 is never. */
+  /** Milliseconds of inactivity after which `"timeout"` is emitted; 0 means never. */
   get timeout(): number {
     return this.#timeout;
   }
@@ -216,7 +215,7 @@ export class RequestSocket extends EventEmitter {
     return this;
   }
 
-  /** Something has happened: the time-out begins anew. */
+  /** Restarts the timeout, because of activity. */
   touch(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -229,7 +228,7 @@ export class RequestSocket extends EventEmitter {
     (this.#timer as { unref?: () => void }).unref?.();
   }
 
-  /** Whether there is a time-out that has to be told of what happens. */
+  /** Whether a timeout is running, so that activity has to call `touch`. */
   get timed(): boolean {
     return this.#timer !== undefined;
   }
@@ -242,19 +241,19 @@ export class RequestSocket extends EventEmitter {
     return this;
   }
 
-  /** As {@linkcode RequestSocket.destroy}: a response that has ended is on its way all the same. */
+  /** Same as {@linkcode RequestSocket.destroy}. A response that has ended is sent nevertheless. */
   destroySoon(): void {
     this.destroy();
   }
 
-  /** The connection is over: its state says so, and listeners are told later. */
+  /** Marks the connection as closed. Listeners are called later. */
   closed(): void {
     this.destroyed = true;
     this.release();
     process.nextTick(() => this.emit("close", false));
   }
 
-  /** The request is over: nothing is timed any more. */
+  /** Stops the timeout, because the request is over. */
   release(): void {
     this.#timeout = 0;
     this.readable = !this.destroyed;

@@ -1,10 +1,10 @@
 /**
- * The URL that a listener sees, which is raw: REQUEST_URI as the client sent it, less the path that the application is
- * mounted at.
+ * Computes the URL for a listener. It is not decoded: REQUEST_URI as the client sent it, without the path at which the
+ * application is mounted.
  *
- * SCRIPT_NAME and PATH_INFO are decoded and say where the application stands; REQUEST_URI says how the client wrote it.
- * Where both agree, the listener gets the client's own spelling. Where they do not (a front end has rewritten the path,
- * or a middleware has moved it), PATH_INFO says what is meant, and is encoded anew.
+ * SCRIPT_NAME and PATH_INFO are the decoded path, split at the mount point. REQUEST_URI is the client's own spelling.
+ * If both describe the same path, the listener gets the client's spelling. Otherwise a front end or a middleware has
+ * changed the path; then PATH_INFO counts, and is encoded again.
  *
  * @module
  */
@@ -12,7 +12,7 @@
 import { percentDecode } from "../../core/grammar.ts";
 import type { Environ } from "../../core/contract/types.ts";
 
-/** Where a request is for, in the names of connect and Express. */
+/** The target of a request, under the names of connect and Express. */
 export interface Target {
   /** Path below the mount point, and query. */
   readonly url: string;
@@ -20,7 +20,7 @@ export interface Target {
   readonly baseUrl: string;
 }
 
-/** The target of a request. */
+/** Computes the target of a request. */
 export function targetOf(environ: Environ): Target {
   const uri = environ.REQUEST_URI;
   const mount = environ.SCRIPT_NAME;
@@ -29,7 +29,7 @@ export function targetOf(environ: Environ): Target {
   return mountedTarget(environ, uri, mount, path);
 }
 
-/** Whether a raw target is, letter for letter, this path with or without a query. */
+/** Whether a raw target is exactly this path, with or without a query. */
 function sameStart(uri: string, path: string): boolean {
   return uri.startsWith(path) && (uri.length === path.length || uri.charCodeAt(path.length) === 0x3f);
 }
@@ -46,7 +46,7 @@ function mountedTarget(environ: Environ, uri: string, mount: string, path: strin
   return { url: rest.startsWith("/") ? rest : `/${rest}`, baseUrl: raw.slice(0, split) };
 }
 
-/** How many code units of a raw path stand for the first `length` of the decoded one. */
+/** Returns how many code units of a raw path encode the first `length` of the decoded path. */
 function rawLength(raw: string, length: number): number {
   let at = 0;
   for (let decoded = 0; decoded < length; decoded++) at += ESCAPE.test(raw.slice(at, at + 3)) ? 3 : 1;

@@ -1,6 +1,7 @@
 /**
- * The `tsgi` command as the package installs it: found by npx, bunx and Deno, with two workers that are replaced at a
- * hang-up. Its processes start each other, and under node_modules their paths are others than in a checkout.
+ * Checks the `tsgi` command as installed by the package: npx, bunx and Deno find it, and it runs two workers and
+ * replaces them after SIGHUP. This needs a check of its own, because its processes start each other, and under
+ * node_modules their paths differ from those in a checkout.
  *
  * @module
  */
@@ -12,7 +13,9 @@ import { withModuleServer } from "./module_server.ts";
 import { consumer, emptyFolder } from "./package.ts";
 import { type Command, run, Running, shellOf } from "./process.ts";
 
-/** Answers with what the process may do, too: workers may do what the command may, and no more. */
+/**
+ * The application. Its answer includes the permissions of the process: workers must have those of the command, no more.
+ */
 const FILES = {
   "app.ts": `
 import type { Environ, StartResponse } from "tsgi";
@@ -33,13 +36,13 @@ export function app(environ: Environ, startResponse: StartResponse): string[] {
 /** A way to start the command. */
 interface Way extends Omit<Command, "cwd"> {
   readonly name: string;
-  /** The runtime that it says it runs on. */
+  /** The runtime that it must report. */
   readonly runtime: string;
   /** Whether a worker may call native code. */
   readonly ffi: "granted" | "prompt" | "undefined";
 }
 
-/** What a server under Deno needs. */
+/** The permissions that a server under Deno needs. */
 const PERMISSIONS = ["net", "read", "write", "env", "run", "sys"].map((name) => `--allow-${name}`);
 
 const deno = hostOf("deno").binary;
@@ -66,7 +69,7 @@ const ways: readonly Way[] = [
 
 /** Serves in each way. */
 export async function command(): Promise<void> {
-  if (process.platform === "win32") return; // the command needs descriptors that processes share
+  if (process.platform === "win32") return; // the command needs descriptors that are shared between processes
   const folder = await consumer("command", FILES);
   await withModuleServer(async (origin) => {
     const args = [
@@ -83,7 +86,7 @@ export async function command(): Promise<void> {
       ffi: "prompt",
       binary: deno,
       args: [...args, `${origin}/cli/main.ts`],
-      env: { DENO_DIR: emptyFolder("deno") }, // else the modules would stay in that of the user
+      env: { DENO_DIR: emptyFolder("deno") }, // otherwise the modules would stay in the user's cache
     };
     await serveInEach([...ways, fromJsr], folder);
   });

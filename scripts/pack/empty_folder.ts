@@ -1,5 +1,5 @@
 /**
- * From an empty folder to an answer: what the documentation tells a newcomer to type, on each runtime.
+ * Follows the documentation's steps for a newcomer, from an empty folder to the first response, on each runtime.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { hostOf, hosts, newestNode } from "./hosts.ts";
 import { consumer, npm, packed } from "./package.ts";
 import { run, Running } from "./process.ts";
 
-/** A way to begin. */
+/** A documented way to begin. */
 interface Start {
   readonly name: string;
   /** Fills the folder, in which the package is installed. @returns the program to run. */
@@ -38,7 +38,9 @@ const STARTS: readonly Start[] = [
   },
 ];
 
-/** What `tsgi init` makes: for Deno it takes the package from JSR, and tests/cli/init.test.ts stands in for that. */
+/**
+ * The projects of `tsgi init`. For Deno it uses the package from JSR, so tests/cli/init.test.ts covers that instead.
+ */
 const PROJECTS = { node: [newestNode.binary, "--test"], bun: [hostOf("bun").binary, "test"] } as const;
 
 /** Makes projects with the command of the package, and runs their tests with the package in its place. */
@@ -52,7 +54,7 @@ async function projects(): Promise<void> {
   }
 }
 
-/** Begins in each way, on each runtime. */
+/** Tries each way on each runtime. */
 export async function emptyFolders(): Promise<void> {
   await projects();
   for (const { name, fill, answers } of STARTS) {

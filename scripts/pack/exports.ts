@@ -1,6 +1,6 @@
 /**
- * The modules of the package where they are for: each runtime imports them all, serves with those that serve, and answers
- * as a CGI script; a bundle for a host without sockets leads to no module of a runtime.
+ * Checks the package's modules on their hosts. Each runtime imports them all, serves with those that can, and answers
+ * as a CGI script. A bundle for a host without sockets must contain no module of a runtime.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export const expect = (actual, expected) => {
 };
 `;
 
-/** Imports what it is told, serves one request with each module that it is told of, and calls the others once. */
+/** A program that imports the given modules, serves one request with each serving one, and calls the others once. */
 const USE = `
 import process from "node:process";
 import { client } from "tsgi/testing";
@@ -56,7 +56,7 @@ import { app } from "./app.mjs";
 await serve(app, { port: -1 }).catch((error) => console.log(error.stack));
 `;
 
-/** A program for Workers and for servers. A bundler that keeps modules of Node by their names shows which there are. */
+/** A program for both Workers and servers. The bundler keeps imports of Node's modules, so the bundle shows them. */
 const WORKER = `
 import { isMain, serve, toFetch } from "tsgi";
 import { app } from "./app.mjs";
@@ -104,7 +104,7 @@ export async function exportsOnHosts(): Promise<void> {
       contains(`CGI on ${host.name}`, script, "hello /cgi");
     }),
     use(hostOf("bun"), bunFolder),
-    // Their conditions come before workerd: a runtime that is told to take the files for Workers keeps its own.
+    // The conditions deno and bun come before workerd, so these runtimes keep their own files even with --conditions.
     ...["deno", "bun"].map((runtime) => use(hostOf(runtime), folder, ["--conditions=workerd"])),
   ]);
 }
@@ -117,7 +117,7 @@ async function use(host: Host, cwd: string, flags: readonly string[] = []): Prom
   contains(`modules on ${host.name}`, out, "used");
 }
 
-/** A trace leads to the sources. */
+/** Checks that a stack trace points to the sources. */
 export async function traces(): Promise<void> {
   const folder = await consumer("traces", FILES);
   const out = await run({ binary: newestNode.binary, args: ["--enable-source-maps", "trace.mjs"], cwd: folder });
@@ -126,7 +126,7 @@ export async function traces(): Promise<void> {
   }
 }
 
-/** A bundle for Workers has nothing of Node, Deno or Bun in it, and answers. */
+/** Checks that a bundle for Workers contains no module of Node, Deno or Bun, and answers. */
 export async function workers(): Promise<void> {
   const folder = await consumer("workers", FILES);
   const args = [

@@ -1,6 +1,6 @@
 /**
- * The runtimes that the package is for, at the versions of devDependencies: the oldest that `engines` allows, what is
- * between, and the newest.
+ * The supported runtimes, at the versions in devDependencies: the oldest that `engines` allows, some between, and the
+ * newest.
  *
  * @module
  */
@@ -11,18 +11,18 @@ import { root } from "../package/manifest.ts";
 
 /** A runtime. */
 export interface Host {
-  /** For people. */
+  /** Display name. */
   readonly name: string;
   /** Name of its adapter: `tsgi/node`. */
   readonly runtime: "node" | "deno" | "bun";
   readonly binary: string;
-  /** What it is given to run a file; `permissions`, for Deno, are all without being named. */
+  /** Returns the arguments that run a file. `permissions` are for Deno; by default it gets all. */
   readonly run: (file: string, flags?: readonly string[], permissions?: readonly string[]) => string[];
 }
 
 const modules = join(root, "node_modules");
 
-/** A program of a package: on Windows it has another name. */
+/** Returns the path of a package's program, which has another name on Windows. */
 function program(path: string): string {
   const found = [`${path}.exe`, path].map((name) => join(modules, name)).find((name) => existsSync(name));
   if (found === undefined) throw new Error(`There is no ${path} in ${modules}: npm ci`);
@@ -34,7 +34,7 @@ function node(name: string, folder: string): Host {
   return { name, runtime: "node", binary: program(`${folder}/bin/node`), run };
 }
 
-/** Where the programs are that the project itself runs on. */
+/** Paths of the runtimes that the project itself uses. */
 const OWN = { node: "node/bin/node", deno: "deno/deno", bun: "bun/bin/bun" };
 
 /** The program of a runtime. */
@@ -42,7 +42,7 @@ export function binaryOf(runtime: keyof typeof OWN): string {
   return program(OWN[runtime]);
 }
 
-/** The compilers whose users can take the declarations, by version. */
+/** The compilers that must accept the declarations, by version. */
 export const compilers: Readonly<Record<string, string>> = {
   "5.9": join(modules, "typescript-5.9/bin/tsc"),
   "6": join(modules, "typescript-6/bin/tsc"),
@@ -70,7 +70,7 @@ export const hosts: readonly Host[] = [
   },
 ];
 
-/** The one that the project itself runs on. */
+/** The Node.js that the project itself runs on. */
 export const newestNode: Host = hosts[2] as Host;
 
 /** The host of a runtime. */

@@ -1,5 +1,5 @@
 /**
- * What the tools of the registries think of the package.
+ * Runs the package checks of npm and JSR: publint, Are the types wrong?, and the dry run of JSR.
  *
  * @module
  */
@@ -10,24 +10,24 @@ import { hostOf, newestNode } from "./hosts.ts";
 import { dist, packed } from "./package.ts";
 import { ended, run } from "./process.ts";
 
-/** publint: the manifest, and that what it names is there and is what it says. A warning is an error. */
+/** Runs publint: it checks that the files in the manifest exist and have the right format. Warnings are errors. */
 export async function publint(): Promise<void> {
   const tool = join(root, "node_modules/publint/src/cli.js");
   await run({ binary: newestNode.binary, args: [tool, "run", dist, "--strict", "--pack", "npm"], cwd: root });
 }
 
-/** Are the types wrong? For modules only: there is no CommonJS. */
+/** Runs "Are the types wrong?", for ES modules only, since there is no CommonJS. */
 export async function attw(): Promise<void> {
   const tool = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
   const args = [tool, packed(), "--profile", "esm-only", "--no-definitely-typed"];
   await run({ binary: newestNode.binary, args, cwd: root });
 }
 
-/** What JSR warns of, and may: a command that loads an application imports what it is told. */
+/** Accepted warnings of JSR: the command loads an application, so it imports a path that it is given. */
 const LOADERS =
   /^warning\[unanalyzable-(?:dynamic-import|import-meta-resolve)\][^\n]*\n\s*--> [^\n]*[\\/]cli[\\/](?:config|application|programs[\\/]main_module)\.ts:/;
 
-/** JSR: what would be published has no slow types and no import that JSR would not resolve. */
+/** Runs the dry run of JSR: there must be no slow types and no import that JSR cannot resolve. */
 export async function jsr(): Promise<void> {
   const args = ["publish", "--dry-run", "--allow-dirty"];
   const { err } = await ended({ binary: hostOf("deno").binary, args, cwd: root, env: { NO_COLOR: "1" } });
@@ -38,7 +38,7 @@ export async function jsr(): Promise<void> {
   }
 }
 
-/** JSR again: every name that is exported has documentation, and no type of it is hidden. */
+/** Checks documentation for JSR: every exported name must have it, and every type in it must be exported. */
 export async function docs(): Promise<void> {
   const manifest = readManifest();
   const modules = [...entryPoints(manifest).values(), ...alternatives(manifest)];

@@ -1,5 +1,5 @@
 /**
- * The sources behind an address, as JSR has them: TypeScript, over HTTP.
+ * Serves the TypeScript sources over HTTP, as JSR does.
  *
  * @module
  */

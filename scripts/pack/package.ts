@@ -1,5 +1,5 @@
 /**
- * The package as a consumer gets it: built, packed, and installed from the tarball into empty folders.
+ * Builds and packs the package, and installs it from the tarball into empty folders, as a consumer does.
  *
  * @module
  */
@@ -12,27 +12,27 @@ import { root } from "../package/manifest.ts";
 import { hostOf, newestNode } from "./hosts.ts";
 import { run } from "./process.ts";
 
-/** A folder for all that the check writes. */
+/** The folder for all files that the check writes. */
 export const work: string = mkdtempSync(join(tmpdir(), "tsgi-pack-"));
 
-/** What is published. */
+/** The folder of the built package. */
 export const dist: string = join(work, "dist");
 
-/** Builds it. */
+/** Builds the package. */
 export async function build(): Promise<void> {
   await run({ binary: newestNode.binary, args: [join(root, "scripts/build_npm.ts"), dist], cwd: root });
 }
 
 let tarball = "";
 
-/** Packs it. */
+/** Packs the package. */
 export async function pack(): Promise<string> {
   await npm(["pack", "--silent", "--pack-destination", work], dist);
   tarball = join(work, readdirSync(work).find((name) => name.endsWith(".tgz")) as string);
   return tarball;
 }
 
-/** The tarball. */
+/** Returns the path of the tarball. */
 export function packed(): string {
   return tarball;
 }
@@ -52,7 +52,7 @@ export async function consumer(name: string, files: Readonly<Record<string, stri
   return folder;
 }
 
-/** The same with Bun. */
+/** Does the same as `consumer`, with Bun. */
 export async function bunConsumer(name: string, files: Readonly<Record<string, string>> = {}): Promise<string> {
   const folder = emptyFolder(name);
   writeFileSync(join(folder, "package.json"), "{}");
@@ -61,7 +61,7 @@ export async function bunConsumer(name: string, files: Readonly<Record<string, s
   return folder;
 }
 
-/** Runs npm: the one that runs this script, if one does. */
+/** Runs npm: the one that runs this script, if there is one. */
 export async function npm(args: readonly string[], cwd: string): Promise<string> {
   const path = process.env["npm_execpath"];
   if (path === undefined) return await run({ binary: "npm", args, cwd });

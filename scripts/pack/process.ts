@@ -1,8 +1,8 @@
 /**
- * Processes of the package check: those that run to their end, and servers that are waited for.
+ * Runs the processes of the package check: commands that run to their end, and servers.
  *
- * What is waited for is an exit or a text in the output, never a guessed time. A server leads a process group, so that
- * whatever it has started ends with it.
+ * The check waits for an exit or for text in the output, never for a guessed time. A server leads a process group, so
+ * that its child processes end with it.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { delimiter, dirname } from "node:path";
 import process from "node:process";
 
-/** What is run, and where. */
+/** A command and its working directory. */
 export interface Command {
   readonly binary: string;
   readonly args: readonly string[];
@@ -21,10 +21,13 @@ export interface Command {
 
 const DEADLINE = 60_000; // ms
 
-/** Variables of the project's own npm script or test run, or of a server that is to find a free port, would tell a consumer's program lies. */
+/**
+ * Environment variables that are removed. They belong to this project's npm script or test run, or choose a server's
+ * port, and would mislead a consumer's program.
+ */
 const FOREIGN = /^npm_|^TSGI_|^(?:PORT|WEB_CONCURRENCY|NODE_OPTIONS|NO_COLOR|FORCE_COLOR)$/;
 
-/** The environment of a consumer's shell, in which `binary` is the first to be found. */
+/** Returns the environment of a consumer's shell, with `binary` first in PATH. */
 export function shellOf(binary: string): Record<string, string> {
   const inherited = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
   const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => !folder.includes("node_modules"));
@@ -34,12 +37,12 @@ export function shellOf(binary: string): Record<string, string> {
   };
 }
 
-/** Runs a command to its end, which is an error unless it is 0. @returns what it wrote to standard output. */
+/** Runs a command to its end. Throws unless the exit code is 0. @returns its standard output. */
 export async function run(command: Command): Promise<string> {
   return (await ended(command)).out;
 }
 
-/** The same. @returns what it wrote to both. */
+/** Does the same as `run`. @returns the process, with both outputs. */
 export async function ended(command: Command): Promise<Running> {
   const started = new Running(command);
   try {
@@ -76,7 +79,7 @@ export class Running {
       child.once("error", reject);
       child.once("close", (code, signal) => resolve(code ?? signal ?? 1));
     });
-    this.#closed.catch(() => {}); // whoever waits hears of it
+    this.#closed.catch(() => {}); // the code that waits still gets the error
   }
 
   /** Waits until its standard error matches `count` times. @returns the last match. */
@@ -112,11 +115,11 @@ export class Running {
     try {
       process.kill(process.platform === "win32" ? pid : -pid, "SIGKILL");
     } catch {
-      // They are gone.
+      // The processes have already ended.
     }
   }
 
-  /** An error that shows what was run and what it said. */
+  /** Makes an error with the command and its output. */
   failure(what: string): Error {
     const { binary, args, cwd } = this.#command;
     return new Error(`${[binary, ...args].join(" ")} (in ${cwd}): ${what}\n${this.out}${this.err}`);

@@ -1,6 +1,6 @@
 /**
- * The declarations as a consumer's compiler sees them: strictly, without the pardon of `skipLibCheck`, and without type
- * packages, for each compiler that people use and each way of looking modules up.
+ * Compiles against the declarations like a consumer: in strict mode, without `skipLibCheck` and without type packages,
+ * with each supported compiler and each kind of module resolution.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const STRICT = {
   types: [],
 };
 
-/** What consumers set; all of it is strict. */
+/** Compiler settings of consumers, all in strict mode. */
 const SETTINGS: Readonly<Record<string, object>> = {
   "Node's resolution": { target: "ESNext", module: "NodeNext" },
   "a bundler's": { target: "ES2022", module: "ESNext", moduleResolution: "bundler" },

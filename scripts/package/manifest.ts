@@ -1,10 +1,10 @@
 /**
- * The manifest of the package, written once: `package.json` of the sources, in which every path is a source file. What
- * is published has the same fields with paths into a build; `build_npm.ts` and `build_dnt.ts` differ in where those are.
+ * Reads the manifest of the package, `package.json` of the sources, in which every path is a source file. The published
+ * manifest has the same fields with paths into a build. `build_npm.ts` and `build_dnt.ts` use different build paths.
  *
- * An entry of `exports` is a file, or files by condition. Only `"."` has conditions: under `workerd` it is the face that
- * loads no module of a runtime. `deno` and `bun` come before it, so that those runtimes keep their sockets whatever
- * conditions they are told besides; every other entry is one file for all hosts.
+ * An entry of `exports` is a file, or files by condition. Only `"."` has conditions: under `workerd` it is the API that
+ * loads no module of a runtime. `deno` and `bun` come first, so that those runtimes keep their sockets even if they are
+ * started with other conditions. Every other entry is one file for all hosts.
  *
  * @module
  */
@@ -34,13 +34,15 @@ export interface Manifest {
   readonly [field: string]: unknown;
 }
 
-/** Where the build has the JavaScript and the declarations of a source: `"./core/grammar"` in, without an extension. */
+/**
+ * Maps a source path without extension, such as `"./core/grammar"`, to its JavaScript and declarations in the build.
+ */
 export interface Places {
   readonly code: (stem: string) => string;
   readonly types: (stem: string) => string;
 }
 
-/** The fields that a consumer needs; scripts and devDependencies stay here. */
+/** The fields that a consumer needs. Scripts and devDependencies are not published. */
 const PUBLIC_FIELDS = [
   "name",
   "version",
@@ -71,12 +73,12 @@ export function alternatives(manifest: Manifest): string[] {
   return [...new Set(all)].filter((path) => !entries.has(path));
 }
 
-/** What of the published files is code: TypeScript files, and folders of them. Documents have names in capitals. */
+/** The published files that are code: TypeScript files, and folders of them. Documents have names in capitals. */
 export function sourcesOf(manifest: Manifest): string[] {
   return manifest.files.filter((name) => !isDocument(name));
 }
 
-/** What of the published files is prose. */
+/** The published files that are documents. */
 export function documentsOf(manifest: Manifest): string[] {
   return manifest.files.filter(isDocument);
 }
@@ -116,8 +118,8 @@ function stem(path: string): string {
 }
 
 /**
- * Where the sources are kept, if that is known: in a workflow of GitHub. npm takes a statement of provenance only for
- * the repository that the manifest names.
+ * Returns the URL of the source repository, which is known only in a GitHub workflow. npm accepts a provenance
+ * statement only for the repository that the manifest names.
  */
 function repositoryUrl(): string | undefined {
   const { GITHUB_REPOSITORY: name, GITHUB_SERVER_URL: server } = process.env;

@@ -1,13 +1,15 @@
 /**
- * What a request that came as variables means, told from a whole buffer in the plainest way: the other opinion that
- * the wires are compared with. Nothing is shared with `core/`.
+ * A deliberately simple reading of a request in CGI variables, from a whole buffer. The wires are compared with it. It
+ * shares no code with `core/`.
  *
  * @module
  */
 
 import { digest, type Verdict } from "./trial.ts";
 
-/** A head that was taken apart: its variables, and where the body begins; or a status; or null, when it is not whole. */
+/**
+ * A head that was taken apart: its variables, and where the body begins; or a status; or null, when it is not whole.
+ */
 export type NaiveHead = { readonly pairs: readonly (readonly [string, string])[]; readonly bodyAt: number };
 
 const REFUSED = (status: number): Verdict => ({ status, request: null, body: "" });

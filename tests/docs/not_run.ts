@@ -1,5 +1,5 @@
 /**
- * What the documentation shows and the tests do not run, and why.
+ * The parts of the documentation that the tests do not run, with the reasons.
  *
  * @module
  */

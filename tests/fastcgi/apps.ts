@@ -1,5 +1,5 @@
 /**
- * Applications whose every step a test decides.
+ * Applications that a test controls step by step.
  */
 
 import type { Body, Environ, StartResponse } from "../../core/contract/types.ts";

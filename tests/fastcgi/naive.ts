@@ -1,8 +1,9 @@
 /**
- * FastCGI as somebody would read it who has all bytes at hand and all the time of the world: record by record out of
- * one buffer, each request finished as soon as its body is. What the connection makes of the same bytes must agree.
+ * A deliberately simple FastCGI parser, which has all bytes at once and need not be fast: it reads record by record
+ * from one buffer, each request finished as soon as its body is. What the connection makes of the same bytes must
+ * agree.
  *
- * Only the wire is done anew here; what variables mean is asked of core/cgi.
+ * Only the wire is implemented again here. The meaning of variables comes from core/cgi.
  */
 
 import { cgiRequest } from "../../core/wires/cgi/environ.ts";

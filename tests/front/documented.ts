@@ -1,5 +1,5 @@
 /**
- * The config that a page of docs/deploy/ shows, made to run here.
+ * Runs the config that a page of docs/deploy/ shows.
  *
  * What is run is the block of the page itself. Only the example values that the page uses for things that belong to a
  * machine are replaced: ports, addresses, paths, the name that the config gives our server. An example value that does

@@ -1,9 +1,9 @@
 /**
- * The gateway without a wire: an Exchange that records what it is told, and `call`, which runs an application on it.
+ * Tests the gateway without a wire: an Exchange that records its calls, and `call`, which runs an application on it.
  *
- * `calls` holds every call in order and in words, so that a test compares one array: `["head 200 OK", "body a", "end"]`.
- * A call that no wire may get (a second head, an empty block, anything after the end) is recorded as a violation.
- * Nothing here names a runtime: the tests under Deno use it too.
+ * `calls` holds every call in order and in words, so that a test compares one array: `["head 200 OK", "body a",
+ * "end"]`. A call that no wire may get (a second head, an empty block, anything after the end) is recorded as a
+ * violation. Nothing here names a runtime: the tests under Deno use it too.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** What a user's program does that cannot serve: the first argument says why. Nothing is caught. */
+/** A user's program that cannot serve. The first argument says why. It catches no errors. */
 
 import process from "node:process";
 import { type Application, type ApplicationFunction, makeServer, serve, type ServeOptions } from "../../mod.ts";

@@ -1,4 +1,4 @@
-/** What a test client does from request to request: redirects and cookies. @module */
+/** Checks of a test client over several requests: redirects and cookies. @module */
 
 import { type Application } from "../../mod.ts";
 import { client, CookieJar, RedirectError } from "../../testing/mod.ts";

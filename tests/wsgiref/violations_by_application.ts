@@ -1,5 +1,5 @@
 /**
- * What an application can do wrong, a row each, with the rule that is to be named.
+ * A table of mistakes of an application, each with the rule that the validator must name.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a server can do wrong, a row each, with the rule that is to be named.
+ * A table of mistakes of a server, each with the rule that the validator must name.
  *
  * @module
  */

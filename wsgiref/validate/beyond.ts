@@ -1,5 +1,6 @@
 /**
- * What is part of the contract and out of a validator's sight: it stands above the wire, and on one side of a middleware.
+ * The rules of the contract that a validator cannot check. It does not see the bytes on the wire, and it sees only one
+ * side of a middleware.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { Theme } from "./rules.ts";
 
 const WIRE = "the wire is below the validator; the behaviour suite checks it over sockets";
 
-/** Endings that are not as the application planned. */
+/** The rules about responses that end in an error. */
 export const errorsTheme: Theme = {
   title: "Errors",
   introduction: "What becomes of a response whose application throws, and of requests that are none.",
@@ -24,7 +25,7 @@ export const errorsTheme: Theme = {
   ],
 };
 
-/** The head as the server writes it. */
+/** The rules about the head that the server writes. */
 export const headTheme: Theme = {
   title: "The head on the wire",
   introduction: "What a server adds to what the application said.",
@@ -51,7 +52,7 @@ export const headTheme: Theme = {
   ],
 };
 
-/** Middleware and the helpers that it needs. */
+/** The rules for middleware and its helpers. */
 export const middlewareTheme: Theme = {
   title: "Middleware and utilities",
   introduction: "Middleware is an application to the server and a server to the application, and bound by both.",

@@ -1,10 +1,10 @@
 /**
- * What an application returns, and how a server iterates and closes it (PEP 3333, "Specification Details" and "Handling
- * the Content-Length Header").
+ * Checks the body that an application returns, and how a server iterates and closes it (PEP 3333, "Specification
+ * Details" and "Handling the Content-Length Header").
  *
- * The body goes to the server in the form it has: a bare block as it is, an array as an array (its Content-Length is
- * known), a synchronous iterable as one that makes no promise, an asynchronous one as such. Between the two stands an
- * object that checks each block on its way out, and each call of the server on its way in.
+ * The server gets the body in its original form: a bare block unchanged, an array as an array (so that its
+ * Content-Length is known), a synchronous iterable as a synchronous one, an asynchronous one as asynchronous. An object
+ * between the two checks each block from the application and each call from the server.
  *
  * @module
  */
@@ -124,7 +124,7 @@ export const bodyTheme: Theme = {
   ],
 };
 
-/** A body that was handed to a server and not closed. */
+/** A body that a server has received and not closed. */
 export interface OpenBody {
   /** Method and target of its request. */
   readonly label: string;
@@ -135,14 +135,14 @@ export interface OpenBody {
 /** The bodies of one validator that have not been closed. */
 export type OpenBodies = Set<OpenBody>;
 
-/** The violation of a body that was left open. */
+/** Makes the violation for a body that was left open. */
 export function leftOpen(body: OpenBody): WsgiViolation {
   return new WsgiViolation(CLOSED, `the body of ${body.label} was left open`);
 }
 
 type Closable = { close?: () => unknown };
 
-/** What stands between a body and the server. */
+/** The object between a body and the server. */
 class Guard implements OpenBody {
   readonly label: string;
   ended = false;
@@ -160,20 +160,20 @@ class Guard implements OpenBody {
     open.add(this);
   }
 
-  /** The server begins to iterate. */
+  /** Checks that the server may begin to iterate. */
   begin(): void {
     must(!this.#closed, AFTER, () => "the body was iterated after close()");
     must(!this.#iterated, ONCE, () => "the body was iterated a second time");
     this.#iterated = true;
   }
 
-  /** The server asks for a block. */
+  /** Checks that the server may ask for a block. */
   pull(): void {
     must(!this.#closed, AFTER, () => "a block was asked for after close()");
     this.#call.pulled();
   }
 
-  /** A block for the server, or the end. */
+  /** Checks a block for the server, or the end. */
   give(step: IteratorResult<Chunk>): IteratorResult<Chunk> {
     if (step === null || typeof step !== "object") throw new WsgiViolation(BODY, `next() gave ${describe(step)}`);
     this.#call.requireStart(step.done === true ? "the end of the body" : "a block");
@@ -187,7 +187,7 @@ class Guard implements OpenBody {
     return step;
   }
 
-  /** The server closes the body. */
+  /** Closes the body for the server, once. */
   close(): unknown {
     must(!this.#closed, CLOSED, () => "close() was called a second time");
     this.#closed = true;
@@ -198,7 +198,7 @@ class Guard implements OpenBody {
 }
 
 function closeOf(body: object): unknown {
-  if (body instanceof CheckedInput) return undefined; // wsgi.input itself: the server's own, and not to be closed
+  if (body instanceof CheckedInput) return undefined; // wsgi.input itself, which the server owns
   const closable = body as Closable;
   return typeof closable.close === "function" ? closable.close() : undefined;
 }
@@ -209,9 +209,9 @@ function checkBlock(chunk: unknown, strict: boolean): asserts chunk is Chunk {
 }
 
 /**
- * Checks what an application returned, and gives what the server is to have.
+ * Checks what an application returned, and gives the guarded body for the server.
  *
- * @throws {WsgiViolation} for what is no body; what was returned is closed then.
+ * @throws {WsgiViolation} when it is not a body. The returned object is then closed.
  */
 export function checkBody(body: unknown, call: Call, open: OpenBodies): Body {
   try {
@@ -241,7 +241,7 @@ function guarded(body: unknown, call: Call, open: OpenBodies): Body {
   throw new WsgiViolation(BODY, `the application returned ${describe(body)}`);
 }
 
-/** All its blocks are here: they are checked at once. */
+/** Checks all blocks of an array at once. */
 function guardedArray(body: unknown[], call: Call, open: OpenBodies): Body {
   call.requireStart("a body");
   const blocks: Chunk[] = [];
@@ -326,7 +326,7 @@ function guardedAsyncIterable(body: AsyncIterable<Chunk>, call: Call, open: Open
   return { [Symbol.asyncIterator]: iterate, close: () => guard.close() };
 }
 
-/** Stops an iterator whose block was refused; what it says to that is not asked. */
+/** Stops an iterator whose block was refused. Errors from that are ignored. */
 function stop(inner: Iterator<unknown> | AsyncIterator<unknown>): unknown {
   try {
     const stopping: unknown = inner.return?.();

@@ -1,10 +1,10 @@
 /**
- * One call of an application: what may follow what (PEP 3333, "The start_response() Callable" and "The write()
- * Callable").
+ * Checks the order of events during one call of an application (PEP 3333, "The start_response() Callable" and "The
+ * write() Callable").
  *
- * The state is a handful of facts. *began*: `startResponse` was called. *start*: the last call of it that was good.
- * *headOut*: the server must have sent the head, because it has taken a non-empty block and came for another, or because
- * `write()` took one. *given*: bytes of the body so far. *returned*: the application has given its body.
+ * The state consists of these facts. *began*: `startResponse` was called. *start*: its last valid call. *headOut*: the
+ * server must have sent the head, because it took a non-empty block and asked for another, or because `write()` took
+ * one. *given*: bytes of the body so far. *returned*: the application has returned its body.
  *
  * @module
  */
@@ -79,12 +79,12 @@ export const callTheme: Theme = {
   ],
 };
 
-/** Whether a response has no body, whatever the application gives. */
+/** Whether a response has no body, even if the application gives one. */
 function hasNoBody(start: Start | null, method: string): boolean {
   return method === "HEAD" || (start !== null && isContentless(Number(start.status.slice(0, 3))));
 }
 
-/** One call of an application, and what is known of it. */
+/** The state of one call of an application. */
 export class Call {
   readonly strict: boolean;
   /** Method and target, for messages. */
@@ -98,7 +98,7 @@ export class Call {
   #returned = false;
   #unsettled = 0; // promises of write()
 
-  /** A call with the environ's `method`, `label` for messages, and its `tsgi.request`. */
+  /** Starts a call. `method` and `request` (`tsgi.request`) come from the environ; `label` is for messages. */
   constructor(method: string, label: string, request: CheckedRequest | undefined, strict: boolean) {
     this.#method = method;
     this.label = label;
@@ -107,12 +107,12 @@ export class Call {
     request?.follow(() => this.#headOut);
   }
 
-  /** The application has returned, or thrown. */
+  /** Notes that the application has returned or thrown. */
   returned(): void {
     this.#returned = true;
   }
 
-  /** The callable for the application. */
+  /** Makes the checking `startResponse` for the application. */
   startResponse(server: StartResponse): StartResponse {
     return (...args: unknown[]): Write => this.#startResponse(server, args);
   }
@@ -139,7 +139,7 @@ export class Call {
     return (...chunks: unknown[]) => this.#write(write as Write, chunks);
   }
 
-  /** The head is out: the server has to throw what it is given. */
+  /** Checks a call after the head was sent: the server has to throw the error in `excInfo`. */
   #tooLate(pass: () => unknown, excInfo: unknown): never {
     let thrown: unknown;
     let threw = false;
@@ -184,29 +184,29 @@ export class Call {
     return this.#given > this.#length && !hasNoBody(this.#start, this.#method);
   }
 
-  /** Whether somebody still waits for a response: the socket has not left HTTP, the client has not gone. */
+  /** Whether a client still waits for the response: the connection was not upgraded, and the client has not left. */
   get awaited(): boolean {
     return this.#request === undefined || this.#request.awaited;
   }
 
-  /** A block is there, or the end: now there has to be a response head. */
+  /** Checks that there is a response head, when the first block or the end of the body comes. */
   requireStart(what: string): void {
     must(this.#start !== null || !this.awaited, NEVER, () => `${what} came without a good call of startResponse`);
   }
 
-  /** The server comes for a block. */
+  /** Checks that the server may ask for another block. */
   pulled(): void {
     must(!this.#exceeded(), PAST, () => `the server came for more after ${this.#given} bytes of ${this.#length}`);
     if (this.#given > 0) this.#headOut = true;
   }
 
-  /** A block of the body is on its way to the server. */
+  /** Counts a block of the body that goes to the server. */
   gave(chunk: Chunk): void {
     this.#given += sizeOf(chunk);
     if (this.strict) must(!this.#exceeded(), SURPLUS, () => `the body has ${this.#given} bytes of ${this.#length}`);
   }
 
-  /** The body has ended. */
+  /** Checks the end of the body. */
   finished(): void {
     if (!this.strict || !this.awaited || hasNoBody(this.#start, this.#method)) return;
     const short = this.#length !== Infinity && this.#given < this.#length;
@@ -226,17 +226,17 @@ export class CheckedRequest {
   #upgraded = false;
   #headOut: () => boolean = () => false;
 
-  /** Stands before `request`. */
+  /** Wraps `request`. */
   constructor(request: GatewayRequest) {
     this.#request = request;
   }
 
-  /** Is told how to find out whether the head has been sent. */
+  /** Sets the function that tells whether the head has been sent. */
   follow(headOut: () => boolean): void {
     this.#headOut = headOut;
   }
 
-  /** Whether somebody still waits for a response. Asks for the signal, and so makes one. */
+  /** Whether a client still waits for the response. This reads `signal`, which creates it. */
   get awaited(): boolean {
     return !this.#upgraded && !this.#request.signal.aborted;
   }

@@ -1,7 +1,8 @@
 /**
- * The environ that a server gives (PEP 3333, "environ Variables").
+ * Checks the environ that a server gives (PEP 3333, "environ Variables").
  *
- * A table: each row is a rule and the function that looks for what breaks it, which answers with what it found, or null.
+ * The rules form a table. Each row holds a rule and a function that looks for a violation. It returns a description of
+ * the violation, or null.
  *
  * @module
  */
@@ -17,7 +18,7 @@ interface Row {
   readonly id: string;
   readonly text: string;
   readonly mode?: Mode;
-  /** What breaks the rule, or null. */
+  /** Describes what breaks the rule, or returns null. */
   find(environ: Bag): string | null;
 }
 
@@ -226,7 +227,7 @@ const rules: readonly (readonly [Rule, Row])[] = rows.map((row) => [
   row,
 ]);
 
-/** What the validator says of an environ. */
+/** The rules of the environ. */
 export const environTheme: Theme = {
   title: "The environ",
   introduction:
@@ -273,7 +274,7 @@ export const environTheme: Theme = {
 };
 
 /**
- * Checks what a server calls an application with.
+ * Checks the environ that a server passes to an application.
  *
  * @throws {WsgiViolation} naming the first rule that is broken.
  */

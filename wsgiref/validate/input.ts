@@ -1,9 +1,10 @@
 /**
- * `wsgi.input` and `wsgi.errors` as an application uses them and as a server serves them (PEP 3333, "Input and Error
- * Streams").
+ * Checks how an application uses `wsgi.input` and `wsgi.errors`, and how the server implements them (PEP 3333, "Input
+ * and Error Streams").
  *
- * Both are replaced in the environ by objects that pass every call on. What the application does wrong rejects the
- * promise, or throws where there is none; so does what the server answers wrongly. All promises are born handled.
+ * Checking objects replace both streams in the environ and pass every call on. A mistake of the application rejects the
+ * promise of the call, or throws if the call returns none. So does a wrong answer of the server. Every promise has a
+ * rejection handler from the start, so none causes an unhandled rejection.
  *
  * @module
  */
@@ -118,7 +119,7 @@ export class CheckedInput implements AsyncIterable<Uint8Array> {
   #waiting = 0; // reads that have not settled
   #ended = false;
 
-  /** Stands before `source`. */
+  /** Wraps `source`. */
   constructor(source: Source, contentLength: unknown, strict: boolean) {
     this.#source = source;
     this.#strict = strict;
@@ -176,7 +177,7 @@ export class CheckedInput implements AsyncIterable<Uint8Array> {
     return typeof inner.return === "function" ? { next, return: () => leave(inner) } : { next };
   }
 
-  /** Checks the argument of a read, makes it, checks what it gives. */
+  /** Checks the argument of a read, does the read, and checks its result. */
   #operation(
     name: "read" | "readline" | "readlines",
     args: readonly unknown[],
@@ -197,7 +198,7 @@ export class CheckedInput implements AsyncIterable<Uint8Array> {
     return this.#guard(name, () => call.apply(this.#source, [...args]), (given: Uint8Array) => check(given, limit));
   }
 
-  /** One read after the other. */
+  /** Does a read, and checks its result and that reads do not overlap. */
   #guard<T>(name: string, read: () => Promise<T>, check: (given: T) => void): Promise<T> {
     const overlaps = this.#waiting > 0;
     if (overlaps && this.#strict) {
@@ -231,7 +232,7 @@ export class CheckedInput implements AsyncIterable<Uint8Array> {
     must(end < 0 || end === line.length - 1, rule, () => "a line holds a LF before its end");
   }
 
-  /** Counts what was given; `end` says that it tells of the end of the input. */
+  /** Counts the bytes that were read. `end` means that this read reported the end of the input. */
   #account(count: number, end: boolean): void {
     must(count === 0 || !this.#ended, END, () => `${count} bytes came behind the end`);
     this.#taken += count;
@@ -257,7 +258,7 @@ function handled<T>(promise: Promise<T>): Promise<T> {
 export class CheckedErrors {
   readonly #errors: Pick<ErrorStream, "write" | "writelines" | "flush">;
 
-  /** Stands before `errors`. */
+  /** Wraps `errors`. */
   constructor(errors: Pick<ErrorStream, "write" | "writelines" | "flush">) {
     this.#errors = errors;
   }

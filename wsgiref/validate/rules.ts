@@ -1,8 +1,8 @@
 /**
- * What a rule of the contract is, and what is thrown when one is broken.
+ * Defines a rule of the contract, and the error that is thrown when a rule is broken.
  *
- * Each file beside this one holds the rules of one theme, each with its prose beside the code that checks it. `docs/SPEC.md`
- * is generated from that prose, so what is promised is what is checked.
+ * Each other file of this folder holds the rules of one theme, with the prose of each rule beside the code that checks
+ * it. `docs/SPEC.md` is generated from that prose, so the document and the checks agree.
  *
  * @module
  */
@@ -70,17 +70,17 @@ export class WsgiViolation extends Error {
   }
 }
 
-/** Throws a {@linkcode WsgiViolation} unless `holds`. */
+/** Throws a {@linkcode WsgiViolation} unless `holds` is true. */
 export function must(holds: boolean, rule: Rule, found: () => string): asserts holds {
   if (!holds) throw new WsgiViolation(rule, found());
 }
 
-/** A rule for the application. */
+/** Makes a rule for the application. */
 export function forApplication(id: string, text: string, mode: Mode = "always"): Rule {
   return { id, bound: "application", mode, text };
 }
 
-/** A rule for the server. */
+/** Makes a rule for the server. */
 export function forServer(id: string, text: string, mode: Mode = "always"): Rule {
   return { id, bound: "server", mode, text };
 }

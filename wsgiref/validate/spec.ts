@@ -1,5 +1,5 @@
 /**
- * The contract as a document: `docs/SPEC.md` is made of the prose that stands beside the checks.
+ * Generates `docs/SPEC.md`, the contract as a document, from the prose beside the checks.
  *
  * @module
  */
@@ -12,20 +12,20 @@ import { streamsTheme } from "./input.ts";
 import { forServer, type Rule, type Theme } from "./rules.ts";
 import { startResponseTheme } from "./start_response.ts";
 
-/** An application is called as PEP 3333 says. */
+/** The rule about how an application is called (PEP 3333). */
 export const ARGUMENTS: Rule = forServer(
   "M07-call",
   "The application is called with two positional arguments: environ and `startResponse`.",
 );
 
-/** A promise of CGI and its like. */
+/** The rule about `wsgi.run_once`, for CGI and similar servers. */
 export const RUN_ONCE: Rule = forServer(
   "E20",
   "`wsgi.run_once` true is kept: the application is called once and never again. (That the other two flags tell the " +
     "truth cannot be seen from inside.)",
 );
 
-/** Everything the validator knows of, theme by theme. */
+/** All rules, by theme. */
 export const themes: readonly Theme[] = [
   {
     title: "The call",
@@ -58,7 +58,7 @@ Names of rules are those that the tests use. \`T\` rules are this contract's own
 `;
 
 /**
- * The document, in Markdown.
+ * Returns the document, in Markdown.
  *
  * @example
  * ```ts
@@ -82,7 +82,7 @@ function section({ title, introduction, checked, unchecked }: Theme): string {
   return `${parts.join("\n\n")}\n`;
 }
 
-/** A table as `deno fmt` lays it out. */
+/** Formats a table in the layout of `deno fmt`. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   const widths = head.map((_, column) => Math.max(...cells.map((row) => (row[column] as string).length)));

@@ -1,7 +1,7 @@
 /**
- * The arguments of `startResponse` (PEP 3333, "The start_response() Callable").
+ * Checks the arguments of `startResponse` (PEP 3333, "The start_response() Callable").
  *
- * Everything here is about one call. What calls may follow each other is in `call.ts`.
+ * This file looks at each call by itself. `call.ts` checks the order of calls.
  *
  * @module
  */
@@ -115,7 +115,7 @@ export function checkStart(args: readonly unknown[], strict: boolean): Start {
   return { status, contentLength: length === undefined ? null : Number(length) };
 }
 
-/** Checks a list of headers; gives the values by name in lower case, of repeated ones the last. */
+/** Checks a header list. Returns the values by lower-case name; for repeated names, the last value. */
 export function checkHeaders(headers: unknown, strict: boolean): Map<string, string> {
   must(Array.isArray(headers), LIST, () => `the headers are ${describe(headers)}`);
   const names = new Map<string, string>();

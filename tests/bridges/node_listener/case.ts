@@ -1,5 +1,6 @@
 /**
- * A listener, what a client asks of it, and nothing of how it is served: the same cases run over node:http and over tsgi.
+ * A case: a listener and the requests of a client. It does not say how the listener is served, so that the same cases
+ * run over node:http and over tsgi.
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";

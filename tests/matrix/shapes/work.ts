@@ -1,5 +1,5 @@
 /**
- * What every shape of application does in the same way: the parts that no framework has a say in.
+ * The code that all shapes of application share, because it does not depend on a framework.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Endings that are none: clients that leave, listeners that cut.
+ * Cases of incomplete responses: clients that leave, listeners that cut the connection.
  */
 
 import type { Case } from "../case.ts";
