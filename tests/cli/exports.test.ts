@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runCommand } from "../server_process.ts";
-import { ended, runtimes, withCommand } from "./command.ts";
+import { ended, runtimes, until, withCommand } from "./command.ts";
 
 const APP = '(_environ, start) => (start("200 OK", []), "served\\n")';
 const LISTENS = 'createServer((_request, response) => response.end("served\\n"))';
@@ -52,8 +52,8 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     const text =
       `${HTTP} export const app = ${APP}; setTimeout(() => ${LISTENS}.listen(3000, () => console.log("told")), 1);`;
     await withCommand(runtime, { args: ["app.mjs"], files: { "app.mjs": text } }, async (command) => {
-      await expect.poll(() => command.log).toContain("calls listen() on port 3000, which has no effect");
-      await expect.poll(() => command.out).toContain("told");
+      await command.logged(/calls listen\(\) on port 3000, which has no effect/);
+      await until("the program hears that it listens", () => command.out.includes("told"));
       expect(await command.get("/")).toBe("served\n");
       command.kill("SIGTERM");
       expect(await command.exit()).toEqual({ code: 0, signal: null });
