@@ -42,7 +42,7 @@ import { fixedPath } from "./log_open.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED } from "./pool.ts";
 import type { ListenCapture } from "./programs/capture.ts";
-import { type Send, takeSend, whenUncaught } from "./programs/own_process.ts";
+import { takeSend, whenUncaught } from "./programs/own_process.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
 import { serveOptions } from "./settings/served.ts";
@@ -87,7 +87,7 @@ class Worker {
   #stopTime: number | undefined; // seconds that running requests have; undefined until the worker stops
   #workerInt: Settings["workerInt"] = null;
   #capture: ListenCapture | undefined; // if the application is a program
-  #send: Send = takeSend();
+  readonly #tell: (message: WorkerMessage) => void = takeSend();
   #beats: ReturnType<typeof setInterval> | undefined;
   #requests = 0;
   #most = Infinity;
@@ -315,10 +315,6 @@ class Worker {
     } catch (error) {
       this.#log.error(`Hook ${name}: ${errorText(error)}`);
     }
-  }
-
-  #tell(message: WorkerMessage): void {
-    this.#send(message);
   }
 }
 

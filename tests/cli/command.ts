@@ -183,7 +183,11 @@ export async function withCommand(
   options: CommandOptions,
   run: (command: Command) => Promise<void>,
 ): Promise<void> {
-  const command = await Command.serving(runtime, options);
+  await runAndStop(await Command.serving(runtime, options), run);
+}
+
+/** Runs with a command, and ends it whatever happens. An error tells what the command has logged. */
+export async function runAndStop(command: Command, run: (command: Command) => Promise<void>): Promise<void> {
   try {
     await run(command);
   } catch (error) {

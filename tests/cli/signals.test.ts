@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { nodeCommand } from "../../cli/child.ts";
-import { Command, type Runtime, runtimes, SITE, until, withCommand } from "./command.ts";
+import { Command, runAndStop, type Runtime, runtimes, SITE, until, withCommand } from "./command.ts";
 
 const EVERY = 5; // ms between two shots
 const LAST = 300; // ms after the first one
@@ -65,14 +65,7 @@ async function started(
   args: readonly string[],
   run: (command: Command) => Promise<void>,
 ): Promise<void> {
-  const command = new Command(runtime, { args: ["-b", "127.0.0.1:0", ...args, SITE] });
-  try {
-    await run(command);
-  } catch (error) {
-    throw new Error(`${(error as Error).message}\n${command.log}`, { cause: error });
-  } finally {
-    await command.stop();
-  }
+  await runAndStop(new Command(runtime, { args: ["-b", "127.0.0.1:0", ...args, SITE] }), run);
 }
 
 describe.concurrent.each(runtimes)("%s", (runtime) => {
