@@ -36,7 +36,7 @@ function offences(list: readonly Source[], pattern: RegExp): string[] {
 }
 
 /** The rooms of core, from the ground up: each may import those before it, besides itself and the files of core/. */
-const ROOMS = ["contract", "gateway", "wires", "server"];
+const ROOMS = ["contract", "gateway", "lifecycle", "wires", "server"];
 
 const core = sources("core");
 const adapters = sources("adapters");
@@ -67,7 +67,7 @@ describe("core", () => {
 
   it("has rooms that know only those below them", () => {
     const floor = (path: string): number => ROOMS.indexOf(path.split("/")[1] ?? "");
-    expect(new Set(core.map(({ file }) => floor(file)))).toEqual(new Set([-1, 0, 1, 2, 3]));
+    expect(new Set(core.map(({ file }) => floor(file)))).toEqual(new Set([-1, 0, 1, 2, 3, 4]));
     const strays = core.flatMap(({ file, imports }) =>
       imports.filter((path) => path.startsWith("core/") && floor(path) > floor(file)).map((path) => `${file}: ${path}`)
     );

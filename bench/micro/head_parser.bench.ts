@@ -23,9 +23,7 @@ function parsing(requests: readonly Uint8Array[], models?: HeadModels): () => vo
   return () => {
     const bytes = requests[next]!;
     next = (next + 1) % requests.length;
-    parser.parse(bytes, 0, bytes.length);
-    if (parser.complete === undefined) throw new Error("no head");
-    parser.complete = undefined;
+    if (parser.parse(bytes, 0, bytes.length) === undefined) throw new Error("no head");
     parser.release();
   };
 }

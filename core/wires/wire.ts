@@ -8,33 +8,15 @@
  */
 
 import type { EnvironTemplate } from "../contract/environ.ts";
-import type { Gateway } from "../gateway/gateway.ts";
+import type { LifecycleConfig } from "../lifecycle/timeouts.ts";
 import type { Connection, Transport } from "../seams.ts";
 
-/** The time-outs of a connection, in seconds. Infinity means no time-out. */
-export interface Timeouts {
-  /** Time for a complete request head: from its first byte, or for the first request from the start of the connection. */
-  readonly headerTimeout: number;
-  /** Time without a byte of a body that the application waits for. */
-  readonly bodyTimeout: number;
-  /** Time until the next request of a connection that has had one. */
-  readonly keepAliveTimeout: number;
-  /** Time in which the client takes none of the output that waits. */
-  readonly writeTimeout: number;
-  /** Time for a complete response, from its request head. */
-  readonly requestTimeout: number;
-  /** Time for which an idle connection still serves requests after shutdown has begun. */
-  readonly drainIdle: number;
-}
-
 /** The configuration that all connections of one server share, in any protocol. */
-export interface WireConfig extends Timeouts {
+export interface WireConfig extends LifecycleConfig {
   /** Most requests on one connection. */
   readonly maxRequestsPerConnection: number;
   /** Most bytes of a request body; Infinity for no limit. */
   readonly limitRequestBody: number;
-  /** The application and the shared state of its invocations. */
-  readonly gateway: Gateway;
   /** The start of every environ. */
   readonly template: EnvironTemplate;
   /** Mount point of the application, without a slash at its end; "" for none. */
@@ -71,15 +53,3 @@ let idled = 0;
 export function nextIdle(): number {
   return ++idled;
 }
-
-/** Bytes of a body that may wait for the application before a wire stops reading. */
-export const INPUT_MARK = 65536;
-
-/**
- * Most seconds that a connection reads the unread rest of a body, whatever `bodyTimeout` is; then it ends. With a
- * time-out for the next byte alone, a client could hold the connection by sending a byte now and then.
- */
-export const DRAIN_TIME = 30;
-
-/** Seconds that a client has to read the last response before the socket is destroyed. */
-export const LINGER_TIME = 2;

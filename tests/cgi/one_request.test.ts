@@ -5,7 +5,7 @@
 
 import { describe, expect, it } from "vitest";
 import { OneRequestConnection } from "../../core/wires/cgi/connection.ts";
-import type { HeadFormat } from "../../core/wires/cgi/exchange.ts";
+import type { HeadFormat } from "../../core/wires/cgi/response.ts";
 import { cgiRefusal, serializeCgiHead } from "../../core/wires/cgi/response.ts";
 import { Variables } from "../../core/wires/cgi/variables.ts";
 import type { Body, Environ, StartResponse } from "../../core/contract/types.ts";

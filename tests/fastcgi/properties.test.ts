@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodePairs, encodePair } from "../../core/wires/fastcgi/pairs.ts";
 import { RecordDecoder, type RecordSink, writeEndRequest, writeHeader } from "../../core/wires/fastcgi/records.ts";
+import { TransportWriter } from "../../core/lifecycle/transport_writer.ts";
 import { RecordWriter } from "../../core/wires/fastcgi/writer.ts";
 import { readLatin1 } from "../../core/grammar.ts";
 import { RecordingTransport } from "../http1/harness.ts";
@@ -87,7 +88,8 @@ describe("records", () => {
         const transport = new RecordingTransport();
         const write = transport.write.bind(transport);
         transport.write = (bytes) => write(bytes) && flowing.next().value === true;
-        const writer = new RecordWriter(transport);
+        const out = new TransportWriter(transport);
+        const writer = new RecordWriter(out);
         let wanted = "";
         for (const [i, length] of lengths.entries()) {
           const text = String.fromCharCode(65 + i).repeat(length);
@@ -101,7 +103,7 @@ describe("records", () => {
         expect(records.filter(({ type }) => type === 6).map(({ content }) => content).join("") === wanted).toBe(true);
         expect(records.filter(({ type, content }) => type === 6 && content === "")).toHaveLength(1);
         expect(records.every(({ id }) => id === 7)).toBe(true);
-        expect(writer.written).toBe(transport.sent.length);
+        expect(out.written).toBe(transport.sent.length);
       }),
       { numRuns: 50 },
     );

@@ -31,40 +31,50 @@ const all = (before: string, names: string): string[] => names.split(" ").map((n
 const GATEWAY = [
   ...all("core/", "errors grammar refusal version"),
   ...all("core/server/", "option_table options peer_policy"),
-  ...all("core/wires/", "protocol stopwatch wire"),
+  "core/wires/protocol.ts",
   ...all(
     "core/contract/",
     "application environ error_stream file_wrapper final_fields input_stream tsgi_request request_body response_head upgraded_socket",
   ),
   ...all("core/gateway/", "access_log background blocks closing gateway invocation"),
 ];
+const LIFECYCLE = all(
+  "core/lifecycle/",
+  "body_decoder body_rate connection request states stopwatch timeouts transport_writer",
+);
 const SOCKETS = [
+  ...LIFECYCLE,
   ...all("core/", "wires/raw_socket server/server wires/load"),
   ...all("adapters/", "environment latin1 batched_transport peer"),
 ];
-const HTTP = all(
-  "core/wires/http1/",
-  "body_decoder body_rate connection exchange fields head_bytes head_models head_parser request_head serializer target",
-);
+const HTTP = [
+  "core/wires/wire.ts",
+  ...all(
+    "core/wires/http1/",
+    "chunked_decoder connection exchange fields head_bytes head_models head_parser request_head serializer target",
+  ),
+];
 const NODE = all("adapters/", "node stderr");
 const DENO = all("adapters/", "deno promised_socket unsupported stderr");
 const BUN = all("adapters/", "bun bun_socket unsupported stderr");
 const FASTCGI = [
+  "core/wires/wire.ts",
   ...all("core/wires/cgi/", "environ response variables"),
   ...all("core/wires/fastcgi/", "connection management pairs records request writer"),
 ];
 const SCGI = [
-  ...all("core/wires/cgi/", "connection environ exchange response variables"),
+  ...all("core/wires/cgi/", "connection environ response variables"),
   "core/wires/scgi/connection.ts",
 ];
 const UWSGI = [
-  ...all("core/wires/cgi/", "connection environ exchange http_format variables"),
+  ...all("core/wires/cgi/", "connection environ http_format variables"),
   "core/wires/uwsgi/connection.ts",
   "core/wires/http1/serializer.ts",
 ];
 const SCRIPT = [
+  ...LIFECYCLE,
   "core/server/script.ts",
-  ...all("core/wires/cgi/", "connection environ exchange response variables"),
+  ...all("core/wires/cgi/", "connection environ response variables"),
   ...all("adapters/", "cgi cgi_process environment batched_transport peer promised_socket"),
 ];
 const SCRIPT_NODE = all("adapters/", "cgi_node latin1");

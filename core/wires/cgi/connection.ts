@@ -3,54 +3,28 @@
  * use it.
  *
  * A decoder reads the variables of the request from the first bytes. The next CONTENT_LENGTH bytes are the body. Then the
- * response is sent and the connection ends. The reading side is in one of these phases:
- *
- *     phase   arriving bytes are                   leaves for
- *     HEAD    decoded into variables               BODY or WAIT when they are complete; LINGER when refused
- *     BODY    put into wsgi.input                  WAIT at the end of the body, or when it is cut off
- *     WAIT    dropped: the response still runs     LINGER when it has ended
- *     DRAIN   dropped: a script's body, unread     LINGER at its end, after DRAIN_LIMIT, or after DRAIN_TIME
- *     LINGER  dropped: we have sent FIN            CLOSED when the peer has too, or after LINGER_TIME
- *     CLOSED  dropped                              -
+ * response is sent and the connection ends. `core/lifecycle/states.ts` has the states of the request. In DRAIN, which
+ * only a script has, the unread rest of the body is dropped: with mod_cgid, input and output are one socket, and if unread
+ * input is left in it when the process ends, the client loses the response.
  *
  * @module
  */
 
 import { type EnvironTemplate, localTemplate } from "../../contract/environ.ts";
-import { errorText } from "../../errors.ts";
+import type { BodySource } from "../../contract/request_body.ts";
+import { RequestError } from "../../contract/tsgi_request.ts";
 import { logRefusal } from "../../gateway/access_log.ts";
-import { RequestTimeoutError } from "../../gateway/gateway.ts";
-import { Invocation } from "../../gateway/invocation.ts";
-import {
-  type BodySource,
-  BodyTimeoutError,
-  BodyTooLargeError,
-  InputClosedError,
-  RequestBody,
-  TruncatedBodyError,
-} from "../../contract/request_body.ts";
+import { countedBody } from "../../lifecycle/body_decoder.ts";
+import { ConnectionLifecycle } from "../../lifecycle/connection.ts";
+import { RequestLifecycle } from "../../lifecycle/request.ts";
+import { BODY, BROKEN, DRAIN, HEAD, LOST, OVER, RECEIVED } from "../../lifecycle/states.ts";
+import { DRAIN_TIME } from "../../lifecycle/timeouts.ts";
 import { Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
-import type { Transport } from "../../seams.ts";
-import { Stopwatch } from "../stopwatch.ts";
-import { DRAIN_TIME, INPUT_MARK, LINGER_TIME, type WireConfig, type WireConnection } from "../wire.ts";
+import type { Exchange, Octets, RawSocket, ResponseHead, Transport } from "../../seams.ts";
+import type { WireConfig, WireConnection } from "../wire.ts";
 import { cgiRequest, type CgiRules, knownEnviron } from "./environ.ts";
-import { type ExchangeOwner, type HeadFormat, StreamExchange } from "./exchange.ts";
+import type { HeadFormat } from "./response.ts";
 import type { Variables } from "./variables.ts";
-
-const HEAD = 0;
-const BODY = 1;
-const WAIT = 2;
-const DRAIN = 3;
-const LINGER = 4;
-const CLOSED = 5;
-
-/**
- * Bytes of an unread body that a script reads before it ends. With mod_cgid, input and output are one socket: if unread
- * input is left in it when the process ends, the client loses the response.
- */
-const DRAIN_LIMIT = 262144;
-/** More bytes than any body has: the initial #remaining of a body that ends where standard input ends. */
-const OPEN_END = 2 ** 52;
 
 /** Reads the variables of a request from a stream of bytes. */
 export interface VariablesDecoder {
@@ -76,88 +50,77 @@ export interface OneRequestWire {
   readonly script: boolean;
 }
 
-/** A connection for one request. */
-export class OneRequestConnection implements WireConnection, BodySource, ExchangeOwner {
-  readonly #transport: Transport;
+/** A connection for one request, and the exchange of its response. */
+export class OneRequestConnection implements WireConnection, BodySource, Exchange {
   readonly #config: WireConfig;
   readonly #decoder: VariablesDecoder | undefined;
   readonly #rules: CgiRules;
-  readonly #exchange: StreamExchange;
-  #phase: number = HEAD;
+  readonly #template: EnvironTemplate;
+  readonly #connection: ConnectionLifecycle;
+  readonly #request: RequestLifecycle;
+  readonly #format: HeadFormat;
+  readonly #givesInput: boolean;
   #variables: Variables | undefined; // once they are complete
-  #invocation: Invocation | undefined;
-  #body: RequestBody = RequestBody.empty();
-  #remaining = 0; // bytes of the body that have not arrived; with an open end the most that may arrive
-  #open = false; // the body has no declared length and ends where standard input ends
-  #drainable = DRAIN_LIMIT;
+  #delimited = true; // the client knows the length of the response body from the head
   #drainTimer: ReturnType<typeof setTimeout> | undefined;
-  #called = false;
   #failed = false;
-  #paused = false;
-  #stopping = false;
-  #peerEnded = false;
-  #emptyBlocks = 0; // number that the application had yielded when FIN came
-  #headOnly = false;
-  readonly #input: Stopwatch = new Stopwatch();
-  readonly #output: Stopwatch = new Stopwatch();
-  readonly #response: Stopwatch = new Stopwatch();
 
   /** A connection over `transport`. */
   constructor(transport: Transport, config: WireConfig, wire: OneRequestWire) {
-    this.#transport = transport;
     this.#config = config;
     this.#decoder = wire.decoder?.(config);
     this.#rules = { scriptName: config.scriptName, limitRequestBody: config.limitRequestBody, script: wire.script };
-    this.#exchange = new StreamExchange(transport, this, wire.format(config));
+    // With our own address, for a front end that does not send the name and port of the server.
+    this.#template = localTemplate(config.template, transport.peer);
+    this.#connection = new ConnectionLifecycle(transport, config);
+    this.#request = new RequestLifecycle(config, this);
+    this.#format = wire.format(config);
+    this.#givesInput = transport.givesInput;
   }
 
-  /** Whether the request is for the head alone. */
-  get headOnly(): boolean {
-    return this.#headOnly;
+  /** Whether the application was called. */
+  get called(): boolean {
+    return this.#request.count > 0;
+  }
+
+  /** Whether the response was cut short, or is a refusal, or could not be sent. */
+  get failed(): boolean {
+    return this.#failed;
   }
 
   // Calls by the host and the server.
 
   receive(bytes: Uint8Array): void {
+    if (!this.#connection.isOpen) return;
     try {
-      const at = this.#phase === HEAD ? this.#decode(bytes) : 0;
-      if (this.#phase === BODY) this.#fill(bytes, at);
-      else if (this.#phase === DRAIN) this.#drain(bytes.length);
+      const at = this.#request.state === HEAD ? this.#decode(bytes) : 0;
+      const { state } = this.#request;
+      if ((state === BODY || state === DRAIN) && at < bytes.length) this.#request.feed(bytes, at, bytes.length);
     } catch (error) {
       this.#broken(error);
     }
+    this.#finishIfOver();
+    this.#regulate();
   }
 
   drained(): void {
-    this.#invocation?.drained();
+    this.#connection.writer.drained();
+    this.#request.drained();
   }
 
   ended(): void {
-    this.#peerEnded = true;
-    this.#emptyBlocks = this.#invocation?.emptyBlocks ?? 0;
-    if (this.#phase === HEAD || this.#phase === DRAIN) return this.#finish();
-    if (this.#phase === BODY && this.#open) {
-      this.#body.finish();
-      this.#phase = WAIT;
-    } else if (this.#phase === BODY) {
-      this.#body.fail(
-        new TruncatedBodyError(`The request body ended ${this.#remaining} bytes before its declared end`),
-      );
-      this.#phase = WAIT;
-    }
-    // A FIN before the response head is a half-close: the request is served. During the body it means that the client left.
-    if (this.#invocation?.streaming === true) this.#cut();
+    const left = this.#request.clientEnded();
+    const { state } = this.#request;
+    if (state === HEAD || state === DRAIN) return this.#finish();
+    if (state === BODY) this.#request.inputEnded();
+    if (left) this.#connection.reset();
   }
 
   closed(error?: unknown): void {
-    if (this.#phase === CLOSED) return;
-    this.#phase = CLOSED;
+    this.#connection.closed();
     clearTimeout(this.#drainTimer);
     if (error !== undefined) this.#failed = true; // not all that was written has been sent
-    const invocation = this.#invocation;
-    this.#invocation = undefined;
-    if (invocation !== undefined) this.#body.fail(new InputClosedError("The client closed the connection"));
-    invocation?.departed();
+    this.#request.departed("The client closed the connection");
     this.#config.forget(this);
   }
 
@@ -178,93 +141,65 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   }
 
   shutdown(): void {
-    this.#stopping = true; // see #awaited
+    this.#connection.stop();
   }
 
   tick(now: number): void {
-    const config = this.#config;
-    const waiting = this.#transport.buffered;
-    const stalled = this.#output.waited(now, waiting > 0 ? 1 : 0, this.#exchange.written - waiting);
-    if (waiting > 0 && stalled >= config.writeTimeout * 1000) return this.#transport.reset();
-    const running = this.#response.waited(now, this.#invocation === undefined ? 0 : 1, 0);
-    if (running >= config.requestTimeout * 1000) {
-      this.#invocation?.expired(new RequestTimeoutError(`No response within ${config.requestTimeout} s`));
-    }
-    const [progress, seconds] = this.#awaited();
-    if (this.#input.waited(now, this.#phase, progress) >= seconds * 1000) this.#late(seconds);
-    // As in HTTP: an iterator that yields only empty blocks after FIN would run for ever. This does not apply to a script:
-    // its standard input ends after each body whatever the client does, and its web server ends the script by a signal.
-    const given = this.#invocation?.emptyBlocks ?? 0;
-    if (this.#peerEnded && !this.#rules.script && given > this.#emptyBlocks + 1) this.#cut();
+    if (!this.#connection.tick(now, this.#request.state === HEAD)) return;
+    const left = this.#request.tick(now, this.#connection.paused);
+    // The standard input of a script ends after each body whatever the client does, and its web server ends the script by
+    // a signal.
+    if (left && !this.#rules.script) return this.#connection.reset();
+    if (this.#request.state !== HEAD) return;
+    const late = this.#connection.lateHead(now, this.#decoder?.begun === true, 0);
+    if (late > 0) this.#broken(new Refusal(REQUEST_TIMEOUT, `a request head took longer than ${late} s`));
   }
 
-  /** The progress of the input that the connection waits for, and the seconds that the other side has for more. */
-  #awaited(): [progress: number, seconds: number] {
-    const config = this.#config;
-    switch (this.#phase) {
-      case HEAD:
-        // The time-out runs from the start of the connection, also while no byte has arrived.
-        return this.#stopping && this.#decoder?.begun !== true ? [1, config.drainIdle] : [0, config.headerTimeout];
-      case BODY:
-        return [this.#remaining, this.#body.awaited ? config.bodyTimeout : Infinity];
-      case LINGER:
-        // The time for the other side to read the response begins only when our FIN has been sent.
-        return this.#transport.buffered > 0 ? [1, Infinity] : [0, LINGER_TIME];
-      default:
-        return [0, Infinity];
-    }
-  }
-
-  #late(seconds: number): void {
-    if (this.#phase === LINGER) return this.#transport.destroy();
-    if (this.#phase === BODY) {
-      this.#body.fail(new BodyTimeoutError(`No byte of the request body came for ${seconds} s`));
-      this.#phase = WAIT;
-    } else if (this.#decoder?.begun === true) {
-      this.#broken(new Refusal(REQUEST_TIMEOUT, `a request head took longer than ${seconds} s`));
-    } else {
-      this.#finish();
-    }
-  }
-
-  // Calls by the request body and the exchange.
+  // Calls by the request body and the invocation.
 
   /** The application waits for bytes of the body. */
   wanted(): void {
     this.#regulate();
   }
 
-  responded(own: boolean): void {
-    this.#failed = !own;
-    this.#invocation = undefined;
-    this.#body.discard("the response has ended");
-    if (this.#rules.script && this.#phase === BODY) {
-      this.#phase = DRAIN;
-      // A script gets no ticks, so this needs a timer. Its web server limits the time of everything else.
-      const seconds = Math.min(this.#config.bodyTimeout, DRAIN_TIME);
-      this.#drainTimer = setTimeout(() => this.#finish(), seconds * 1000);
-      this.#regulate();
-    } else {
-      this.#finish();
-    }
+  head(head: ResponseHead, length: number | null, bodyless: boolean): void {
+    this.#delimited = bodyless || length !== null;
+    this.#connection.writer.copy(this.#format.head(head, length, bodyless));
   }
 
-  cut(flush: boolean): void {
+  body(block: Octets): boolean {
+    return this.#connection.writer.block(block);
+  }
+
+  end(): void {
+    this.#request.responded("the response has ended");
+    if (!this.#rules.script || this.#request.state !== DRAIN) return this.#finish();
+    // A script gets no ticks, so this needs a timer. Its web server limits the time of everything else.
+    const seconds = Math.min(this.#config.bodyTimeout, DRAIN_TIME);
+    this.#drainTimer = setTimeout(() => this.#finish(), seconds * 1000);
+    this.#regulate();
+  }
+
+  abort(_error: unknown): void {
     this.#failed = true;
-    this.#invocation = undefined;
-    this.#body.discard("the response has failed");
-    if (flush) this.#finish();
-    else this.#cut();
+    this.#request.responded("the response has failed");
+    if (this.#delimited) this.#finish(); // the client can see that the body is too short
+    else this.#connection.reset();
   }
 
-  /** Whether the application was called. */
-  get called(): boolean {
-    return this.#called;
+  refuse(status: string): void {
+    this.#failed = true;
+    const headOnly = this.#variables?.get("REQUEST_METHOD") === "HEAD";
+    this.#connection.writer.copy(this.#format.refusal(status, !headOnly));
+    this.end();
   }
 
-  /** Whether the response was cut short, or is a refusal, or could not be sent. */
-  get failed(): boolean {
-    return this.#failed;
+  informational(): void {
+    // The protocol has no interim responses.
+  }
+
+  upgrade(): RawSocket {
+    throw new RequestError("upgrade: the web server has the client's socket; expected a request over HTTP/1.1");
   }
 
   // Processing of a request.
@@ -273,10 +208,10 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   start(variables: () => Variables): void {
     try {
       this.#begin(variables());
-      this.#regulate();
     } catch (error) {
       this.#broken(error);
     }
+    this.#regulate();
   }
 
   #decode(bytes: Uint8Array): number {
@@ -288,87 +223,47 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
 
   /** Calls the application, once the variables are complete. */
   #begin(variables: Variables): void {
-    const { gateway, template } = this.#config;
     this.#variables = variables;
-    this.#headOnly = variables.get("REQUEST_METHOD") === "HEAD";
-    const { environ, contentLength } = cgiRequest(this.#local(template), variables, this.#rules);
+    const { environ, contentLength } = cgiRequest(this.#template, variables, this.#rules);
     // Apache decodes a chunked body, states no length, and ends standard input after it.
-    this.#open = contentLength === null && this.#rules.script && variables.get("HTTP_TRANSFER_ENCODING") !== "";
-    this.#remaining = this.#open ? Math.min(this.#rules.limitRequestBody + 1, OPEN_END) : contentLength ?? 0;
-    if (this.#remaining > 0) this.#body = new RequestBody(this, this.#transport.givesInput);
-    this.#phase = this.#remaining > 0 ? BODY : WAIT;
-    this.#invocation = new Invocation(gateway, this.#exchange, environ, this.#body);
-    this.#called = true;
-    this.#invocation.run();
-  }
-
-  /** The template with our own address, for a front end that does not send the name and port of the server. */
-  #local(template: EnvironTemplate): EnvironTemplate {
-    return localTemplate(template, this.#transport.peer);
-  }
-
-  #fill(bytes: Uint8Array, at: number): void {
-    const end = Math.min(bytes.length, at + this.#remaining);
-    this.#remaining -= end - at;
-    this.#body.push(bytes, at, end);
-    if (this.#remaining === 0) {
-      this.#phase = WAIT;
-      if (this.#open) {
-        this.#body.fail(new BodyTooLargeError(`A body of more than ${this.#rules.limitRequestBody} bytes`));
-      } else this.#body.finish();
-    }
-    this.#regulate();
-  }
-
-  #drain(length: number): void {
-    this.#remaining -= length;
-    this.#drainable -= length;
-    if (this.#remaining <= 0 || this.#drainable <= 0) this.#finish();
+    const open = this.#rules.script && variables.get("HTTP_TRANSFER_ENCODING") !== "";
+    const length = open ? contentLength : contentLength ?? 0;
+    this.#request.open(countedBody(length, this.#rules.limitRequestBody), this.#givesInput);
+    this.#request.run(this, environ);
   }
 
   /** Handles a protocol error or an internal one. */
   #broken(error: unknown): void {
-    const client = this.#transport.peer.remoteAddress || "client";
-    const { errors } = this.#config.gateway;
-    if (error instanceof Refusal) {
-      errors.write(`tsgi: refused a request from ${client}: ${error.status}: ${error.message}\n`);
-      this.#refuse(error.status);
-    } else {
-      errors.write(`tsgi: connection from ${client}: ${errorText(error)}\n`);
-      this.#failed = true;
-      this.#cut();
-    }
+    const refusal = this.#connection.broken(error);
+    if (refusal !== undefined) this.#refuse(refusal.status);
+    else this.#failed = true;
   }
 
   /** Sends the server's own error response. */
   #refuse(status: string): void {
-    this.#exchange.refuse(status);
-    const { gateway, template } = this.#config;
-    logRefusal(gateway, status, () => knownEnviron(this.#local(template), this.#variables));
+    this.refuse(status);
+    logRefusal(this.#config.gateway, status, () => knownEnviron(this.#template, this.#variables));
   }
+
+  // Flow.
 
   /** Pauses reading while the application is behind with its input, and resumes it. */
   #regulate(): void {
-    const full = this.#phase === BODY && !this.#body.awaited && this.#body.buffered >= INPUT_MARK;
-    const pause = full || (this.#rules.script && this.#phase === WAIT); // there is nothing after the body on standard input
-    if (pause === this.#paused || this.#phase > DRAIN) return;
-    this.#paused = pause;
-    if (pause) this.#transport.pause();
-    else this.#transport.resume();
+    const { state } = this.#request;
+    // There is nothing behind the body on the standard input of a script.
+    const ended = this.#rules.script && (state === RECEIVED || state === BROKEN);
+    if (this.#connection.isOpen) this.#connection.regulate(ended || this.#request.isFull);
   }
 
-  /** Sends the buffered output, then FIN, and waits for the FIN of the peer. */
+  #finishIfOver(): void {
+    const { state } = this.#request;
+    if (state === OVER || state === LOST) this.#finish();
+  }
+
+  /** Ends the connection in order, and reads on until the other side has ended it too. */
   #finish(): void {
-    if (this.#phase >= LINGER) return;
+    if (!this.#connection.finish()) return;
     clearTimeout(this.#drainTimer);
-    this.#phase = LINGER;
-    this.#transport.end(); // it reads on
-  }
-
-  /** Cuts the socket; `closed` follows. */
-  #cut(): void {
-    if (this.#phase >= LINGER) return;
-    this.#phase = LINGER;
-    this.#transport.reset();
+    if (!this.#rules.script) this.#connection.regulate(false);
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { framing, serializeHead, serializeRefusal } from "../http1/serializer.ts";
-import type { HeadFormat } from "./exchange.ts";
+import type { HeadFormat } from "./response.ts";
 
 /** Responses with `Connection: close`, never chunked, because not every web server understands chunks here. */
 export function httpFormat({ serverHeader }: { readonly serverHeader: string }): HeadFormat {

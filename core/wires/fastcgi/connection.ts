@@ -2,13 +2,8 @@
  * One FastCGI connection, without I/O of its own: records in, calls of applications, records out (FastCGI 1.0).
  *
  * A web server may have several requests on a connection at a time; each is a `FastcgiRequest` with its own states.
- * The connection decodes records, passes each to the request that it names, and is in one of these phases:
- *
- *     phase    arriving bytes are      leaves for
- *     OPEN     decoded as records      LINGER when no request runs and no other is allowed, see below; or, with a reset,
- *                                      when the records are invalid
- *     LINGER   dropped: we have ended  CLOSED when the peer has too, or after LINGER_TIME
- *     CLOSED   dropped                 -
+ * The connection decodes records and passes each to the request that it names. It ends when no request runs and no other
+ * is allowed, or with a reset when the records are invalid.
  *
  * *No other request is allowed* after one without KEEP_CONN, after the last that `maxRequestsPerConnection` allows, and
  * once shutdown has lasted for `drainIdle`; until then every request is served. A BEGIN_REQUEST that still arrives while
@@ -38,35 +33,25 @@
  */
 
 import type { CgiRules } from "../cgi/environ.ts";
-import { errorText } from "../../errors.ts";
 import { logRefusal } from "../../gateway/access_log.ts";
 import { type EnvironTemplate, localTemplate } from "../../contract/environ.ts";
+import { ConnectionLifecycle } from "../../lifecycle/connection.ts";
+import { Stopwatch } from "../../lifecycle/stopwatch.ts";
+import type { TransportWriter } from "../../lifecycle/transport_writer.ts";
 import { NOT_IMPLEMENTED, type Refusal, SERVICE_UNAVAILABLE } from "../../refusal.ts";
 import type { Transport } from "../../seams.ts";
-import { Stopwatch } from "../stopwatch.ts";
 import type { Environ } from "../../contract/types.ts";
-import { LINGER_TIME, nextIdle, type WireConfig, type WireConnection } from "../wire.ts";
+import { nextIdle, type WireConfig, type WireConnection } from "../wire.ts";
 import { managementAnswer, MOST_REQUESTS } from "./management.ts";
 import * as fcgi from "./records.ts";
 import { FastcgiRequest, type RequestOwner } from "./request.ts";
 import { RecordWriter } from "./writer.ts";
-
-const OPEN = 0;
-const LINGER = 1;
-const CLOSED = 2;
 
 const BEGIN_BODY = 8; // bytes of content of BEGIN_REQUEST
 const EXCESS_LIMIT = 65536; // bytes of answers by the wire itself that may wait for the web server to read them
 const TURN_BYTES = 1048576; // of output; after these bytes other connections get a turn
 const BLOCK_COST = 256; // each turn counts as at least this many bytes
 const QUIET_TIME = 0.5; // seconds without a request, after which a web server is unlikely to reuse a connection
-
-/** The input that a connection waits for. */
-const NOTHING_NOW = 0;
-const RECORD_END = 1;
-const NEXT_REQUEST = 2;
-const LAST_REQUEST = 3;
-const FIN = 4;
 
 /** The configuration of the FastCGI wire. */
 export interface FastcgiConfig extends WireConfig {
@@ -79,11 +64,10 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   readonly writer: RecordWriter;
   readonly template: EnvironTemplate;
   readonly rules: CgiRules;
-  paused = false;
-  readonly #transport: Transport;
+  readonly out: TransportWriter;
+  readonly #connection: ConnectionLifecycle;
   readonly #decoder: fcgi.RecordDecoder = new fcgi.RecordDecoder();
   readonly #active: Map<number, FastcgiRequest> = new Map();
-  #phase: number = OPEN;
   #type = 0; // of the current record, as are the next three
   #id = 0;
   #length = 0;
@@ -91,23 +75,21 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   #content = ""; // of a record type that is decoded as a whole
   #requests = 0;
   #maxRequests: number;
-  #stopping = false; // shutdown has begun
   #ending = false; // no further request is allowed
   #idleOrder = 0;
   #keepConn = true; // false once a request came without KEEP_CONN
   #queue: FastcgiRequest[] = []; // requests that wait for output
   #rotating = false;
   #turnAsked = false;
-  readonly #input: Stopwatch = new Stopwatch();
-  readonly #output: Stopwatch = new Stopwatch();
   readonly #unused: Stopwatch = new Stopwatch();
   readonly #drain: Stopwatch = new Stopwatch();
 
   constructor(transport: Transport, config: FastcgiConfig) {
-    this.#transport = transport;
     this.config = config;
+    this.#connection = new ConnectionLifecycle(transport, config);
+    this.out = this.#connection.writer;
+    this.writer = new RecordWriter(this.out);
     this.#maxRequests = config.maxRequestsPerConnection;
-    this.writer = new RecordWriter(transport);
     this.template = localTemplate(config.template, transport.peer);
     this.rules = { scriptName: config.scriptName, limitRequestBody: config.limitRequestBody, script: false };
   }
@@ -117,7 +99,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   receive(bytes: Uint8Array): void {
     const end = bytes.length;
     try {
-      for (let at = 0; at < end && this.#phase === OPEN;) at = this.#decoder.step(bytes, at, end, this);
+      for (let at = 0; at < end && this.#connection.isOpen;) at = this.#decoder.step(bytes, at, end, this);
     } catch (error) {
       this.#broken(error);
     }
@@ -132,14 +114,12 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
 
   ended(): void {
     if (this.#active.size === 0) return this.#finish();
-    this.#phase = LINGER;
     this.#abandon();
-    this.#transport.destroy();
+    this.#connection.destroy();
   }
 
   closed(): void {
-    if (this.#phase === CLOSED) return;
-    this.#phase = CLOSED;
+    this.#connection.closed();
     this.#abandon();
     this.config.forget(this);
   }
@@ -154,7 +134,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   }
 
   shutdown(): void {
-    this.#stopping = true; // requests are still served for drainIdle: see tick
+    this.#connection.stop(); // requests are still served for drainIdle: see tick
   }
 
   get idleOrder(): number {
@@ -166,40 +146,26 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   }
 
   get #isUnused(): boolean {
-    return this.#phase === OPEN && this.#active.size === 0 && !this.paused;
+    return this.#connection.isOpen && this.#active.size === 0 && !this.paused;
+  }
+
+  get paused(): boolean {
+    return this.#connection.paused;
   }
 
   tick(now: number): void {
-    const { buffered } = this.#transport;
-    const stalled = this.#output.waited(now, buffered > 0 ? 1 : 0, this.writer.written - buffered);
-    if (buffered > 0 && stalled >= this.config.writeTimeout * 1000) return this.#cut();
+    const { stopping } = this.#connection;
+    if (!this.#connection.tick(now, this.#isUnused)) return this.#abandon();
     for (const request of this.#active.values()) request.tick(now);
     const { headerTimeout, keepAliveTimeout, drainIdle } = this.config;
-    if (this.#drain.waited(now, this.#stopping ? 1 : 0, 0) >= drainIdle * 1000 && this.#stopping) this.#ending = true;
-    const [what, seconds] = this.#awaited();
-    if (this.#input.waited(now, what, this.#requests) >= seconds * 1000) return this.#late(what, seconds);
+    if (this.#drain.waited(now, stopping ? 1 : 0, 0) >= drainIdle * 1000 && stopping) this.#ending = true;
     // Records that belong to no request, or never end, must not keep a connection open either.
     const unused = this.#unused.waited(now, this.#isUnused ? 1 : 0, this.#requests);
-    if (this.#isUnused && unused >= (keepAliveTimeout + headerTimeout) * 1000) this.#finish();
-  }
-
-  /** The input that the connection waits for, and the seconds for it. Requests check their own time-outs. */
-  #awaited(): [what: number, seconds: number] {
-    const { headerTimeout, keepAliveTimeout, drainIdle } = this.config;
-    // The time for the web server to read the responses begins only when our FIN has been sent.
-    if (this.#phase === LINGER && this.#transport.buffered === 0) return [FIN, LINGER_TIME];
-    if (!this.#isUnused) return [NOTHING_NOW, Infinity];
-    if (this.#decoder.begun) return [RECORD_END, headerTimeout];
-    if (this.#stopping) return [LAST_REQUEST, this.#ending ? Math.min(drainIdle, QUIET_TIME) : Infinity];
-    // The time for the first request runs from the start of the connection.
-    return this.#requests === 0 ? [RECORD_END, headerTimeout] : [NEXT_REQUEST, keepAliveTimeout];
-  }
-
-  #late(what: number, seconds: number): void {
-    if (what === FIN) this.#transport.destroy();
-    else if (what === RECORD_END && this.#decoder.begun) {
-      this.#broken(new fcgi.ProtocolError(`a record took longer than ${seconds} s`));
-    } else this.#finish();
+    if (!this.#isUnused) return;
+    const quiet = this.#ending ? Math.min(drainIdle, QUIET_TIME) : Infinity;
+    const late = this.#connection.lateHead(now, this.#decoder.begun, this.#requests, quiet);
+    if (late > 0) this.#broken(new fcgi.ProtocolError(`a record took longer than ${late} s`));
+    else if (unused >= (keepAliveTimeout + headerTimeout) * 1000) this.#finish();
   }
 
   // Calls by the record decoder.
@@ -270,7 +236,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   }
 
   #decline(protocolStatus: number, reason: string): void {
-    this.#log(`refused a request from ${this.#client}: ${reason}`);
+    this.#connection.log(`refused a request from ${this.#connection.client}: ${reason}`);
     // No HTTP status is sent. The access log gets the one that corresponds to the protocol status.
     const status = protocolStatus === fcgi.FCGI_OVERLOADED ? SERVICE_UNAVAILABLE : NOT_IMPLEMENTED;
     logRefusal(this.config.gateway, status, () => ({ ...this.template }) as Environ);
@@ -281,7 +247,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   // Calls by requests.
 
   mayGoOn(): boolean {
-    return this.writer.flowing && !(this.#rotating && this.#queue.length > 0);
+    return this.out.flowing && !(this.#rotating && this.#queue.length > 0);
   }
 
   enqueue(request: FastcgiRequest): void {
@@ -291,21 +257,17 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   }
 
   regulate(): void {
-    if (this.#phase === CLOSED) return;
-    const pause = this.#phase === OPEN && (this.writer.excess >= EXCESS_LIMIT || this.#choked());
-    if (pause === this.paused) return;
-    this.paused = pause;
-    if (pause) this.#transport.pause();
-    else this.#transport.resume();
+    const pause = this.writer.excess >= EXCESS_LIMIT || this.#isFull();
+    this.#connection.regulate(pause && this.#connection.isOpen);
   }
 
-  #choked(): boolean {
-    for (const request of this.#active.values()) if (request.choked) return true;
+  #isFull(): boolean {
+    for (const request of this.#active.values()) if (request.isFull) return true;
     return false;
   }
 
   refused(reason: Refusal, environ: () => Environ): void {
-    this.#log(`refused a request from ${this.#client}: ${reason.status}: ${reason.message}`);
+    this.#connection.log(`refused a request from ${this.#connection.client}: ${reason.status}: ${reason.message}`);
     logRefusal(this.config.gateway, reason.status, environ);
   }
 
@@ -328,22 +290,24 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
       this.writer.spoil();
       return this.#finish();
     }
-    this.#log(`connection from ${this.#client}: other requests run on it, so that an incomplete response was ended`);
+    this.#connection.log(
+      `connection from ${this.#connection.client}: other requests run on it, so that an incomplete response was ended`,
+    );
     request.endIncomplete();
   }
 
   /** Lets each waiting request write a block in turn, as long as output flows. */
   #rotate(): void {
-    const { writer } = this;
+    const { out } = this;
     let left = TURN_BYTES;
     this.#rotating = true;
-    while (writer.flowing && left > 0) {
+    while (out.flowing && left > 0) {
       const request = this.#queue.shift();
       if (request === undefined) break;
-      const before = writer.written;
+      const before = out.written;
       request.queued = false;
       request.resume();
-      left -= Math.max(writer.written - before, BLOCK_COST);
+      left -= Math.max(out.written - before, BLOCK_COST);
     }
     this.#rotating = false;
     if (left > 0 || this.#turnAsked) return;
@@ -356,19 +320,12 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
 
   // The endings.
 
-  get #client(): string {
-    return this.#transport.peer.remoteAddress || "client";
-  }
-
-  #log(text: string): void {
-    this.config.gateway.errors.write(`tsgi: ${text}\n`);
-  }
-
   /** Handles a protocol error or an internal one. */
   #broken(error: unknown): void {
-    if (error instanceof fcgi.ProtocolError) this.#log(`refused a connection from ${this.#client}: ${error.message}`);
-    else this.#log(`connection from ${this.#client}: ${errorText(error)}`);
-    this.#cut();
+    this.#abandon();
+    if (!(error instanceof fcgi.ProtocolError)) return void this.#connection.broken(error);
+    this.#connection.log(`refused a connection from ${this.#connection.client}: ${error.message}`);
+    this.#connection.reset();
   }
 
   /** Ends the connection if no request runs and no other is allowed. */
@@ -376,20 +333,9 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     if (this.#active.size === 0 && (this.#ending || !this.#keepConn)) this.#finish();
   }
 
-  /** Sends the buffered output, then FIN, and waits for the FIN of the peer. */
+  /** Ends the connection in order, and reads on until the web server has ended it too. */
   #finish(): void {
-    if (this.#phase !== OPEN) return;
-    this.#phase = LINGER;
-    this.#transport.end();
-    this.regulate();
-  }
-
-  /** Cuts the socket; `closed` follows. */
-  #cut(): void {
-    if (this.#phase === CLOSED) return;
-    this.#phase = LINGER;
-    this.#abandon();
-    this.#transport.reset();
+    if (this.#connection.finish()) this.regulate();
   }
 
   /** Ends all running requests as if their clients had left. */

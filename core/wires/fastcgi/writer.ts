@@ -9,7 +9,8 @@
  */
 
 import { writeLatin1 } from "../../grammar.ts";
-import type { Octets, Transport } from "../../seams.ts";
+import type { TransportWriter } from "../../lifecycle/transport_writer.ts";
+import type { Octets } from "../../seams.ts";
 import { FCGI_GET_VALUES_RESULT, FCGI_HEADER_LEN, FCGI_NULL_REQUEST_ID, FCGI_STDOUT } from "./records.ts";
 import { writeEndRequest, writeHeader } from "./records.ts";
 
@@ -19,24 +20,12 @@ const END_REQUEST = 2 * FCGI_HEADER_LEN;
 
 /** Writes records. */
 export class RecordWriter {
-  readonly #transport: Transport;
-  #flowing = true;
-  #written = 0;
+  readonly #out: TransportWriter;
   #excess = 0;
 
-  /** A writer to `transport`. */
-  constructor(transport: Transport) {
-    this.#transport = transport;
-  }
-
-  /** Whether output is below the high-water mark, according to the last write. */
-  get flowing(): boolean {
-    return this.#flowing;
-  }
-
-  /** Bytes written. */
-  get written(): number {
-    return this.#written;
+  /** Writes records with `out`. */
+  constructor(out: TransportWriter) {
+    this.#out = out;
   }
 
   /** Bytes of answers by the wire itself that were written while output did not flow. */
@@ -46,15 +35,14 @@ export class RecordWriter {
 
   /** Output is below the high-water mark again. */
   drained(): void {
-    this.#flowing = true;
+    this.#out.drained();
     this.#excess = 0;
   }
 
-  /** Writes STDOUT of a request. Returns false above the high-water mark. */
-  stdout(id: number, block: Octets): boolean {
+  /** Writes STDOUT of a request. */
+  stdout(id: number, block: Octets): void {
     if (typeof block === "string") this.#records(FCGI_STDOUT, id, block);
     else this.#stdoutBytes(id, block);
-    return this.#flowing;
   }
 
   #stdoutBytes(id: number, bytes: Uint8Array): void {
@@ -62,32 +50,29 @@ export class RecordWriter {
     for (let at = 0; at < length; at += CONTENT) {
       const size = Math.min(length - at, CONTENT);
       const part = size === length ? bytes : bytes.subarray(at, at + size);
-      const copied = this.#flowing || at === 0 ? size : 0;
-      const start = this.#transport.reserve(FCGI_HEADER_LEN + copied);
-      const memory = this.#transport.memory;
+      const copied = this.#out.flowing || at === 0 ? size : 0;
+      const start = this.#out.reserve(FCGI_HEADER_LEN + copied);
+      const memory = this.#out.memory;
       writeHeader(memory, start, FCGI_STDOUT, id, size);
       if (copied > 0) memory.set(part, start + FCGI_HEADER_LEN);
-      this.#commit(FCGI_HEADER_LEN + copied);
-      if (copied === 0) {
-        this.#written += size;
-        this.#flowing = this.#transport.write(part);
-      }
+      this.#out.commit(FCGI_HEADER_LEN + copied);
+      if (copied === 0) this.#out.give(part);
     }
   }
 
   /** Writes latin-1 text as records of one type: STDOUT, or a short management record. */
   text(type: number, id: number, text: string): void {
-    if (!this.#flowing) this.#excess += FCGI_HEADER_LEN + text.length;
+    if (!this.#out.flowing) this.#excess += FCGI_HEADER_LEN + text.length;
     this.#records(type, id, text);
   }
 
   #records(type: number, id: number, text: string): void {
     for (let at = 0; at < text.length || at === 0; at += CONTENT) {
       const part = text.length <= CONTENT ? text : text.slice(at, at + CONTENT);
-      const start = this.#transport.reserve(FCGI_HEADER_LEN + part.length);
-      const memory = this.#transport.memory;
+      const start = this.#out.reserve(FCGI_HEADER_LEN + part.length);
+      const memory = this.#out.memory;
       writeLatin1(memory, writeHeader(memory, start, type, id, part.length), part);
-      this.#commit(FCGI_HEADER_LEN + part.length);
+      this.#out.commit(FCGI_HEADER_LEN + part.length);
     }
   }
 
@@ -98,23 +83,18 @@ export class RecordWriter {
    */
   end(id: number, stdout: boolean, appStatus: number, protocolStatus: number, last: boolean = false): void {
     const size = (stdout ? FCGI_HEADER_LEN : 0) + END_REQUEST + (last ? FCGI_HEADER_LEN : 0);
-    if (!this.#flowing) this.#excess += size;
-    const start = this.#transport.reserve(size);
-    const memory = this.#transport.memory;
+    if (!this.#out.flowing) this.#excess += size;
+    const start = this.#out.reserve(size);
+    const memory = this.#out.memory;
     const at = stdout ? writeHeader(memory, start, FCGI_STDOUT, id, 0) : start;
     const end = writeEndRequest(memory, at, id, appStatus, protocolStatus);
-    this.#commit((last ? writeHeader(memory, end, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, 0) : end) - start);
+    this.#out.commit((last ? writeHeader(memory, end, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, 0) : end) - start);
   }
 
   /** Writes a record with the invalid version 0, which shows the reader that the response before it is incomplete. */
   spoil(): void {
-    const start = this.#transport.reserve(FCGI_HEADER_LEN);
-    this.#transport.memory.fill(0, start, start + FCGI_HEADER_LEN);
-    this.#commit(FCGI_HEADER_LEN);
-  }
-
-  #commit(length: number): void {
-    this.#written += length;
-    this.#flowing = this.#transport.commit(length);
+    const start = this.#out.reserve(FCGI_HEADER_LEN);
+    this.#out.memory.fill(0, start, start + FCGI_HEADER_LEN);
+    this.#out.commit(FCGI_HEADER_LEN);
   }
 }

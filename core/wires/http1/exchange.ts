@@ -1,21 +1,19 @@
 /**
  * The Exchange of HTTP/1.1: frames a response and writes it to the transport.
  *
- * Each connection has one object, which `begin` resets for each request. Small pieces are copied into memory that the
- * transport lends, so that a head and a small body are sent in one write. Blocks that are too large to copy are passed to
- * the transport as they are.
+ * Each connection has one object, which `begin` resets for each request.
  *
  * @module
  */
 
 import { writeLatin1, writeOctets } from "../../grammar.ts";
 import { RequestError } from "../../contract/tsgi_request.ts";
-import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead, Transport } from "../../seams.ts";
+import { COPY_LIMIT, type TransportWriter } from "../../lifecycle/transport_writer.ts";
+import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../../seams.ts";
 import type { RequestHead } from "./request_head.ts";
 import { headBytes } from "./head_bytes.ts";
 import { type Framing, framing, serializeInterim, serializeRefusal } from "./serializer.ts";
 
-const COPY_LIMIT = 65536; // bytes: copying a smaller block is cheaper than another write; larger ones are written as they are
 const LAST_CHUNK = "0\r\n\r\n";
 
 /** The connection that owns an exchange, as the exchange uses it. */
@@ -32,19 +30,17 @@ export interface ExchangeOwner {
 
 /** The response side of one connection. */
 export class Http1Exchange implements Exchange {
-  readonly #transport: Transport;
+  readonly #writer: TransportWriter;
   readonly #owner: ExchangeOwner;
   readonly #serverHeader: string;
   #request: RequestHead | undefined;
   #framing: Framing = "none";
   #keepAlive = false;
   #headSent = false;
-  #written = 0;
-  #flowing = true;
 
-  /** The exchange of `owner`, which writes to `transport`. */
-  constructor(transport: Transport, owner: ExchangeOwner, serverHeader: string) {
-    this.#transport = transport;
+  /** The exchange of `owner`, which writes with `writer`. */
+  constructor(writer: TransportWriter, owner: ExchangeOwner, serverHeader: string) {
+    this.#writer = writer;
     this.#owner = owner;
     this.#serverHeader = serverHeader;
   }
@@ -53,21 +49,6 @@ export class Http1Exchange implements Exchange {
   begin(request: RequestHead): void {
     this.#request = request;
     this.#headSent = false;
-  }
-
-  /** Bytes written on this connection, by all its responses. */
-  get written(): number {
-    return this.#written;
-  }
-
-  /** Whether output is below the high-water mark, according to the last write. */
-  get flowing(): boolean {
-    return this.#flowing;
-  }
-
-  /** Output is below the high-water mark again. */
-  drained(): void {
-    this.#flowing = true;
   }
 
   /** Whether the head of the current response has been written. */
@@ -85,16 +66,16 @@ export class Http1Exchange implements Exchange {
     this.#framing = framing(http11, length, bodyless);
     this.#keepAlive = this.#framing !== "close" && this.#owner.mayPersist();
     this.#headSent = true;
-    this.#copy(headBytes(head, length, this.#framing, http11, this.#keepAlive, this.#serverHeader));
+    this.#writer.copy(headBytes(head, length, this.#framing, http11, this.#keepAlive, this.#serverHeader));
   }
 
   body(block: Octets): boolean {
     if (this.#framing === "chunked") return this.#chunk(block);
-    return typeof block === "string" || block.length <= COPY_LIMIT ? this.#copy(block) : this.#give(block);
+    return this.#writer.block(block);
   }
 
   end(): void {
-    if (this.#framing === "chunked") this.#copy(LAST_CHUNK);
+    if (this.#framing === "chunked") this.#writer.copy(LAST_CHUNK);
     this.#owner.responded(this.#keepAlive);
   }
 
@@ -105,12 +86,12 @@ export class Http1Exchange implements Exchange {
 
   refuse(status: string): void {
     this.#headSent = true;
-    this.#copy(serializeRefusal(status, this.#request?.method !== "HEAD"));
+    this.#writer.copy(serializeRefusal(status, this.#request?.method !== "HEAD"));
     this.#owner.responded(false);
   }
 
   informational(status: string, headers: HeaderList): void {
-    if (this.#request?.http11 === true && !this.#headSent) this.#copy(serializeInterim(status, headers));
+    if (this.#request?.http11 === true && !this.#headSent) this.#writer.copy(serializeInterim(status, headers));
   }
 
   upgrade(headers: HeaderList | null): RawSocket {
@@ -118,7 +99,7 @@ export class Http1Exchange implements Exchange {
       throw new RequestError("upgrade: expected a request without a body, with Connection: Upgrade, over HTTP/1.1");
     }
     if (headers !== null) {
-      this.#copy(serializeInterim("101 Switching Protocols", [["Connection", "Upgrade"], ...headers]));
+      this.#writer.copy(serializeInterim("101 Switching Protocols", [["Connection", "Upgrade"], ...headers]));
     }
     return this.#owner.release();
   }
@@ -127,33 +108,15 @@ export class Http1Exchange implements Exchange {
     const { length } = block;
     const size = `${length.toString(16)}\r\n`;
     if (length > COPY_LIMIT && typeof block !== "string") {
-      this.#copy(size);
-      this.#give(block);
-      return this.#copy("\r\n");
+      this.#writer.copy(size);
+      this.#writer.give(block);
+      return this.#writer.copy("\r\n");
     }
     const total = size.length + length + 2;
-    const start = this.#transport.reserve(total);
-    const memory = this.#transport.memory;
+    const start = this.#writer.reserve(total);
+    const memory = this.#writer.memory;
     const at = writeOctets(memory, writeLatin1(memory, start, size), block);
     writeLatin1(memory, at, "\r\n");
-    return this.#commit(total);
-  }
-
-  #give(bytes: Uint8Array): boolean {
-    this.#written += bytes.length;
-    this.#flowing = this.#transport.write(bytes);
-    return this.#flowing;
-  }
-
-  #copy(octets: Octets): boolean {
-    const at = this.#transport.reserve(octets.length);
-    writeOctets(this.#transport.memory, at, octets);
-    return this.#commit(octets.length);
-  }
-
-  #commit(length: number): boolean {
-    this.#written += length;
-    this.#flowing = this.#transport.commit(length);
-    return this.#flowing;
+    return this.#writer.commit(total);
   }
 }

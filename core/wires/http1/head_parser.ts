@@ -29,6 +29,8 @@ export class HeadParser {
   #partial = "";
   #emptyLines = 0;
   #head: RequestHead | undefined; // the current head, once its request line is complete
+  #complete: RequestHead | undefined; // the head that the current call of `parse` has completed
+  #at = 0;
 
   /** Creates a parser. `latin1` is the host's decoder; `models` are for the fast path, which is off without them. */
   constructor(
@@ -51,16 +53,24 @@ export class HeadParser {
     return this.#head;
   }
 
-  /** The head that the last `parse` has completed. The caller resets it to undefined. */
-  complete: RequestHead | undefined = undefined;
+  /** The index behind what the last `parse` has consumed. */
+  get at(): number {
+    return this.#at;
+  }
 
   /**
-   * Parses `bytes[start, end)` up to the end of a head, and returns the index behind what was consumed.
-   * If a head is complete, it is in `complete`; otherwise all bytes have been consumed.
+   * Parses `bytes[start, end)` up to the end of a head, and returns the head. If no head is complete, all bytes have been
+   * consumed.
    *
    * @throws {Refusal} when the client breaks a rule. The parser cannot be used any more then.
    */
-  parse(bytes: Uint8Array, start: number, end: number): number {
+  parse(bytes: Uint8Array, start: number, end: number): RequestHead | undefined {
+    this.#complete = undefined;
+    this.#at = this.#consume(bytes, start, end);
+    return this.#complete;
+  }
+
+  #consume(bytes: Uint8Array, start: number, end: number): number {
     if (this.#models !== undefined && this.#head === undefined && this.#partial === "") {
       const used = this.#parseWhole(this.#decoded(bytes, start, end), start - this.#from, this.#models);
       if (used > 0) return start + used;
@@ -70,7 +80,7 @@ export class HeadParser {
       const before = this.#partial.length;
       const text = this.#partial + this.#latin1(bytes, at, to);
       const used = this.#lines(text, 0, before);
-      if (this.complete !== undefined) {
+      if (this.#complete !== undefined) {
         this.#partial = "";
         return at + used - before;
       }
@@ -147,7 +157,7 @@ export class HeadParser {
       if (end === lf) throw new Refusal(BAD_REQUEST, "a line ends with a bare LF");
       this.#line(text, at, end);
       at = from = lf + 1;
-      if (this.complete !== undefined) return at;
+      if (this.#complete !== undefined) return at;
     }
     return at;
   }
@@ -169,7 +179,7 @@ export class HeadParser {
   }
 
   #completed(head: RequestHead): void {
-    this.complete = head;
+    this.#complete = head;
     this.#head = undefined;
     this.#emptyLines = 0;
   }

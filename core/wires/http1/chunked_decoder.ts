@@ -1,65 +1,14 @@
 /**
- * Decodes a message body of a declared length, or a chunked one (RFC 9112 6 and 7).
- *
- * A decoder reads the body of one message from the arriving bytes and stops exactly behind it. Without a sink it checks
- * the same rules and drops the bytes.
+ * Decodes a chunked message body (RFC 9112 7.1).
  *
  * @module
  */
 
 import { BodyTooLargeError, InputError, MalformedBodyError, type RequestBody } from "../../contract/request_body.ts";
+import type { BodyDecoder } from "../../lifecycle/body_decoder.ts";
 import { fieldColon, fieldName, fieldValue } from "./fields.ts";
 import { FIELDS_TOO_LARGE, Refusal } from "../../refusal.ts";
 import type { RequestLimits } from "./request_head.ts";
-
-/** Reads a body from a stream of bytes. */
-export interface BodyDecoder {
-  /** Whether the body has ended. */
-  readonly done: boolean;
-  /** Bytes of the body that are still to come, or null if the number is not known. */
-  readonly expected: number | null;
-  /**
-   * Decodes from `bytes[start, end)` into `sink` and returns the index behind what was consumed.
-   *
-   * @throws {MalformedBodyError} when the bytes break the framing.
-   * @throws {BodyTooLargeError} when they exceed a limit.
-   */
-  decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody | undefined): number;
-}
-
-/**
- * A body of a declared length (RFC 9112 6.2).
- *
- * @example
- * ```ts
- * import { LengthDecoder } from "./body_decoder.ts";
- * const decoder = new LengthDecoder(3);
- * console.assert(decoder.decode(new Uint8Array(5), 0, 5, undefined) === 3 && decoder.done);
- * ```
- */
-export class LengthDecoder implements BodyDecoder {
-  #remaining: number;
-
-  /** A body of `length` bytes. */
-  constructor(length: number) {
-    this.#remaining = length;
-  }
-
-  get done(): boolean {
-    return this.#remaining === 0;
-  }
-
-  get expected(): number {
-    return this.#remaining;
-  }
-
-  decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody | undefined): number {
-    const stop = Math.min(end, start + this.#remaining);
-    this.#remaining -= stop - start;
-    sink?.push(bytes, start, stop);
-    return stop;
-  }
-}
 
 const TCHAR = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]";
 const TOKEN = `${TCHAR}+(?!${TCHAR})`; // whole tokens only: no backtracking into one
@@ -83,6 +32,8 @@ const END = 5;
 
 /** A chunked body (RFC 9112 7.1). It checks extensions and trailers, and drops them. */
 export class ChunkedDecoder implements BodyDecoder {
+  readonly expected = null;
+  readonly endsWithInput = false;
   readonly #limits: RequestLimits;
   readonly #latin1: (bytes: Uint8Array, start: number, end: number) => string;
   #state: number = SIZE;
@@ -107,17 +58,13 @@ export class ChunkedDecoder implements BodyDecoder {
     return this.#state === END;
   }
 
-  get expected(): null {
-    return null;
-  }
-
-  decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody | undefined): number {
+  decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody): number {
     let at = start;
     while (at < end && this.#state !== END) {
       switch (this.#state) {
         case DATA: {
           const stop = Math.min(end, at + this.#remaining);
-          sink?.push(bytes, at, stop);
+          sink.push(bytes, at, stop);
           this.#remaining -= stop - at;
           at = stop;
           if (this.#remaining === 0) this.#state = DATA_CR;

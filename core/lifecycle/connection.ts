@@ -1,0 +1,187 @@
+/**
+ * The life of a connection, on every wire: its output, its time-outs apart from those of a request, and its end.
+ *
+ * A connection ends in one of two ways. `finish` sends the output that waits and then FIN, and gives the client
+ * LINGER_TIME to read it. `reset` cuts the socket, so that an incomplete response does not look complete. The host then
+ * reports `closed`.
+ *
+ * @module
+ */
+
+import { errorText } from "../errors.ts";
+import { Refusal } from "../refusal.ts";
+import type { Transport } from "../seams.ts";
+import * as State from "./states.ts";
+import { Stopwatch } from "./stopwatch.ts";
+import { type LifecycleConfig, LINGER_TIME } from "./timeouts.ts";
+import { TransportWriter } from "./transport_writer.ts";
+
+/** The event that a connection waits for. */
+const HEAD_END = 0;
+const NEXT_REQUEST = 1;
+const LAST_REQUEST = 2;
+const FIN = 3;
+const BUSY = 4; // none
+
+/** A connection. */
+export class ConnectionLifecycle {
+  /** Writes the output. */
+  readonly writer: TransportWriter;
+  readonly #transport: Transport;
+  readonly #config: LifecycleConfig;
+  #state: State.ConnectionState = State.OPEN;
+  #stopping = false;
+  #paused = false;
+  readonly #input: Stopwatch = new Stopwatch();
+  readonly #output: Stopwatch = new Stopwatch();
+
+  /** The life of the connection over `transport`. */
+  constructor(transport: Transport, config: LifecycleConfig) {
+    this.#transport = transport;
+    this.#config = config;
+    this.writer = new TransportWriter(transport);
+  }
+
+  /** Whether bytes are read, and responses are written. */
+  get isOpen(): boolean {
+    return this.#state === State.OPEN;
+  }
+
+  /** Whether reading is paused. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Whether the current request is the last one, because the server shuts down or a limit is reached. */
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Makes the current request the last one. An idle connection still serves a request within `drainIdle`. */
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  /** Pauses or resumes reading. */
+  regulate(pause: boolean): void {
+    if (pause === this.#paused || this.#state >= State.RELEASED) return;
+    this.#paused = pause;
+    if (pause) this.#transport.pause();
+    else this.#transport.resume();
+  }
+
+  // The end.
+
+  /** Sends the output that waits, then FIN, and reads on. Returns false if the connection was ended before. */
+  finish(): boolean {
+    if (!this.#end()) return false;
+    this.#transport.end();
+    return true;
+  }
+
+  /** Cuts the socket. */
+  reset(): void {
+    if (this.#end()) this.#transport.reset();
+  }
+
+  /** Closes the socket at once, after the other side has sent FIN. */
+  destroy(): void {
+    if (this.#end()) this.#transport.destroy();
+  }
+
+  #end(): boolean {
+    if (this.#state !== State.OPEN) return false;
+    this.#move(State.END);
+    return true;
+  }
+
+  /** Gives the socket away, paused. */
+  release(): void {
+    this.#move(State.RELEASE);
+    this.#transport.pause();
+  }
+
+  /** The host has closed the socket. */
+  closed(): void {
+    this.#move(State.CLOSE);
+  }
+
+  // Errors.
+
+  /** Name of the other side, for messages. */
+  get client(): string {
+    return this.#transport.peer.remoteAddress || "client";
+  }
+
+  /** Writes a line to the error log. */
+  log(text: string): void {
+    this.#config.gateway.errors.write(`tsgi: ${text}\n`);
+  }
+
+  /** Logs an error. Returns a refusal, which the wire sends; resets the connection after any other error. */
+  broken(error: unknown): Refusal | undefined {
+    if (error instanceof Refusal) {
+      this.log(`refused a request from ${this.client}: ${error.status}: ${error.message}`);
+      return error;
+    }
+    this.log(`connection from ${this.client}: ${errorText(error)}`);
+    this.reset();
+    return undefined;
+  }
+
+  // The clock.
+
+  /**
+   * Checks the time for the client to take output, and to close after our FIN.
+   *
+   * @param now The clock of the tick.
+   * @param idle Whether the connection waits for a request head. If so, a call of `lateHead` follows.
+   * @returns whether the connection is open.
+   */
+  tick(now: number, idle: boolean): boolean {
+    const { buffered } = this.#transport;
+    const stalled = this.#output.waited(now, buffered > 0 ? 1 : 0, this.writer.written - buffered);
+    if (buffered > 0 && stalled >= this.#config.writeTimeout * 1000) {
+      this.#end();
+      this.#transport.reset();
+      return false;
+    }
+    if (this.isOpen && !idle) this.#input.waited(now, BUSY, 0);
+    if (this.#state !== State.ENDING) return this.isOpen;
+    // The time for the client to read the response begins only when our FIN has been sent.
+    const lingered = this.#input.waited(now, buffered > 0 ? BUSY : FIN, 0);
+    if (buffered === 0 && lingered >= LINGER_TIME * 1000) this.#transport.destroy();
+    return false;
+  }
+
+  /**
+   * Checks the time for the next request head. Ends the connection if no request has begun.
+   *
+   * @param now The clock of the tick.
+   * @param begun Whether a part of a head has arrived.
+   * @param requests Number of requests so far.
+   * @param drainIdle Seconds for a last request, once the server shuts down.
+   * @returns the seconds that were exceeded by a head that has begun, which the wire answers; else 0.
+   */
+  lateHead(now: number, begun: boolean, requests: number, drainIdle: number = this.#config.drainIdle): number {
+    const { headerTimeout, keepAliveTimeout } = this.#config;
+    let what = HEAD_END;
+    let seconds = headerTimeout;
+    if (!begun && this.#stopping) {
+      what = LAST_REQUEST;
+      seconds = drainIdle;
+    } else if (!begun && requests > 0) {
+      what = NEXT_REQUEST;
+      seconds = keepAliveTimeout;
+    }
+    // The time for the first request runs from the start: a silent client gets no more time than a slow one.
+    if (this.#input.waited(now, what, requests) < seconds * 1000) return 0;
+    if (begun) return seconds;
+    this.finish();
+    return 0;
+  }
+
+  #move(event: State.ConnectionEvent): void {
+    this.#state = State.CONNECTION_STATES.after(this.#state, event);
+  }
+}
