@@ -207,8 +207,13 @@ export interface Exchange {
 
 /** A socket that has left its wire. Only this project's own code sees it; applications get an `UpgradedSocket`. */
 export interface RawSocket {
-  /** The socket, paused. Call `attach` to receive what the client sends, and to see it close. */
+  /** The socket, paused. */
   readonly transport: Transport;
   /** Bytes that arrived behind the request and were not part of it. */
   readonly leftover: Uint8Array;
+  /**
+   * Hands the socket to a connection, which receives `leftover` first. The server calls `tick` and `shutdown` of the
+   * connection, and catches its errors.
+   */
+  attach(next: Connection): void;
 }

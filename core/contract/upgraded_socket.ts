@@ -43,9 +43,9 @@ export interface UpgradedSocket {
 }
 
 /** Wraps a raw socket in streams. */
-export function upgradedSocket({ transport, leftover }: RawSocket): UpgradedSocket {
-  const streams = new SocketStreams(transport);
-  transport.attach(streams, leftover);
+export function upgradedSocket(raw: RawSocket): UpgradedSocket {
+  const streams = new SocketStreams(raw.transport);
+  raw.attach(streams);
   return streams.socket;
 }
 

@@ -11,7 +11,17 @@
 import { errorText } from "../errors.ts";
 import { Refusal } from "../refusal.ts";
 import type { Transport } from "../seams.ts";
-import * as State from "./states.ts";
+import {
+  CLOSE,
+  CONNECTION_STATES,
+  type ConnectionEvent,
+  type ConnectionState,
+  END,
+  ENDING,
+  OPEN,
+  RELEASE,
+  RELEASED,
+} from "./states.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { type LifecycleConfig, LINGER_TIME } from "./timeouts.ts";
 import { TransportWriter } from "./transport_writer.ts";
@@ -29,7 +39,7 @@ export class ConnectionLifecycle {
   readonly writer: TransportWriter;
   readonly #transport: Transport;
   readonly #config: LifecycleConfig;
-  #state: State.ConnectionState = State.OPEN;
+  #state: ConnectionState = OPEN;
   #stopping = false;
   #paused = false;
   readonly #input: Stopwatch = new Stopwatch();
@@ -44,7 +54,7 @@ export class ConnectionLifecycle {
 
   /** Whether bytes are read, and responses are written. */
   get isOpen(): boolean {
-    return this.#state === State.OPEN;
+    return this.#state === OPEN;
   }
 
   /** Whether reading is paused. */
@@ -64,7 +74,7 @@ export class ConnectionLifecycle {
 
   /** Pauses or resumes reading. */
   regulate(pause: boolean): void {
-    if (pause === this.#paused || this.#state >= State.RELEASED) return;
+    if (pause === this.#paused || this.#state >= RELEASED) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();
     else this.#transport.resume();
@@ -90,20 +100,20 @@ export class ConnectionLifecycle {
   }
 
   #end(): boolean {
-    if (this.#state !== State.OPEN) return false;
-    this.#move(State.END);
+    if (this.#state !== OPEN) return false;
+    this.#move(END);
     return true;
   }
 
   /** Gives the socket away, paused. */
   release(): void {
-    this.#move(State.RELEASE);
+    this.#move(RELEASE);
     this.#transport.pause();
   }
 
   /** The host has closed the socket. */
   closed(): void {
-    this.#move(State.CLOSE);
+    this.#move(CLOSE);
   }
 
   // Errors.
@@ -147,7 +157,7 @@ export class ConnectionLifecycle {
       return false;
     }
     if (this.isOpen && !idle) this.#input.waited(now, BUSY, 0);
-    if (this.#state !== State.ENDING) return this.isOpen;
+    if (this.#state !== ENDING) return this.isOpen;
     // The time for the client to read the response begins only when our FIN has been sent.
     const lingered = this.#input.waited(now, buffered > 0 ? BUSY : FIN, 0);
     if (buffered === 0 && lingered >= LINGER_TIME * 1000) this.#transport.destroy();
@@ -181,7 +191,7 @@ export class ConnectionLifecycle {
     return 0;
   }
 
-  #move(event: State.ConnectionEvent): void {
-    this.#state = State.CONNECTION_STATES.after(this.#state, event);
+  #move(event: ConnectionEvent): void {
+    this.#state = CONNECTION_STATES.after(this.#state, event);
   }
 }

@@ -26,7 +26,22 @@ import { Invocation } from "../gateway/invocation.ts";
 import type { Exchange } from "../seams.ts";
 import type { BodyDecoder } from "./body_decoder.ts";
 import { BodyRate, type BodyRateRules } from "./body_rate.ts";
-import * as State from "./states.ts";
+import {
+  BODY,
+  BODY_BROKEN,
+  BODY_END,
+  DEPARTURE,
+  DRAIN,
+  HEAD,
+  NEXT,
+  OVER,
+  REQUEST,
+  REQUEST_STATES,
+  REQUEST_WITH_BODY,
+  type RequestEvent,
+  type RequestState,
+  RESPONSE_END,
+} from "./states.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { DRAIN_LIMIT, DRAIN_TIME, INPUT_MARK, type LifecycleConfig } from "./timeouts.ts";
 
@@ -34,7 +49,7 @@ import { DRAIN_LIMIT, DRAIN_TIME, INPUT_MARK, type LifecycleConfig } from "./tim
 export class RequestLifecycle {
   readonly #config: LifecycleConfig;
   readonly #source: BodySource;
-  #state: State.RequestState = State.HEAD;
+  #state: RequestState = HEAD;
   #invocation: Invocation | undefined;
   #body: RequestBody | undefined;
   #decoder: BodyDecoder | undefined;
@@ -55,7 +70,7 @@ export class RequestLifecycle {
   }
 
   /** The state of the request. */
-  get state(): State.RequestState {
+  get state(): RequestState {
     return this.#state;
   }
 
@@ -82,7 +97,7 @@ export class RequestLifecycle {
   /** Whether the body has buffered as much as may wait for the application. */
   get isFull(): boolean {
     const body = this.#body;
-    return this.#state === State.BODY && body !== undefined && !body.awaited && body.buffered >= INPUT_MARK;
+    return this.#state === BODY && body !== undefined && !body.awaited && body.buffered >= INPUT_MARK;
   }
 
   // The request.
@@ -94,7 +109,7 @@ export class RequestLifecycle {
     this.#drained = 0;
     this.#decoder = decoder;
     this.#body = decoder === undefined ? RequestBody.empty() : new RequestBody(this.#source, given);
-    this.#move(decoder === undefined ? State.REQUEST : State.REQUEST_WITH_BODY);
+    this.#move(decoder === undefined ? REQUEST : REQUEST_WITH_BODY);
   }
 
   /** Calls the application, whose response goes to `exchange`. */
@@ -118,18 +133,18 @@ export class RequestLifecycle {
     }
     this.#received += at - start;
     if (decoder.done) this.#complete();
-    else if (this.#state === State.DRAIN && (this.#drained += at - start) > DRAIN_LIMIT) this.#move(State.BODY_BROKEN);
+    else if (this.#state === DRAIN && (this.#drained += at - start) > DRAIN_LIMIT) this.#move(BODY_BROKEN);
     return at;
   }
 
   #complete(): void {
-    this.#move(State.BODY_END);
+    this.#move(BODY_END);
     this.#body?.finish();
   }
 
   /** The client sends no more bytes of this body. */
   inputEnded(): void {
-    if (this.#state === State.BODY && this.#decoder?.endsWithInput === true) return this.#complete();
+    if (this.#state === BODY && this.#decoder?.endsWithInput === true) return this.#complete();
     const expected = this.expected;
     const missing = expected === null ? "" : `${expected} bytes `;
     this.fail(new TruncatedBodyError(`The request body ended ${missing}before its declared end`));
@@ -137,8 +152,8 @@ export class RequestLifecycle {
 
   /** The body will never be complete. Does nothing if it is, or has failed before. */
   fail(error: InputError): void {
-    if (this.#state !== State.BODY && this.#state !== State.DRAIN) return;
-    this.#move(State.BODY_BROKEN);
+    if (this.#state !== BODY && this.#state !== DRAIN) return;
+    this.#move(BODY_BROKEN);
     this.#body?.fail(error);
   }
 
@@ -152,19 +167,19 @@ export class RequestLifecycle {
   /** The response has ended: later reads of `wsgi.input` throw `reason`. */
   responded(reason: string): void {
     this.#invocation = undefined;
-    this.#move(State.RESPONSE_END);
+    this.#move(RESPONSE_END);
     this.#body?.discard(reason);
   }
 
   /** The socket goes to another protocol: there is no response to report. */
   upgraded(): void {
     this.#invocation = undefined;
-    this.#move(State.RESPONSE_END);
+    this.#move(RESPONSE_END);
   }
 
   /** Waits for the head of another request. */
   next(): void {
-    this.#move(State.NEXT);
+    this.#move(NEXT);
   }
 
   /**
@@ -182,7 +197,7 @@ export class RequestLifecycle {
   departed(reason: string): void {
     const invocation = this.#invocation;
     this.#invocation = undefined;
-    this.#move(State.DEPARTURE);
+    this.#move(DEPARTURE);
     this.#body?.fail(new InputClosedError(reason));
     invocation?.departed();
   }
@@ -203,12 +218,12 @@ export class RequestLifecycle {
     if (running >= requestTimeout * 1000) {
       this.#invocation?.expired(new RequestTimeoutError(`No response within ${requestTimeout} s`));
     }
-    const awaited = this.#state === State.BODY && !paused && this.#body?.awaited === true;
-    const waits = awaited || this.#state === State.DRAIN;
-    const progress = this.#state === State.DRAIN ? this.#count : this.#received;
-    const waited = (this.#input ??= new Stopwatch()).waited(now, waits ? this.#state : State.OVER, progress);
-    if (this.#state === State.DRAIN && waited >= Math.min(bodyTimeout, DRAIN_TIME) * 1000) {
-      this.#move(State.BODY_BROKEN);
+    const awaited = this.#state === BODY && !paused && this.#body?.awaited === true;
+    const waits = awaited || this.#state === DRAIN;
+    const progress = this.#state === DRAIN ? this.#count : this.#received;
+    const waited = (this.#input ??= new Stopwatch()).waited(now, waits ? this.#state : OVER, progress);
+    if (this.#state === DRAIN && waited >= Math.min(bodyTimeout, DRAIN_TIME) * 1000) {
+      this.#move(BODY_BROKEN);
     } else if (awaited && waited >= bodyTimeout * 1000) {
       this.fail(new BodyTimeoutError(`No byte of the request body came for ${bodyTimeout} s`));
     }
@@ -222,19 +237,19 @@ export class RequestLifecycle {
    */
   lateHead(now: number, paused: boolean): number {
     const { headerTimeout } = this.#config;
-    const waited = (this.#input ??= new Stopwatch()).waited(now, paused ? State.OVER : State.HEAD, 0);
+    const waited = (this.#input ??= new Stopwatch()).waited(now, paused ? OVER : HEAD, 0);
     return !paused && waited >= headerTimeout * 1000 ? headerTimeout : 0;
   }
 
   /** Fails a body that arrives too slowly. Called at each tick by wires that read from the client itself. */
   checkRate(now: number, paused: boolean, rules: BodyRateRules): void {
-    if (this.#state !== State.BODY) return;
+    if (this.#state !== BODY) return;
     const awaited = this.#body?.awaited === true && !paused;
     if (!(this.#rate ??= new BodyRate(rules)).tooSlow(now, this.#count, this.#received, awaited)) return;
     this.fail(new BodyTimeoutError(`The request body came at less than ${rules.minBodyRate} bytes a second`));
   }
 
-  #move(event: State.RequestEvent): void {
-    this.#state = State.REQUEST_STATES.after(this.#state, event);
+  #move(event: RequestEvent): void {
+    this.#state = REQUEST_STATES.after(this.#state, event);
   }
 }

@@ -10,71 +10,7 @@
 
 import { errorText } from "../errors.ts";
 import type { ErrorStream } from "../contract/error_stream.ts";
-import type { Connection, Peer, Transport } from "../seams.ts";
-
-/** The transport of a {@linkcode RawSocket}. It registers and guards a connection that is attached to it. */
-export class RawTransport implements Transport {
-  readonly #transport: Transport;
-  readonly #adopt: (next: Connection) => Connection;
-
-  /** Wraps the real transport. `adopt` registers a connection and returns the one to attach. */
-  constructor(transport: Transport, adopt: (next: Connection) => Connection) {
-    this.#transport = transport;
-    this.#adopt = adopt;
-  }
-
-  get peer(): Peer {
-    return this.#transport.peer;
-  }
-
-  get givesInput(): boolean {
-    return this.#transport.givesInput;
-  }
-
-  get buffered(): number {
-    return this.#transport.buffered;
-  }
-
-  write(bytes: Uint8Array): boolean {
-    return this.#transport.write(bytes);
-  }
-
-  get memory(): Uint8Array {
-    return this.#transport.memory;
-  }
-
-  reserve(min: number): number {
-    return this.#transport.reserve(min);
-  }
-
-  commit(length: number): boolean {
-    return this.#transport.commit(length);
-  }
-
-  pause(): void {
-    this.#transport.pause();
-  }
-
-  resume(): void {
-    this.#transport.resume();
-  }
-
-  attach(next: Connection, leftover: Uint8Array): void {
-    this.#transport.attach(this.#adopt(next), leftover);
-  }
-
-  end(): void {
-    this.#transport.end();
-  }
-
-  destroy(): void {
-    this.#transport.destroy();
-  }
-
-  reset(): void {
-    this.#transport.reset();
-  }
-}
+import type { Connection, Transport } from "../seams.ts";
 
 /** Wraps a connection that does not belong to a wire, and catches its errors. */
 export class GuardedConnection implements Connection {

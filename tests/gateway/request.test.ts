@@ -288,9 +288,12 @@ describe("upgrade", () => {
       this.calls.push(`write ${new TextDecoder().decode(bytes)}`);
       return this.flows;
     }
-    attach(connection: Connection, leftover: Uint8Array): void {
-      this.connection = connection;
-      if (leftover.length > 0) connection.receive(leftover);
+    socket(leftover: Uint8Array): RawSocket {
+      const attach = (connection: Connection): void => {
+        this.connection = connection;
+        if (leftover.length > 0) connection.receive(leftover);
+      };
+      return { transport: this as unknown as Transport, leftover, attach };
     }
     pause(): void {
       this.calls.push("pause");
@@ -316,7 +319,7 @@ describe("upgrade", () => {
         return [];
       },
       { HTTP_UPGRADE: "echo" },
-      { socket: { transport: pipe as unknown as Transport, leftover: bytes(early) } },
+      { socket: pipe.socket(bytes(early)) },
     );
     return { pipe, socket: socket as UpgradedSocket, connection: pipe.connection as Connection };
   }
@@ -360,7 +363,7 @@ describe("upgrade", () => {
         return [];
       },
       { HTTP_UPGRADE: offered },
-      { socket: { transport: pipe as unknown as Transport, leftover: new Uint8Array(0) } },
+      { socket: pipe.socket(new Uint8Array(0)) },
     );
     if (typeof sent === "string") expect([exchange.calls, log]).toEqual([[sent], []]);
     else expect(log.join()).toMatch(sent);

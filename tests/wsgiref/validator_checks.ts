@@ -198,7 +198,7 @@ export const validatorChecks: readonly Check[] = [
       abort.abort();
       await thrownBy(() => request);
       await new Promise((resolve) => setTimeout(resolve, 0));
-      const socket = { transport: {} as never, leftover: new Uint8Array(0) };
+      const socket = { transport: {} as never, leftover: new Uint8Array(0), attach() {} };
       const taken = call(validator((environ) => (environ["tsgi.request"].rawSocket(), [])), {}, { socket });
       equal([log, taken.exchange.calls, taken.log.join()], ["", ["upgrade raw"], ""]);
     },

@@ -28,7 +28,6 @@ import { BODY, BROKEN, DRAIN, HEAD, LOST, OVER, RECEIVED } from "../../lifecycle
 import { DRAIN_LIMIT } from "../../lifecycle/timeouts.ts";
 import { Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
 import type { Connection, RawSocket, Transport } from "../../seams.ts";
-import { RawTransport } from "../raw_socket.ts";
 import { nextIdle, type WireConnection } from "../wire.ts";
 import { ChunkedDecoder } from "./chunked_decoder.ts";
 import type { Http1Config } from "./config.ts";
@@ -181,8 +180,9 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     leftover.set(unread);
     leftover.set(this.#held, unread.length);
     this.#held = NO_BYTES;
-    const adopt = (next: Connection): Connection => this.#config.adopt(this, next, this.#transport);
-    return { transport: new RawTransport(this.#transport, adopt), leftover };
+    const transport = this.#transport;
+    const attach = (next: Connection): void => transport.attach(this.#config.adopt(this, next, transport), leftover);
+    return { transport, leftover, attach };
   }
 
   // The loop.
