@@ -23,8 +23,10 @@ import {
   RELEASED,
 } from "./states.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { type LifecycleConfig, LINGER_TIME } from "./timeouts.ts";
+import type { LifecycleConfig } from "./timeouts.ts";
 import { TransportWriter } from "./transport_writer.ts";
+
+const LINGER_TIME = 2; // seconds that a client has to read the last response before the socket is destroyed
 
 /** The event that a connection waits for. */
 const HEAD_END = 0;

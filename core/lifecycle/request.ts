@@ -43,7 +43,18 @@ import {
   RESPONSE_END,
 } from "./states.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { DRAIN_LIMIT, DRAIN_TIME, INPUT_MARK, type LifecycleConfig } from "./timeouts.ts";
+import type { LifecycleConfig } from "./timeouts.ts";
+
+const INPUT_MARK = 65536; // bytes of a body that may wait for the application before a wire stops reading
+
+/** Bytes of an unread body that are read and dropped, so that the connection or the response can be kept. */
+export const DRAIN_LIMIT = 262144;
+
+/**
+ * Most seconds that a connection reads the unread rest of a body, whatever `bodyTimeout` is; then it ends. With a
+ * time-out for the next byte alone, a client could hold the connection by sending a byte now and then.
+ */
+export const DRAIN_TIME = 30;
 
 /** A request, or a sequence of requests. */
 export class RequestLifecycle {

@@ -1,5 +1,5 @@
 /**
- * The limits in time and bytes that all wires share.
+ * The time-outs that all wires share.
  *
  * @module
  */
@@ -27,18 +27,3 @@ export interface LifecycleConfig extends Timeouts {
   /** The application and the shared state of its invocations. */
   readonly gateway: Gateway;
 }
-
-/** Bytes of a body that may wait for the application before a wire stops reading. */
-export const INPUT_MARK = 65536;
-
-/** Bytes of an unread body that are read and dropped, so that the connection or the response can be kept. */
-export const DRAIN_LIMIT = 262144;
-
-/**
- * Most seconds that a connection reads the unread rest of a body, whatever `bodyTimeout` is; then it ends. With a
- * time-out for the next byte alone, a client could hold the connection by sending a byte now and then.
- */
-export const DRAIN_TIME = 30;
-
-/** Seconds that a client has to read the last response before the socket is destroyed. */
-export const LINGER_TIME = 2;

@@ -40,7 +40,7 @@ const GATEWAY = [
 ];
 const LIFECYCLE = all(
   "core/lifecycle/",
-  "body_decoder body_rate connection request states stopwatch timeouts transport_writer",
+  "body_decoder body_rate connection request states stopwatch transport_writer",
 );
 const SOCKETS = [
   ...LIFECYCLE,
