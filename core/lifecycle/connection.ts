@@ -84,11 +84,11 @@ export class ConnectionLifecycle {
 
   // The end.
 
-  /** Sends the output that waits, then FIN, and reads on. Returns false if the connection was ended before. */
-  finish(): boolean {
-    if (!this.#end()) return false;
+  /** Sends the output that waits, then FIN. With `readOn` it drops what arrives until the other side has ended too. */
+  finish(readOn: boolean = true): void {
+    if (!this.#end()) return;
     this.#transport.end();
-    return true;
+    if (readOn) this.regulate(false);
   }
 
   /** Cuts the socket. */

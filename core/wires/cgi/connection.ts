@@ -259,10 +259,9 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     if (state === OVER || state === LOST) this.#finish();
   }
 
-  /** Ends the connection in order, and reads on until the other side has ended it too. */
+  /** Ends the connection in order. A script does not read on, since nothing is behind the body on its standard input. */
   #finish(): void {
-    if (!this.#connection.finish()) return;
     clearTimeout(this.#drainTimer);
-    if (!this.#rules.script) this.#connection.regulate(false);
+    this.#connection.finish(!this.#rules.script);
   }
 }

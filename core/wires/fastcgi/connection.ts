@@ -113,7 +113,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   }
 
   ended(): void {
-    if (this.#active.size === 0) return this.#finish();
+    if (this.#active.size === 0) return this.#connection.finish();
     this.#abandon();
     this.#connection.destroy();
   }
@@ -126,7 +126,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
 
   turnAway(status: string): void {
     logRefusal(this.config.gateway, status, () => ({ ...this.template }) as Environ);
-    this.#finish(); // FastCGI has no status before a request; without an answer a web server tries another server
+    this.#connection.finish(); // FastCGI has no status before a request; without an answer a web server tries another server
   }
 
   serveOne(): void {
@@ -142,7 +142,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   }
 
   retire(): void {
-    this.#finish();
+    this.#connection.finish();
   }
 
   get #isUnused(): boolean {
@@ -165,7 +165,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     const quiet = this.#ending ? Math.min(drainIdle, QUIET_TIME) : Infinity;
     const late = this.#connection.lateHead(now, this.#decoder.begun, this.#requests, quiet);
     if (late > 0) this.#broken(new fcgi.ProtocolError(`a record took longer than ${late} s`));
-    else if (unused >= (keepAliveTimeout + headerTimeout) * 1000) this.#finish();
+    else if (unused >= (keepAliveTimeout + headerTimeout) * 1000) this.#connection.finish();
   }
 
   // Calls by the record decoder.
@@ -288,7 +288,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
       this.#active.clear();
       this.#queue = [];
       this.writer.spoil();
-      return this.#finish();
+      return this.#connection.finish();
     }
     this.#connection.log(
       `connection from ${this.#connection.client}: other requests run on it, so that an incomplete response was ended`,
@@ -322,20 +322,16 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
 
   /** Handles a protocol error or an internal one. */
   #broken(error: unknown): void {
+    if (error instanceof fcgi.ProtocolError) {
+      this.#connection.log(`refused a connection from ${this.#connection.client}: ${error.message}`);
+      this.#connection.reset();
+    } else this.#connection.broken(error);
     this.#abandon();
-    if (!(error instanceof fcgi.ProtocolError)) return void this.#connection.broken(error);
-    this.#connection.log(`refused a connection from ${this.#connection.client}: ${error.message}`);
-    this.#connection.reset();
   }
 
   /** Ends the connection if no request runs and no other is allowed. */
   #settle(): void {
-    if (this.#active.size === 0 && (this.#ending || !this.#keepConn)) this.#finish();
-  }
-
-  /** Ends the connection in order, and reads on until the web server has ended it too. */
-  #finish(): void {
-    if (this.#connection.finish()) this.regulate();
+    if (this.#active.size === 0 && (this.#ending || !this.#keepConn)) this.#connection.finish();
   }
 
   /** Ends all running requests as if their clients had left. */

@@ -110,7 +110,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   }
 
   retire(): void {
-    this.#finish();
+    this.#connection.finish();
   }
 
   serveOne(): void {
@@ -158,7 +158,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   responded(keepAlive: boolean): void {
     this.#request.responded("the response has ended");
-    if (!keepAlive) return this.#finish();
+    if (!keepAlive) return this.#connection.finish();
     this.#idleOrder = nextIdle();
     this.#goFrom();
     if (!this.#advancing) queueMicrotask(() => this.#goOn());
@@ -166,7 +166,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   cut(flush: boolean): void {
     this.#request.responded("the response has failed");
-    if (flush) this.#finish();
+    if (flush) this.#connection.finish();
     else this.#connection.reset();
   }
 
@@ -246,7 +246,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   /** Goes on from a request that is over: to the next one, or to the end of the connection. */
   #goFrom(): void {
     if (this.#request.state === OVER) this.#request.next();
-    else if (this.#request.state === LOST) this.#finish();
+    else if (this.#request.state === LOST) this.#connection.finish();
   }
 
   /** Handles a protocol error or an internal one. */
@@ -275,7 +275,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   /** The client has sent FIN and all its bytes have been processed: an incomplete request will never be complete. */
   #noMoreInput(): void {
     const { state } = this.#request;
-    if (state === HEAD || state === DRAIN) this.#finish();
+    if (state === HEAD || state === DRAIN) this.#connection.finish();
     else if (state === BODY) this.#request.inputEnded();
   }
 
@@ -303,13 +303,6 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     const choked = this.#request.state === HEAD && !this.#connection.writer.flowing;
     const full = choked || this.#request.isFull || this.#held.length >= HELD_LIMIT;
     this.#connection.regulate(full && this.#connection.isOpen);
-  }
-
-  /** Ends the connection in order, and reads on until the client has ended it too. */
-  #finish(): void {
-    if (!this.#connection.finish()) return;
-    this.#held = NO_BYTES;
-    this.#regulate();
   }
 }
 
