@@ -27,6 +27,10 @@ export class RawTransport implements Transport {
     return this.#transport.peer;
   }
 
+  set peer(peer: Peer) {
+    this.#transport.peer = peer;
+  }
+
   get givesInput(): boolean {
     return this.#transport.givesInput;
   }

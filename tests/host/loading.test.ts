@@ -30,7 +30,7 @@ const all = (before: string, names: string): string[] => names.split(" ").map((n
 
 const GATEWAY = [
   ...all("core/", "errors grammar refusal version"),
-  ...all("core/server/", "option_table options peer_policy"),
+  ...all("core/server/", "listeners option_table options peer_policy"),
   ...all("core/wires/", "protocol stopwatch wire"),
   ...all(
     "core/contract/",
@@ -39,7 +39,7 @@ const GATEWAY = [
   ...all("core/gateway/", "access_log background blocks closing gateway invocation"),
 ];
 const SOCKETS = [
-  ...all("core/", "wires/raw_socket server/server wires/load"),
+  ...all("core/", "server/connections server/server server/server_listener wires/load wires/raw_socket"),
   ...all("adapters/", "environment latin1 batched_transport peer"),
 ];
 const HTTP = all(
