@@ -50,7 +50,7 @@ export interface Prefix {
 /** The stage of a listener with `proxyProtocol`. */
 export function readPrefix(transport: Transport, gate: Gate, believed: boolean): StageInput {
   if (!believed) gate.refuse("it is not among proxyAllowIps, whose PROXY protocol prefixes are believed");
-  let held = NO_BYTES;
+  let held: Uint8Array = NO_BYTES;
   let needed = 0; // bytes until the prefix may be complete
   return {
     receive: (bytes) => {
@@ -58,7 +58,7 @@ export function readPrefix(transport: Transport, gate: Gate, believed: boolean):
       const prefix = all.length < needed ? needed : parsePrefix(all);
       if (typeof prefix === "number") {
         needed = prefix;
-        held = all.slice();
+        held = all === bytes ? bytes.slice() : all;
       } else gate.pass(factsOf(prefix.ends, transport.peer), all.subarray(prefix.length));
     },
   };
