@@ -119,6 +119,13 @@ const cases: readonly Case[] = [
     builtins: ["node:fs", "node:net", "node:path"],
   },
   {
+    name: "HTTP behind the PROXY protocol",
+    runtime: "node",
+    options: { port: 0, proxyProtocol: true },
+    modules: [...server, ...HTTP, ...NODE, ...all("core/server/", "proxy_protocol stage")],
+    builtins: NET,
+  },
+  {
     name: "FastCGI",
     runtime: "node",
     options: { port: 0, protocol: "fastcgi" },
