@@ -19,7 +19,8 @@
 import type { Application } from "./core/contract/types.ts";
 import { asFunction } from "./core/contract/application.ts";
 import { settings } from "./core/server/options.ts";
-import type { ServeOptions } from "./core/server/serve_options.ts";
+import type { TcpAddress } from "./core/seams.ts";
+import type { ServeOptions, TcpServeOptions } from "./core/server/serve_options.ts";
 import type { Server } from "./core/server/server.ts";
 import type { SimpleServer } from "./core/server/simple_server.ts";
 import type { FetchHandler, FetchOptions } from "./adapters/fetch.ts";
@@ -57,9 +58,13 @@ const runtimes = globalThis as unknown as Runtimes;
  * await server.shutdown({ timeout: 0 });
  * ```
  */
-export async function serve(app: Application, options?: ServeOptions): Promise<Server> {
-  if (isCgi()) return (await import("./adapters/cgi.ts")).serve(app, options);
-  return (await adapter(options)).serve(app, options);
+export function serve(app: Application, options?: TcpServeOptions): Promise<Server<TcpAddress>>;
+/** Serves an application at a Unix socket, at a descriptor, or at several places. */
+export function serve(app: Application, options?: ServeOptions): Promise<Server>;
+export async function serve(app: Application, options?: ServeOptions | TcpServeOptions): Promise<Server> {
+  const all = options as ServeOptions | undefined;
+  if (isCgi()) return (await import("./adapters/cgi.ts")).serve(app, all);
+  return (await adapter(all)).serve(app, all);
 }
 
 /**

@@ -8,7 +8,8 @@
 
 import { ListenError } from "./core/errors.ts";
 import type { Application } from "./core/contract/types.ts";
-import type { ServeOptions } from "./core/server/serve_options.ts";
+import type { TcpAddress } from "./core/seams.ts";
+import type { ServeOptions, TcpServeOptions } from "./core/server/serve_options.ts";
 import type { Server } from "./core/server/server.ts";
 import type { SimpleServer } from "./core/server/simple_server.ts";
 
@@ -28,7 +29,10 @@ export { toFetch } from "./adapters/fetch.ts";
  * console.assert(error instanceof ListenError && error.code === "ENOTSUP");
  * ```
  */
-export function serve(_app: Application, _options?: ServeOptions): Promise<Server> {
+export function serve(_app: Application, _options?: TcpServeOptions): Promise<Server<TcpAddress>>;
+/** Always rejects. */
+export function serve(_app: Application, _options?: ServeOptions): Promise<Server>;
+export function serve(_app: Application, _options?: ServeOptions | TcpServeOptions): Promise<Server> {
   return Promise.reject(noSockets());
 }
 

@@ -15,8 +15,8 @@ export type {
   StartResponse,
   Write,
 } from "./core/contract/types.ts";
-export type { Address, HeaderList, Peer } from "./core/seams.ts";
-export type { ServeOptions } from "./core/server/serve_options.ts";
+export type { Address, HeaderList, Peer, TcpAddress, UnixAddress } from "./core/seams.ts";
+export type { ListenEntry, ServeOptions, TcpServeOptions } from "./core/server/serve_options.ts";
 export type { HeaderMap } from "./core/wires/http1/request_head.ts";
 export type { Server, ShutdownOptions } from "./core/server/server.ts";
 export type { SimpleServer } from "./core/server/simple_server.ts";

@@ -6,12 +6,13 @@
 
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/contract/types.ts";
-import type { ServeOptions } from "../core/server/serve_options.ts";
-import type { Address, Host, Listener, ListenOptions, SocketKind } from "../core/seams.ts";
+import type { ServeOptions, TcpServeOptions } from "../core/server/serve_options.ts";
+import type { Host, Listener, ListenOptions, Place, SocketKind, TcpAddress } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server/server.ts";
 import { type BunSocket, BunTransport } from "./bun_socket.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
+import { unknownAddress } from "./peer.ts";
 import { refuseOnBun } from "./unsupported.ts";
 import { writeStderr } from "./stderr.ts";
 import type { UnixPath } from "./unix_path.ts";
@@ -57,15 +58,16 @@ export const host: Host = {
     return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
   },
   listen: async (options, accept): Promise<Listener> => {
-    const { fd } = options;
-    const path = fd === undefined ? options.path : undefined;
+    const { at } = options;
     refuseOnBun(options);
     // This comes before listening, since connections may arrive from then on.
-    const kind = fd === undefined
-      ? path === undefined ? "tcp" : "unix"
-      : options.kind ?? (await import("./proc_sockets.ts")).kindOfDescriptor(fd);
+    const kind = at.transport !== "fd"
+      ? at.transport
+      : at.address?.transport ?? (await import("./proc_sockets.ts")).kindOfDescriptor(at.fd);
     // Imported only here, since it loads modules that TCP does not need.
-    const unix = path === undefined ? undefined : await (await import("./unix_path.ts")).UnixPath.claim(path, options);
+    const unix = at.transport === "unix"
+      ? await (await import("./unix_path.ts")).UnixPath.claim(at.path, options)
+      : undefined;
     const listener = await listen(options, unix, {
       binaryType: "uint8array",
       open: (socket) => void (socket.data = new BunTransport(socket, accept, host.turn)),
@@ -82,8 +84,7 @@ export const host: Host = {
       throw error;
     }
     return {
-      address: addressOf(listener, options, kind),
-      kind,
+      ...whereabouts(listener, at, kind),
       close: () => {
         unix?.release();
         listener.stop(false);
@@ -94,15 +95,17 @@ export const host: Host = {
 };
 
 /**
- * The listening address. Bun does not reveal it for a descriptor; then each request takes it from its own connection.
+ * The listening address and its kind. Bun does not reveal the address of a descriptor; then each request takes it from
+ * its own connection.
  */
-function addressOf(
+function whereabouts(
   listener: BunListener,
-  { hostname, path, fd }: ListenOptions,
+  at: Place,
   kind: SocketKind | undefined,
-): Address {
-  if (kind === "unix") return { hostname: "", port: 0, path: fd === undefined ? path ?? "" : "" };
-  return { hostname: fd === undefined ? hostname : "", port: listener.port ?? 0 };
+): Pick<Listener, "address" | "kind"> {
+  if (at.transport === "tcp") return { address: { ...at, port: listener.port ?? 0 }, kind };
+  const address = at.transport === "unix" ? at : at.address;
+  return address === undefined ? unknownAddress(kind) : { address, kind };
 }
 
 async function listen(
@@ -110,18 +113,18 @@ async function listen(
   unix: UnixPath | undefined,
   socket: BunHandlers,
 ): Promise<BunListener> {
-  const { hostname, port, fd, reusePort } = options;
-  const where = fd !== undefined
-    ? { fd }
-    : unix !== undefined
-    ? { unix: unix.temporary }
-    : { hostname, port, reusePort };
+  const { at, reusePort } = options;
+  const where = at.transport === "fd"
+    ? { fd: at.fd }
+    : at.transport === "unix"
+    ? { unix: (unix as UnixPath).temporary }
+    : { hostname: at.hostname, port: at.port, reusePort };
   const open = (): BunListener => Bun.listen({ ...where, allowHalfOpen: true, socket });
   try {
     return unix === undefined ? open() : unix.bind(open);
   } catch (error) {
     const { code } = error as { code?: string };
-    throw listenError(options, code || await unresolved(hostname), error);
+    throw listenError(at, code || (at.transport === "tcp" ? await unresolved(at.hostname) : ""), error);
   }
 }
 
@@ -152,6 +155,9 @@ async function unresolved(hostname: string): Promise<string> {
  * await server.shutdown({ timeout: 0 });
  * ```
  */
-export function serve(app: Application, options?: ServeOptions): Promise<Server> {
-  return startServer(host, app, options);
+export function serve(app: Application, options?: TcpServeOptions): Promise<Server<TcpAddress>>;
+/** Serves an application at a Unix socket, at a descriptor, or at several places. */
+export function serve(app: Application, options?: ServeOptions): Promise<Server>;
+export function serve(app: Application, options?: ServeOptions | TcpServeOptions): Promise<Server> {
+  return startServer(host, app, options as ServeOptions | undefined);
 }

@@ -26,7 +26,7 @@ export interface BunSocket extends SocketAddresses {
 
 /** The transport over one socket. */
 export class BunTransport extends BatchedOutput implements Transport {
-  readonly peer: Peer;
+  peer: Peer;
   readonly givesInput = true; // Bun allocates new memory for each read
   readonly #socket: BunSocket;
   #connection: Connection | undefined;

@@ -12,7 +12,7 @@ import { runScript } from "../core/server/script.ts";
 import type { Application } from "../core/contract/types.ts";
 import { settings } from "../core/server/options.ts";
 import type { ServeOptions } from "../core/server/serve_options.ts";
-import type { Connection, Transport } from "../core/seams.ts";
+import type { Connection, TcpAddress, Transport } from "../core/seams.ts";
 import type { Server } from "../core/server/server.ts";
 import { consoleToStandardError, type ScriptProcess, SIGNAL_CODES } from "./cgi_process.ts";
 import { type PromisedSocket, PromisedTransport } from "./promised_socket.ts";
@@ -106,10 +106,10 @@ async function endSoon(exit: () => void): Promise<void> {
  * console.assert(typeof script === "function");
  * ```
  */
-export async function serve(app: Application, options?: ServeOptions): Promise<Server> {
+export async function serve(app: Application, options?: ServeOptions): Promise<Server<TcpAddress>> {
   await runCgi(app, options);
   const finished = Promise.resolve();
-  return { address: { hostname: "", port: 0 }, finished, shutdown: () => finished };
+  return { address: { transport: "tcp", hostname: "", port: 0 }, addresses: [], finished, shutdown: () => finished };
 }
 
 /** Joins standard input and output into one socket. The promise settles once nothing more will be written. */

@@ -11,8 +11,8 @@
 import { listenError } from "../core/errors.ts";
 import { readLatin1 } from "../core/grammar.ts";
 import type { Application } from "../core/contract/types.ts";
-import type { ServeOptions } from "../core/server/serve_options.ts";
-import type { Connection, Host, Listener, ListenOptions, Transport } from "../core/seams.ts";
+import type { ServeOptions, TcpServeOptions } from "../core/server/serve_options.ts";
+import type { Address, Connection, Host, Listener, ListenOptions, TcpAddress, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server/server.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
@@ -81,10 +81,12 @@ export const host: Host = {
     return () => SIGNALS.forEach((signal) => Deno.removeSignalListener(signal, listener));
   },
   listen: async (options, accept): Promise<Listener> => {
-    const { hostname, path } = options;
+    const { at } = options;
     refuseOnDeno(options);
     // Imported only here, since it loads modules that TCP does not need.
-    const unix = path === undefined ? undefined : await (await import("./unix_path.ts")).UnixPath.claim(path, options);
+    const unix = at.transport === "unix"
+      ? await (await import("./unix_path.ts")).UnixPath.claim(at.path, options)
+      : undefined;
     const listener = unix === undefined ? listen(options, undefined) : unix.bind(() => listen(options, unix.temporary));
     try {
       unix?.publish();
@@ -92,11 +94,12 @@ export const host: Host = {
       listener.close();
       throw error;
     }
+    const address = at as Address; // refuseOnDeno refuses descriptors
     const state = { closed: false };
     acceptLoop(listener, accept, state);
     return {
-      address: path === undefined ? { hostname, port: listener.addr.port ?? 0 } : { hostname: "", port: 0, path },
-      kind: path === undefined ? "tcp" : "unix",
+      address: address.transport === "tcp" ? { ...address, port: listener.addr.port ?? 0 } : address,
+      kind: address.transport,
       close: () => {
         state.closed = true;
         unix?.release();
@@ -109,14 +112,15 @@ export const host: Host = {
 
 /** Listens at the path, or at the address in the options. */
 function listen(options: ListenOptions, path: string | undefined): DenoListener {
-  const { hostname, port, backlog } = options;
+  const { at, backlog } = options;
   try {
     if (path !== undefined) return Deno.listen({ transport: "unix", path });
+    const { hostname, port } = at as TcpAddress;
     return Deno.listen(backlog === undefined ? { hostname, port } : { hostname, port, tcpBacklog: backlog });
   } catch (error) {
     const { name, message, code } = error as { name: string; message: string; code?: string };
     const byName = name === "AddrInUse" ? "EADDRINUSE" : name === "AddrNotAvailable" ? "EADDRNOTAVAIL" : undefined;
-    throw listenError(options, code ?? byName ?? (/lookup|resolve/i.test(message) ? "ENOTFOUND" : ""), error);
+    throw listenError(at, code ?? byName ?? (/lookup|resolve/i.test(message) ? "ENOTFOUND" : ""), error);
   }
 }
 
@@ -167,6 +171,9 @@ function open(conn: PromisedSocket, accept: (transport: Transport) => Connection
  * await server.shutdown({ timeout: 0 });
  * ```
  */
-export function serve(app: Application, options?: ServeOptions): Promise<Server> {
-  return startServer(host, app, options);
+export function serve(app: Application, options?: TcpServeOptions): Promise<Server<TcpAddress>>;
+/** Serves an application at a Unix socket, at a descriptor, or at several places. */
+export function serve(app: Application, options?: ServeOptions): Promise<Server>;
+export function serve(app: Application, options?: ServeOptions | TcpServeOptions): Promise<Server> {
+  return startServer(host, app, options as ServeOptions | undefined);
 }

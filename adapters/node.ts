@@ -13,21 +13,22 @@
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net";
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/contract/types.ts";
-import type { ServeOptions } from "../core/server/serve_options.ts";
-import type { Connection, Host, Listener, ListenOptions, Peer, SocketKind, Transport } from "../core/seams.ts";
+import type { ServeOptions, TcpServeOptions } from "../core/server/serve_options.ts";
+import type { Connection, Host, Listener, Peer, Place, SocketKind, TcpAddress, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server/server.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
 import { BatchedOutput, type Memory } from "./batched_transport.ts";
-import { peerOf } from "./peer.ts";
+import { peerOf, unknownAddress } from "./peer.ts";
 import { writeStderr } from "./stderr.ts";
 
 const { Buffer, process } = globalThis;
 
 class NodeTransport extends BatchedOutput implements Transport {
-  readonly peer: Peer;
+  peer: Peer;
   readonly givesInput = true; // the stream allocates new memory for each read
   readonly #socket: Socket;
+  readonly #isTcp: boolean;
   #connection: Connection | undefined;
   #flowing = true; // false from a write above the high-water mark to its drain event
   #error: Error | undefined;
@@ -36,6 +37,7 @@ class NodeTransport extends BatchedOutput implements Transport {
     super(host.turn);
     this.#socket = socket;
     this.peer = peerOf(socket);
+    this.#isTcp = this.peer.remoteAddress !== "";
     this.#connection = accept(this);
     socket.on("data", (bytes: Uint8Array) => this.feed(this.#connection, bytes));
     socket.on("end", () => this.#connection?.ended());
@@ -104,7 +106,7 @@ class NodeTransport extends BatchedOutput implements Transport {
     this.drop();
     // A Unix socket cannot be reset. While a FIN is being sent, libuv refuses to reset, and Node then never emits
     // "close".
-    if (this.#socket.writableEnded || this.peer.remoteAddress === "") this.#socket.destroy();
+    if (this.#socket.writableEnded || !this.#isTcp) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
 }
@@ -121,27 +123,27 @@ export const host: Host = {
     return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
   },
   listen: async (options, accept) => {
-    const { hostname, port, path, fd, backlog, reusePort } = options;
-    let { kind } = options;
+    const { at, backlog, reusePort } = options;
+    let known = at.transport === "fd" ? at.address?.transport : at.transport;
     if (process.versions.bun !== undefined) {
       (await import("./unsupported.ts")).refuseOnBun(options);
       // This comes before listening, since connections may arrive from then on.
-      if (fd !== undefined) kind ??= (await import("./proc_sockets.ts")).kindOfDescriptor(fd);
+      if (at.transport === "fd") known ??= (await import("./proc_sockets.ts")).kindOfDescriptor(at.fd);
     }
-    const unix = path === undefined || fd !== undefined
-      ? undefined
-      : await (await import("./unix_path.ts")).UnixPath.claim(path, options);
+    const unix = at.transport === "unix"
+      ? await (await import("./unix_path.ts")).UnixPath.claim(at.path, options)
+      : undefined;
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       new NodeTransport(socket, accept);
     });
     const more = backlog === undefined ? {} : { backlog };
-    const where = fd !== undefined
-      ? { fd }
-      : unix !== undefined
-      ? { path: unix.temporary }
-      : { host: hostname, port, reusePort };
+    const where = at.transport === "fd"
+      ? { fd: at.fd }
+      : at.transport === "unix"
+      ? { path: unix?.temporary }
+      : { host: at.hostname, port: at.port, reusePort };
     await new Promise<void>((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => reject(listenError(options, error.code ?? "", error));
+      const failed = (error: NodeJS.ErrnoException): void => reject(listenError(at, error.code ?? "", error));
       server.once("error", failed);
       const listen = (): unknown =>
         server.listen({ ...where, ...more }, () => {
@@ -159,7 +161,7 @@ export const host: Host = {
       throw error;
     }
     return {
-      ...whereabouts(server, options, kind),
+      ...whereabouts(server, at, known),
       close: () => {
         unix?.release();
         server.close(); // frees the port at once; its callback would wait for the connections
@@ -175,16 +177,19 @@ export const host: Host = {
  */
 function whereabouts(
   server: NetServer,
-  { hostname, path, fd }: ListenOptions,
+  at: Place,
   known: SocketKind | undefined,
 ): Pick<Listener, "address" | "kind"> {
-  if (fd === undefined && path !== undefined) return { address: { hostname: "", port: 0, path }, kind: "unix" };
+  if (at.transport === "unix") return { address: at, kind: "unix" };
+  const given = at.transport === "fd" ? at.address : undefined;
   const bound = server.address() as Partial<AddressInfo> | null;
   if (bound?.address !== undefined && bound.port !== undefined) {
-    return { address: { hostname: fd === undefined ? hostname : bound.address, port: bound.port }, kind: "tcp" };
+    const hostname = at.transport === "tcp" ? at.hostname : bound.address;
+    const found: TcpAddress = { transport: "tcp", hostname, port: bound.port };
+    return { address: given?.transport === "tcp" ? given : found, kind: "tcp" };
   }
   const kind = bound === null ? "unix" : known;
-  return { address: { hostname: "", port: 0, ...(kind === "unix" ? { path: "" } : {}) }, kind };
+  return given?.transport === kind && given !== undefined ? { address: given, kind } : unknownAddress(kind);
 }
 
 /**
@@ -208,6 +213,9 @@ function whereabouts(
  * await server.shutdown({ timeout: 0 });
  * ```
  */
-export function serve(app: Application, options?: ServeOptions): Promise<Server> {
-  return startServer(host, app, options);
+export function serve(app: Application, options?: TcpServeOptions): Promise<Server<TcpAddress>>;
+/** Serves an application at a Unix socket, at a descriptor, or at several places. */
+export function serve(app: Application, options?: ServeOptions): Promise<Server>;
+export function serve(app: Application, options?: ServeOptions | TcpServeOptions): Promise<Server> {
+  return startServer(host, app, options as ServeOptions | undefined);
 }

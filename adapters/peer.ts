@@ -1,10 +1,10 @@
 /**
- * The addresses of both ends of a socket, under the names that Node uses.
+ * The addresses of both ends of a socket, under the names that Node uses, and of a listening descriptor.
  *
  * @module
  */
 
-import type { Peer } from "../core/seams.ts";
+import type { Listener, Peer, SocketKind } from "../core/seams.ts";
 
 /** The addresses that a socket reports. A Unix socket reports none. */
 export interface SocketAddresses {
@@ -40,4 +40,10 @@ class SocketPeer implements Peer {
 /** Makes the `Peer` of a socket. */
 export function peerOf(socket: SocketAddresses): Peer {
   return new SocketPeer(socket);
+}
+
+/** What a listener states of a descriptor whose address the runtime does not tell. Unknown parts are `""` and 0. */
+export function unknownAddress(kind: SocketKind | undefined): Pick<Listener, "address" | "kind"> {
+  const unix = kind === "unix";
+  return { address: unix ? { transport: "unix", path: "" } : { transport: "tcp", hostname: "", port: 0 }, kind };
 }

@@ -86,6 +86,10 @@ export class PromisedTransport extends BatchedOutput implements Transport {
     });
   }
 
+  set peer(peer: Peer) {
+    this.#peer = peer;
+  }
+
   get buffered(): number {
     return this.#queued + this.pending;
   }

@@ -199,5 +199,5 @@ function refusal(path: string, reason: string, code: string): ListenError {
 function failure(path: string, error: unknown): ListenError {
   if (error instanceof ListenError) return error;
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  return listenError({ hostname: "", port: 0, path, fd: undefined }, code, error);
+  return listenError({ transport: "unix", path }, code, error);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeAddress, ListenError } from "../core/errors.ts";
+import { describePlace, ListenError } from "../core/errors.ts";
 import type { ListenOptions } from "../core/seams.ts";
 
 /** Refuses `backlog`: Bun always uses 512 and ignores the option. */
@@ -15,10 +15,10 @@ export function refuseOnBun(options: ListenOptions): void {
 /** Refuses `fd`, which `Deno.listen` ignores for any port, and `reusePort`, which ends the process without a flag. */
 export function refuseOnDeno(options: ListenOptions): void {
   const instead = "serve with tsgi/node, which can, under Deno too";
-  if (options.fd !== undefined) throw refusal(options, `Deno.listen takes no file descriptor; ${instead}`);
+  if (options.at.transport === "fd") throw refusal(options, `Deno.listen takes no file descriptor; ${instead}`);
   if (options.reusePort) throw refusal(options, `Deno.listen has no stable reusePort; ${instead}`);
 }
 
 function refusal(options: ListenOptions, reason: string): ListenError {
-  return new ListenError(describeAddress(options), reason, "ENOTSUP");
+  return new ListenError(describePlace(options.at), reason, "ENOTSUP");
 }

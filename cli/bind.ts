@@ -5,6 +5,7 @@
  */
 
 import { CONTROL } from "../core/grammar.ts";
+import type { Place } from "../core/seams.ts";
 import type { Kind } from "./settings/setting.ts";
 
 /** An address to listen on. */
@@ -41,6 +42,18 @@ export function bindText(bind: Bind): string {
       return `fd://${bind.fd}`;
     case "tcp":
       return `${bind.host.includes(":") ? `[${bind.host}]` : bind.host}:${bind.port}`;
+  }
+}
+
+/** The place to listen at. */
+export function placeOf(bind: Bind): Place {
+  switch (bind.kind) {
+    case "unix":
+      return { transport: "unix", path: bind.path };
+    case "fd":
+      return { transport: "fd", fd: bind.fd };
+    case "tcp":
+      return { transport: "tcp", hostname: bind.host, port: bind.port };
   }
 }
 

@@ -22,9 +22,9 @@ const QUEUE = 511; // waiting connections, if the setting backlog is not given
 
 /** How many connections a worker may hold. */
 export interface ConnectionLimits {
-  /** Most connections that are served on each address; a further one replaces an idle one, or gets 503. */
+  /** Most connections that are served; a further one replaces an idle one, or gets 503. */
   readonly served: number;
-  /** Most connections that are open on all addresses together; a further one is closed at once. */
+  /** Most connections that are open; a further one is closed at once. */
   readonly open: number;
 }
 

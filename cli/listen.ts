@@ -17,7 +17,7 @@ import { type AddressInfo, createServer, isIP, type ListenOptions, type Server }
 import process from "node:process";
 import type { SocketFile, UnixPath } from "../adapters/unix_path.ts";
 import { ListenError, listenError } from "../core/errors.ts";
-import { type Bind, bindText } from "./bind.ts";
+import { type Bind, bindText, placeOf } from "./bind.ts";
 
 /** A listening socket. */
 export interface OpenSocket {
@@ -125,14 +125,8 @@ function listening(server: Server, { bind, unix, options }: Target): Promise<voi
 }
 
 function cannotListen(bind: Bind, error: unknown): ListenError {
-  const where = {
-    hostname: bind.kind === "tcp" ? bind.host : "",
-    port: bind.kind === "tcp" ? bind.port : 0,
-    path: bind.kind === "unix" ? bind.path : undefined,
-    fd: bind.kind === "fd" ? bind.fd : undefined,
-  };
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  return listenError(where, code, error);
+  return listenError(placeOf(bind), code, error);
 }
 
 /** The address with its real port. */

@@ -19,14 +19,12 @@ import process from "node:process";
 import { host } from "../adapters/node.ts";
 import { errorText } from "../core/errors.ts";
 import type { ApplicationFunction } from "../core/contract/types.ts";
-import type { Host } from "../core/seams.ts";
-import { type Server, startServer } from "../core/server/server.ts";
-import type { ServeOptions } from "../core/server/serve_options.ts";
+import { type RunningServer, startServer } from "../core/server/server.ts";
+import type { ListenEntry, ServeOptions } from "../core/server/serve_options.ts";
 import { VERSION } from "../core/version.ts";
 import type { Format } from "./access_format.ts";
 import { accessFormat } from "./access_json.ts";
-import { Balance } from "./balance.ts";
-import type { Bind } from "./bind.ts";
+import { type Bind, placeOf } from "./bind.ts";
 import {
   FIRST_SOCKET,
   type Role,
@@ -36,7 +34,7 @@ import {
   type WorkerMessage,
 } from "./child.ts";
 import { readConfigFile, workerCount } from "./config.ts";
-import { connectionLimits, outOfDescriptors } from "./descriptors.ts";
+import { type ConnectionLimits, connectionLimits, outOfDescriptors } from "./descriptors.ts";
 import { LogFile } from "./log_file.ts";
 import { fixedPath } from "./log_open.ts";
 import { Log } from "./log.ts";
@@ -78,10 +76,9 @@ class Worker {
   readonly #role: Role & { role: "worker" };
   readonly #info: WorkerInfo;
   readonly #turns: Turns = new Turns();
-  #balance: Balance = new Balance();
   #exhausted = 0; // heartbeats in a row without a free descriptor
   #access: LogFile | undefined;
-  #servers: readonly Server[] = [];
+  #server: RunningServer | undefined;
   #full = false;
   #listens = false; // it listens or is about to
   #stopTime: number | undefined; // seconds that running requests have; undefined until the worker stops
@@ -120,17 +117,11 @@ class Worker {
       if (accessLogfile !== null) this.#access = this.#openAccess(accessLogfile);
       const serving = this.#counted(app);
       this.#listens = true;
-      const maxConnections = this.#limitConnections();
+      const { served, open } = this.#limitConnections();
       const shared = workerCount(this.#settings) > 1 ? this.#turns.host(host) : host;
-      const sockets = this.#balance.host(shared);
-      this.#servers = await Promise.all(
-        this.#role.binds.map((bind, i) =>
-          startServer(telling(sockets, bind), describing(serving, bind, this.#settings), {
-            ...this.#options(FIRST_SOCKET + i),
-            maxConnections,
-          })
-        ),
-      );
+      const admission = { most: open, refused: () => this.#refused() };
+      const options = { ...this.#options(), maxConnections: served };
+      this.#server = await startServer(shared, serving, options, admission);
     } catch (error) {
       this.#log.error((error as Error).message);
       return this.exit(1);
@@ -155,7 +146,7 @@ class Worker {
       capture: {
         bind: this.#role.binds[0] as Bind,
         extraListen,
-        connections: () => this.#balance.connections,
+        connections: () => this.#connections,
         closed: () => {
           if (this.#stopTime === undefined) this.#stop(this.#settings.gracefulTimeout);
         },
@@ -166,30 +157,35 @@ class Worker {
     return loaded.app;
   }
 
+  get #connections(): number {
+    return this.#server?.connections ?? 0;
+  }
+
   /** Sends a heartbeat; `late` is the milliseconds by which the timer was late, since the event loop was blocked. */
   #beat(late: number): void {
     this.#turns.late(late);
     // Clients of the other protocols are web servers, which distribute their requests themselves.
-    const connections = this.#settings.protocol === "http" ? this.#balance.connections : 0;
+    const connections = this.#settings.protocol === "http" ? this.#connections : 0;
     this.#tell({ type: "beat", connections });
     this.#exhausted = outOfDescriptors() ? this.#exhausted + 1 : 0;
     if (this.#exhausted > (process.versions.deno === undefined ? EXHAUSTED_BEATS : 0)) this.#cannotAccept();
   }
 
-  /** Limits the connections by the number of descriptors; returns how many are served on each address. */
-  #limitConnections(): number {
+  /** Limits the connections by the number of descriptors. */
+  #limitConnections(): ConnectionLimits {
     const { workerConnections, backlog } = this.#settings;
-    const { limit, served, open } = connectionLimits(workerConnections, backlog);
+    const { limit, ...limits } = connectionLimits(workerConnections, backlog);
+    const { served } = limits;
     if (served < workerConnections) {
       const why = `a process may have ${limit} open files (ulimit -n)`;
       this.#log.info(`At most ${served} connections at a time, not ${workerConnections}: ${why}`);
     }
-    // Deno accepts no connection any more once waiting connections have taken all descriptors.
-    const refused = (): void => {
-      if (process.versions.deno !== undefined && outOfDescriptors()) this.#cannotAccept();
-    };
-    this.#balance = new Balance(open, refused);
-    return served;
+    return limits;
+  }
+
+  /** A connection was refused. Deno accepts none any more once waiting connections have taken all descriptors. */
+  #refused(): void {
+    if (process.versions.deno !== undefined && outOfDescriptors()) this.#cannotAccept();
   }
 
   /** Asks to be replaced, because no descriptor is left to accept a connection with. */
@@ -226,7 +222,7 @@ class Worker {
     takeSignals(["SIGHUP", "SIGTTIN", "SIGTTOU", "SIGWINCH"], () => {}); // ignored: only the arbiter acts on them
     process.on("message", (message) => {
       const { shed } = message as Partial<ShedMessage>;
-      if (shed !== undefined) this.#balance.shed(shed);
+      if (shed !== undefined) this.#server?.closeAfterNext(shed);
     });
     whenOrphaned(() => this.#terminate(Math.min(ORPHAN_TIME, gracefulTimeout)));
   }
@@ -237,12 +233,12 @@ class Worker {
     this.#capture?.ending?.signalled("SIGTERM", Math.min(seconds, this.#drainIdle) * 1000);
   }
 
-  #options(fd: number): ServeOptions {
+  #options(): ServeOptions {
     const all = this.#settings;
     const format = this.#access === undefined ? null : accessFormat(all, this.#access.mostLine);
     return {
       ...serveOptions(all),
-      fd,
+      listen: this.#role.binds.map((bind, i) => ({ fd: FIRST_SOCKET + i, ...described(bind) })),
       drainIdle: this.#drainIdle,
       handleSignals: false,
       onListen: () => {},
@@ -289,9 +285,8 @@ class Worker {
   #stop(seconds: number): void {
     if (!this.#listens) return this.exit(0); // it has no connections yet
     this.#stopTime = Math.min(this.#stopTime ?? Infinity, seconds);
-    if (this.#servers.length === 0) return; // run() calls this again as soon as it listens
-    const done = Promise.all(this.#servers.map((server) => server.shutdown({ timeout: seconds })));
-    done.then(() => this.#programEnds()).then(() => this.exit(0));
+    if (this.#server === undefined) return; // run() calls this again as soon as it listens
+    this.#server.shutdown({ timeout: seconds }).then(() => this.#programEnds()).then(() => this.exit(0));
     setTimeout(() => this.exit(0), seconds * 1000 + EXIT_GRACE).unref();
   }
 
@@ -318,22 +313,8 @@ class Worker {
   }
 }
 
-/** Wraps a host to tell it the kind of its socket, since not every runtime can find that out from a descriptor. */
-function telling(host: Host, { kind }: Bind): Host {
-  if (kind === "fd") return host;
-  return { ...host, listen: (options, accept) => host.listen({ ...options, kind }, accept) };
-}
-
-/** On Bun, sets SERVER_NAME and SERVER_PORT from the bind: Bun does not tell the address of an inherited socket. */
-function describing(app: ApplicationFunction, bind: Bind, { protocol, urlScheme }: Settings): ApplicationFunction {
-  if (process.versions.bun === undefined || protocol !== "http" || bind.kind === "fd") return app;
-  const unix = bind.kind === "unix";
-  const host = unix ? "localhost" : bind.host;
-  const port = unix ? (urlScheme === "https" ? "443" : "80") : String(bind.port);
-  const wildcard = host === "0.0.0.0" || host === "::"; // then SERVER_NAME stays the address of the connection
-  return (environ, startResponse) => {
-    if (!wildcard) environ.SERVER_NAME = host;
-    environ.SERVER_PORT = port;
-    return app(environ, startResponse);
-  };
+/** Where an inherited descriptor listens. Not every runtime can find that out, and the arbiter has opened it. */
+function described(bind: Bind): Pick<ListenEntry, "fdAddress"> {
+  const at = placeOf(bind);
+  return at.transport === "fd" ? {} : { fdAddress: at };
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { ListenOptions } from "./seams.ts";
+import type { Place } from "./seams.ts";
 
 /** `serve` rejects with this error when it cannot listen: the address is in use, not local, not permitted or not valid. */
 export class ListenError extends Error {
@@ -23,20 +23,23 @@ export class ListenError extends Error {
   }
 }
 
-/** The parts of an address that messages show. */
-type Place = Pick<ListenOptions, "hostname" | "port" | "path" | "fd">;
-
 /** The error for a listen that failed with the system's code `code`, `""` where there is none. */
-export function listenError(options: Place, code: string, cause: unknown): ListenError {
-  if (options.fd !== undefined && code === "EINVAL") code = "ENOTSOCK";
+export function listenError(at: Place, code: string, cause: unknown): ListenError {
+  if (at.transport === "fd" && code === "EINVAL") code = "ENOTSOCK";
   const reason = Object.hasOwn(LISTEN_REASONS, code) ? LISTEN_REASONS[code] : (cause as Error).message;
-  return new ListenError(describeAddress(options), reason as string, code, { cause });
+  return new ListenError(describePlace(at), reason as string, code, { cause });
 }
 
-/** The address that a server should listen on, as text for messages. */
-export function describeAddress({ hostname, port, path, fd }: Place): string {
-  if (fd !== undefined) return `file descriptor ${fd}`;
-  return path === undefined ? `${hostname}:${port}` : `unix:${path}`;
+/** A place that a server should listen at, as text for messages. */
+export function describePlace(at: Place): string {
+  switch (at.transport) {
+    case "fd":
+      return `file descriptor ${at.fd}`;
+    case "unix":
+      return `unix:${at.path}`;
+    case "tcp":
+      return `${at.hostname}:${at.port}`;
+  }
 }
 
 const LISTEN_REASONS: Readonly<Record<string, string>> = {

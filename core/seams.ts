@@ -35,36 +35,52 @@ export interface Peer {
   readonly localPort: string;
 }
 
+/** The address of a TCP socket that listens. */
+export interface TcpAddress {
+  /** Always `"tcp"`. */
+  readonly transport: "tcp";
+  /** Host name or address, IPv6 without brackets. */
+  readonly hostname: string;
+  /** The port. */
+  readonly port: number;
+}
+
+/** The address of a Unix socket that listens. */
+export interface UnixAddress {
+  /** Always `"unix"`. */
+  readonly transport: "unix";
+  /** Its path; `""` for an inherited descriptor, whose path no runtime tells. */
+  readonly path: string;
+}
+
+/** Where a server listens. The members are those of `Deno.NetAddr` and `Deno.UnixAddr`. */
+export type Address = TcpAddress | UnixAddress;
+
 /**
  * The kind of a listening socket. It decides who may connect: a peer of a Unix socket has no address, so the file mode
  * of the socket decides; a TCP peer has one, and `allowIps` decides.
  */
-export type SocketKind = "tcp" | "unix";
+export type SocketKind = Address["transport"];
 
-/** Where a server listens. */
-export interface Address {
-  /** Host name or address, IPv6 without brackets; `""` for a Unix socket. */
-  readonly hostname: string;
-  /** TCP port; 0 for a Unix socket. */
-  readonly port: number;
-  /** Path of a Unix socket; absent for TCP. */
-  readonly path?: string;
+/** A file descriptor that listens already. */
+export interface Descriptor {
+  /** Always `"fd"`. */
+  readonly transport: "fd";
+  /** Its number. */
+  readonly fd: number;
+  /** Where it listens, if the caller knows that because it opened the descriptor. */
+  readonly address?: Address | undefined;
 }
 
-/** Where and how a host listens: at `fd` if it is given, else at `path`, else at `hostname` and `port`. */
+/** A place to listen at: an address, or a descriptor that listens already. */
+export type Place = Address | Descriptor;
+
+/** Where and how a host listens. */
 export interface ListenOptions {
-  /** Name or address to listen on. */
-  readonly hostname: string;
-  /** TCP port; 0 asks the system for a free one. */
-  readonly port: number;
-  /** Path of a Unix socket. */
-  readonly path: string | undefined;
-  /** File mode of that socket, as in `chmod`. */
+  /** The place. With port 0 the system chooses a free port. */
+  readonly at: Place;
+  /** File mode of a Unix socket, as in `chmod`. */
   readonly mode: number | undefined;
-  /** A file descriptor that listens already. */
-  readonly fd: number | undefined;
-  /** The kind of that descriptor, if the caller knows it because it opened the descriptor. */
-  readonly kind?: SocketKind;
   /** Most connections that the system queues until the server accepts them. */
   readonly backlog: number | undefined;
   /** Whether other processes may listen on the same port; the system then distributes the connections. */
@@ -109,8 +125,8 @@ export interface Host {
 
 /** One socket, as a wire sees it. */
 export interface Transport {
-  /** Addresses of the two ends. */
-  readonly peer: Peer;
+  /** Addresses of the two ends: those of the socket, unless a stage before the wire has found others. */
+  peer: Peer;
   /** Whether the connection may keep the bytes that it receives. If not, they are lent. */
   readonly givesInput: boolean;
   /** Bytes accepted by `write` or `commit` that the system has not taken yet. */

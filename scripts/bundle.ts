@@ -22,9 +22,12 @@ const INTERNAL = "internal";
 const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
   [
     "core",
-    /^core\/(?:contract\/.*|gateway\/.*|lifecycle\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy)|wires\/(?:protocol|wire))\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
+    /^core\/(?:contract\/.*|gateway\/.*|lifecycle\/.*|errors|grammar|refusal|version|server\/(?:listeners|option_table|options|peer_policy)|wires\/(?:protocol|wire))\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
   ],
-  ["server", /^core\/(?:wires\/(?:load|raw_socket)|server\/server)\.js$|^adapters\/(?:unsupported|stderr)\.js$/],
+  [
+    "server",
+    /^core\/(?:wires\/(?:load|raw_socket)|server\/(?:connections|server|server_listener))\.js$|^adapters\/(?:unsupported|stderr)\.js$/,
+  ],
   ["http1", /^core\/wires\/http1\/(?!serializer\.js$)/],
   ["cgi", /^core\/wires\/cgi\/(?:connection|environ|response|variables)\.js$/],
 ];

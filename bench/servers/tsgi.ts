@@ -5,12 +5,12 @@
  */
 
 import process from "node:process";
-import type { Protocol, ServeOptions } from "../../mod.ts";
+import type { Protocol, TcpServeOptions } from "../../mod.ts";
 import { applications, job, ready } from "./jobs.ts";
 
 const how = process.argv[3] ?? "http";
 const { serve } = await import(
   how === "net" ? "../../adapters/node.ts" : "../../mod.ts"
 ) as typeof import("../../mod.ts");
-const options: ServeOptions = { port: 0, keepAliveTimeout: 60, onListen: ({ port }) => ready(port) };
+const options: TcpServeOptions = { port: 0, keepAliveTimeout: 60, onListen: ({ port }) => ready(port) };
 await serve(applications[job()], how === "net" ? options : { ...options, protocol: how as Protocol });

@@ -23,6 +23,7 @@ type Unset = "allowIps" | "backlog";
 /** The settings that are options, by the names that the command gives them. */
 export type ServedSettings = {
   -readonly [Name in ServedOption as (typeof COMMAND_NAMES)[Name]]: Name extends "allowIps" ? readonly string[] | null
+    : Name extends "proxyAllowIps" ? readonly string[]
     : Name extends Unset ? NonNullable<ServeOptions[Name]> | null
     : NonNullable<ServeOptions[Name]>;
 };
@@ -61,11 +62,19 @@ const WORDING: Readonly<Record<ServedOption, Wording>> = {
     defaultText: "everybody for HTTP, this machine for the others",
     help: 'Who may connect over TCP. Addresses and networks such as `10.0.0.0/8`, or `"*"` for everybody.',
   },
+  proxyProtocol: {
+    help: "Whether each connection begins with a prefix of the PROXY protocol, in which a load balancer states the " +
+      "client's address. Both versions are read. A connection without the prefix is closed.",
+  },
+  proxyAllowIps: {
+    kind: list(network, 1),
+    defaultText: "this machine",
+    help: "The load balancers whose PROXY prefix is believed, as in `allowIps`. Connections of all others are closed.",
+  },
   maxConnections: {
     kind: integer(1),
     default: 1000,
-    help:
-      "Connections that a worker holds at a time on each address. For one more, the one that has been idle between " +
+    help: "Connections that a worker holds at a time. For one more, the one that has been idle between " +
       "requests for longest is closed; where none is idle, the new one is answered with 503. " +
       "Where a process may not have so many open files (`ulimit -n`), a worker holds fewer, and the log says how many.",
   },
@@ -132,6 +141,10 @@ export function serveOptions(settings: ServedSettings): ServeOptions {
   const options = (Object.keys(COMMAND_NAMES) as ServedOption[])
     .map((name): [string, unknown] => [name, settings[COMMAND_NAMES[name]]])
     .filter(([, value]) => value !== null)
-    .map(([name, value]) => [name, name === "allowIps" && (value as string[]).includes(ALL_PEERS) ? ALL_PEERS : value]);
+    .map(([name, value]) => [name, isPeers(name) && (value as string[]).includes(ALL_PEERS) ? ALL_PEERS : value]);
   return Object.fromEntries(options) as ServeOptions;
+}
+
+function isPeers(name: string): boolean {
+  return name === "allowIps" || name === "proxyAllowIps";
 }

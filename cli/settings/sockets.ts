@@ -10,8 +10,18 @@ import { served, type ServedSettings } from "./served.ts";
 import type { Topic } from "./setting.ts";
 
 /** The settings of this topic. */
-export interface SocketSettings
-  extends Pick<ServedSettings, "backlog" | "protocol" | "allowIps" | "scriptName" | "urlScheme" | "serverHeader"> {
+export interface SocketSettings extends
+  Pick<
+    ServedSettings,
+    | "backlog"
+    | "protocol"
+    | "allowIps"
+    | "proxyProtocol"
+    | "proxyAllowFrom"
+    | "scriptName"
+    | "urlScheme"
+    | "serverHeader"
+  > {
   /** Addresses to listen on. */
   bind: readonly Bind[];
   /** File mode of Unix sockets. */
@@ -39,5 +49,14 @@ export const sockets: Topic<SocketSettings> = {
       "File mode of Unix sockets, in octal: whoever may write may connect. Over FastCGI, SCGI and uwsgi a peer can " +
       "claim to be any user. Owner and group of the socket are those of `--user` and `--group`.",
   },
-  ...served("backlog", "protocol", "allowIps", "scriptName", "urlScheme", "serverHeader"),
+  ...served(
+    "backlog",
+    "protocol",
+    "allowIps",
+    "proxyProtocol",
+    "proxyAllowIps",
+    "scriptName",
+    "urlScheme",
+    "serverHeader",
+  ),
 };

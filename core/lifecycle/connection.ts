@@ -26,7 +26,8 @@ import { Stopwatch } from "./stopwatch.ts";
 import type { LifecycleConfig } from "./timeouts.ts";
 import { TransportWriter } from "./transport_writer.ts";
 
-const LINGER_TIME = 2; // seconds that a client has to read the last response before the socket is destroyed
+/** Seconds that a client has to read the last response before the socket is destroyed. */
+export const LINGER_TIME = 2;
 
 /** The event that a connection waits for. */
 const HEAD_END = 0;

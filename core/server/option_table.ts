@@ -10,7 +10,7 @@
  */
 
 import { BEYOND_LATIN1, CONTROL, CONTROL_IN_VALUE, isMountPoint } from "../grammar.ts";
-import { ALL_PEERS, parseIps } from "./peer_policy.ts";
+import { ALL_PEERS, LOOPBACK, parseIps } from "./peer_policy.ts";
 import { PROTOCOLS } from "../wires/protocol.ts";
 import type { FetchOptions, ServeOptions } from "./serve_options.ts";
 
@@ -44,6 +44,11 @@ const COUNT: Values = { type: "integer", least: 1 };
 const COUNT_OR_ALL: Values = { type: "integer", least: 1, unlimited: true };
 const SIZE_OR_ALL: Values = { type: "integer", least: 0, unlimited: true };
 const TIME: Values = { type: "seconds", least: "from 0", unlimited: true };
+const PEERS: Values = {
+  type: "other",
+  expected: 'an array of addresses and networks, or "*"',
+  holds: (value) => value === ALL_PEERS || (Array.isArray(value) && [...value].every((one) => parseIps(one) !== null)),
+};
 const TIME_OUT: Values = { type: "seconds", least: "above 0", unlimited: true };
 
 /** Every option of `serve`. */
@@ -77,19 +82,30 @@ export const optionTable: { readonly [Name in keyof Required<ServeOptions>]: Opt
     default: undefined,
     fetch: false,
   },
-  backlog: { values: COUNT, default: undefined, fetch: false },
-  reusePort: { values: YES_OR_NO, default: false, fetch: false },
-  protocol: { values: { type: "word", words: PROTOCOLS }, default: "http", fetch: false },
-  allowIps: {
+  fdAddress: {
     values: {
       type: "other",
-      expected: 'an array of addresses and networks, or "*"',
-      holds: (value) =>
-        value === ALL_PEERS || (Array.isArray(value) && [...value].every((one) => parseIps(one) !== null)),
+      expected: 'an address: { transport: "tcp", hostname, port } or { transport: "unix", path }',
+      holds: isAddressObject,
     },
     default: undefined,
     fetch: false,
   },
+  listen: {
+    values: {
+      type: "other",
+      expected: "an array of one place or more: { port }, { path } or { fd }",
+      holds: (value) => Array.isArray(value) && value.length > 0, // listeners() checks the entries
+    },
+    default: undefined,
+    fetch: false,
+  },
+  backlog: { values: COUNT, default: undefined, fetch: false },
+  reusePort: { values: YES_OR_NO, default: false, fetch: false },
+  protocol: { values: { type: "word", words: PROTOCOLS }, default: "http", fetch: false },
+  allowIps: { values: PEERS, default: undefined, fetch: false },
+  proxyProtocol: { values: YES_OR_NO, default: false, fetch: false },
+  proxyAllowIps: { values: PEERS, default: LOOPBACK, fetch: false },
   maxConnections: { values: COUNT_OR_ALL, default: Infinity, fetch: false },
   handleSignals: { values: YES_OR_NO, default: true, fetch: false },
   gracefulTimeout: { values: TIME, default: 30, fetch: true },
@@ -153,6 +169,8 @@ export const COMMAND_NAMES = {
   backlog: "backlog",
   protocol: "protocol",
   allowIps: "allowIps",
+  proxyProtocol: "proxyProtocol",
+  proxyAllowIps: "proxyAllowFrom",
   maxConnections: "workerConnections",
   gracefulTimeout: "gracefulTimeout",
   serverHeader: "serverHeader",
@@ -225,6 +243,12 @@ export function accepts(values: Values, value: unknown): boolean {
     case "other":
       return values.holds(value);
   }
+}
+
+function isAddressObject(value: unknown): boolean {
+  const { transport, hostname, port, path } = Object(value) as Partial<Record<string, unknown>>;
+  if (transport === "unix") return typeof path === "string";
+  return transport === "tcp" && typeof hostname === "string" && isWhole(port, 0, 65535);
 }
 
 function isWhole(value: unknown, least: number, most: number): boolean {

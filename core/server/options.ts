@@ -7,15 +7,20 @@
 import { describe, OptionError } from "../errors.ts";
 import { accepts, expectedText, type OptionName, optionNames, optionTable } from "./option_table.ts";
 import { ALL_PEERS, isAddress, LOOPBACK, parseIps } from "./peer_policy.ts";
-import type { ServeOptions } from "./serve_options.ts";
+import { checkTogether, entryOptions, listenerOf, type ListenerSettings } from "./listeners.ts";
+import type { ListenEntry, ServeOptions } from "./serve_options.ts";
 
 /** Options with their defaults filled in. */
 export type Settings =
   & Required<Omit<ServeOptions, Unset>>
-  & { readonly [Name in Unset]: ServeOptions[Name] | undefined };
+  & { readonly [Name in Unset]: ServeOptions[Name] | undefined }
+  & {
+    /** The listeners of the server; none for a fetch host. */
+    readonly listeners: readonly ListenerSettings[];
+  };
 
 /** Options without a default. */
-type Unset = "onListen" | "accessLog" | "path" | "mode" | "fd" | "backlog" | "signal";
+type Unset = "onListen" | "accessLog" | "path" | "mode" | "fd" | "fdAddress" | "listen" | "backlog" | "signal";
 
 /** Defaults that come from the host. */
 export interface DefaultsFromHost {
@@ -44,23 +49,42 @@ export interface DefaultsFromHost {
  * ```
  */
 export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Settings {
-  const given = givenBy(options);
-  const addressed = given.path !== undefined || given.fd !== undefined; // then a port says nothing
+  const given = givenBy(options, "options");
+  const addressed = (["path", "fd", "listen"] as const).some((name) => given[name] !== undefined);
   const all: Record<string, unknown> = {};
   for (const name of optionNames) all[name] = optionTable[name].default;
   all.hostname = hostnameFrom(fromHost.hostname) ?? all.hostname;
   all.port = given.port ?? portFrom(addressed ? undefined : fromHost.port);
   all.allowIps = peersFor(given.protocol, fromHost.webServers);
   all.errorLog = fromHost.errorLog;
-  for (const [name, value] of Object.entries(given)) {
-    const valid = fromHost.fetch === true ? optionNames.filter((one) => optionTable[one].fetch) : optionNames;
-    if (!valid.includes(name as OptionName)) throw new OptionError(name, `one of ${valid.join(", ")}`, name);
-    const { values } = optionTable[name as OptionName];
-    expect(accepts(values, value), name, expectedText(values), value);
-    all[name] = value;
-  }
+  check(given, fromHost.fetch === true ? optionNames.filter((one) => optionTable[one].fetch) : optionNames);
+  Object.assign(all, given);
   checkTogether(given);
+  all.listeners = fromHost.fetch === true ? [] : listenersOf(all as unknown as Settings);
   return all as unknown as Settings;
+}
+
+/** Checks the names and the values of options. */
+function check(given: Readonly<Record<string, unknown>>, valid: readonly string[], prefix = ""): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (!valid.includes(name)) throw new OptionError(prefix + name, `one of ${valid.join(", ")}`, name);
+    const { values } = optionTable[name as OptionName];
+    expect(accepts(values, value), prefix + name, expectedText(values), value);
+  }
+}
+
+/** The listeners of a server: one for each entry of `listen`, or the only one. */
+function listenersOf(all: Settings): ListenerSettings[] {
+  if (all.listen === undefined) return [listenerOf(all as ListenEntry, all)];
+  return [...all.listen].map((entry, i) => {
+    const prefix = `listen[${i}].`;
+    const given = givenBy(entry, `listen[${i}]`);
+    check(given, entryOptions, prefix);
+    checkTogether(given, prefix);
+    const placed = given.port !== undefined || given.path !== undefined || given.fd !== undefined;
+    expect(placed, `listen[${i}]`, "one of port, path and fd", entry);
+    return listenerOf(given as ListenEntry, all);
+  });
 }
 
 /** The host name in HOST. Shells and build tools set HOST to other values, such as the machine's name: it is ignored then. */
@@ -75,7 +99,8 @@ function hostnameFrom(text: string | undefined): string | undefined {
 export function loopbackNotice(options: ServeOptions, { port, hostname }: DefaultsFromHost): string | undefined {
   const asked = Number(port ?? 0); // 0 is for whoever wants any port, which is no platform
   if (asked === 0 || (options.port ?? asked) !== asked || hostnameFrom(hostname) !== undefined) return undefined;
-  if (options.hostname !== undefined || options.path !== undefined || options.fd !== undefined) return undefined;
+  const placed = [options.hostname, options.path, options.fd, options.listen].some((one) => one !== undefined);
+  if (placed) return undefined;
   const host = hostname === undefined || hostname === ""
     ? "HOST is not set or may not be read"
     : `HOST is ${describe(hostname)}, which is neither an address nor localhost`;
@@ -87,8 +112,8 @@ export function loopbackNotice(options: ServeOptions, { port, hostname }: Defaul
  * The options that were given, in an object without a prototype, in which `__proto__` is an ordinary name. Only plain
  * objects are accepted, because inherited members would be ignored and are easily overlooked.
  */
-function givenBy(options: ServeOptions): Record<string, unknown> {
-  expect(isPlainObject(options), "options", "a plain object", options);
+function givenBy(options: ServeOptions, name: string): Record<string, unknown> {
+  expect(isPlainObject(options), name, "a plain object", options);
   const given = Object.create(null) as Record<string, unknown>;
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined) given[name] = value;
@@ -100,25 +125,6 @@ function isPlainObject(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null; // or the Object.prototype of another realm
-}
-
-/** Options that decide where to listen, and the options that have no effect together with them. */
-const WITHOUT_EFFECT: readonly (readonly [decides: string, ignored: readonly string[]])[] = [
-  ["fd", ["path", "mode", "hostname", "port", "reusePort"]],
-  ["path", ["hostname", "port", "reusePort"]],
-];
-
-/** Refuses combinations of options of which one would be silently ignored. */
-function checkTogether(given: Readonly<Record<string, unknown>>): void {
-  for (const [decides, ignored] of WITHOUT_EFFECT) {
-    if (given[decides] === undefined) continue;
-    for (const name of ignored) {
-      const absent = given[name] === undefined || given[name] === false;
-      expect(absent, name, `nothing beside the option ${decides}, which decides where to listen`, given[name]);
-    }
-  }
-  const lone = given.mode !== undefined && given.path === undefined;
-  expect(!lone, "mode", "the option path beside it: it is the mode of that socket", given.mode);
 }
 
 /** The port in the environment variable PORT, else 8000. */

@@ -9,7 +9,7 @@
 import type { AccessLog } from "../gateway/access_log.ts";
 import type { HeaderMap } from "../wires/http1/request_head.ts";
 import type { Protocol } from "../wires/protocol.ts";
-import type { Address } from "../seams.ts";
+import type { Address, TcpAddress } from "../seams.ts";
 
 /** The options of `serve`. All of them can be omitted. */
 export interface ServeOptions {
@@ -26,6 +26,14 @@ export interface ServeOptions {
   readonly mode?: number;
   /** A file descriptor that already listens, from a parent process or systemd. Used instead of all of the above. */
   readonly fd?: number;
+  /** Where that descriptor listens, for a runtime that cannot tell: Bun. Default: what the runtime tells. */
+  readonly fdAddress?: Address;
+  /**
+   * Several places to listen at, instead of all of the above: `[{ port: 8000 }, { path: "/run/app.sock" }]`. They share
+   * the application, the limits and the shutdown. An entry may also have its own `backlog`, `reusePort`, `allowIps`,
+   * `urlScheme`, `proxyProtocol` and `proxyAllowIps`; the options of the server are the defaults.
+   */
+  readonly listen?: readonly ListenEntry[];
   /** Most connections that the system queues until the server accepts them. Default: the runtime's, 511. */
   readonly backlog?: number;
   /** Whether several processes may listen on the port; the system then distributes the connections. Default false. */
@@ -39,6 +47,17 @@ export interface ServeOptions {
    */
   readonly allowIps?: readonly string[] | "*";
   /**
+   * Whether each connection begins with a prefix of the PROXY protocol, version 1 or 2, in which a load balancer states
+   * the client's address. The address then is REMOTE_ADDR, and the one that the client has reached is SERVER_NAME and
+   * SERVER_PORT. A connection without the prefix is closed. Default false.
+   */
+  readonly proxyProtocol?: boolean;
+  /**
+   * The load balancers whose prefix is believed, as in `allowIps`; connections of all others are closed. Default: only
+   * this machine. For Unix sockets the file mode decides instead.
+   */
+  readonly proxyAllowIps?: readonly string[] | "*";
+  /**
    * Most connections at a time. When one more arrives, the server closes the connection that has been idle between
    * requests for longest. If none is idle, the new one gets a 503 and is closed. Default Infinity.
    */
@@ -49,8 +68,8 @@ export interface ServeOptions {
   readonly gracefulTimeout?: number;
   /** Shuts the server down when it fires. */
   readonly signal?: AbortSignal;
-  /** Called once listening, instead of a line on standard error. */
-  readonly onListen?: (address: Address) => void;
+  /** Called once listening, instead of a line on standard error: with the first address, and with all. */
+  readonly onListen?: (address: Address, addresses: readonly Address[]) => void;
   /** Receives the text of `wsgi.errors` and the server's own reports. Default: standard error. */
   readonly errorLog?: (text: string) => void;
   /** Gets a record of each response that has ended, and of each request that was refused. Default: none, at no cost. */
@@ -101,6 +120,40 @@ export interface ServeOptions {
   readonly maxRequestsPerConnection?: number;
   /** Most bytes `write()` takes while the client is slow and nobody awaits it. Default 1048576. */
   readonly writeBufferLimit?: number;
+}
+
+/** A place to listen at, of several. The default of `hostname` is 127.0.0.1; one of `port`, `path` and `fd` is needed. */
+export type ListenEntry = Pick<
+  ServeOptions,
+  | "allowIps"
+  | "backlog"
+  | "fd"
+  | "fdAddress"
+  | "hostname"
+  | "mode"
+  | "path"
+  | "port"
+  | "proxyAllowIps"
+  | "proxyProtocol"
+  | "reusePort"
+  | "urlScheme"
+>;
+
+/** The options of a server that listens on one TCP port. */
+export interface TcpServeOptions
+  extends Omit<ServeOptions, "fd" | "fdAddress" | "listen" | "mode" | "onListen" | "path"> {
+  /** Absent: a descriptor may be a Unix socket. */
+  readonly fd?: undefined;
+  /** Absent, as `fd` is. */
+  readonly fdAddress?: undefined;
+  /** Absent: several places have addresses of both kinds. */
+  readonly listen?: undefined;
+  /** Absent, as `path` is. */
+  readonly mode?: undefined;
+  /** Absent: it would be a Unix socket. */
+  readonly path?: undefined;
+  /** Called once listening, instead of a line on standard error. */
+  readonly onListen?: (address: TcpAddress) => void;
 }
 
 /**

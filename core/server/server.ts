@@ -8,18 +8,18 @@
  */
 
 import { asFunction } from "../contract/application.ts";
-import { serverTemplate } from "../contract/environ.ts";
 import { ErrorStream } from "../contract/error_stream.ts";
 import { createGateway, type Gateway } from "../gateway/gateway.ts";
 import type { Application } from "../contract/types.ts";
-import type { Http1Config } from "../wires/http1/config.ts";
 import { errorText, OptionError } from "../errors.ts";
 import { GuardedConnection } from "../wires/raw_socket.ts";
 import { loopbackNotice, type Settings, settings } from "./options.ts";
+import { type Admission, Connections, EVERYBODY, NOBODY } from "./connections.ts";
 import type { ServeOptions } from "./serve_options.ts";
-import { ALL_PEERS, allowsPeer } from "./peer_policy.ts";
+import { ServerListener, type ServerShare, url } from "./server_listener.ts";
+import type { ConnectionFacts, Stage, StagedConnection, StageOwner } from "./stage.ts";
 import { FORBIDDEN, SERVICE_UNAVAILABLE } from "../refusal.ts";
-import type { Address, Connection, Host, Listener, Transport } from "../seams.ts";
+import type { Address, Connection, Host, Transport } from "../seams.ts";
 import type { WireConnection } from "../wires/wire.ts";
 import { loadWire, type Wire } from "../wires/load.ts";
 
@@ -30,9 +30,11 @@ export interface ShutdownOptions {
 }
 
 /** A server that listens, as `serve` returns it. */
-export interface Server {
-  /** The actual address; its port is the real one. */
-  readonly address: Address;
+export interface Server<At extends Address = Address> {
+  /** The actual address, of the first listener; its port is the real one. */
+  readonly address: At;
+  /** The actual addresses of all listeners, in the order of the option `listen`. */
+  readonly addresses: readonly Address[];
   /** Settles once the server has stopped and its last connection is gone. */
   readonly finished: Promise<void>;
   /**
@@ -53,11 +55,17 @@ const MOST_TURNS = 1000; // the limit for a port that gets new connections all t
 /**
  * Listens and serves an application on a host.
  *
+ * @param admission The limit of open sockets, if the program that runs the server sets one.
  * @throws {ListenError} (as a rejection) when the address is not available.
  * @throws {OptionError} (as a rejection) for an option with an invalid value.
  * @throws {ApplicationError} (as a rejection) when `app` is not an application.
  */
-export async function startServer(host: Host, app: Application, options: ServeOptions = {}): Promise<Server> {
+export async function startServer(
+  host: Host,
+  app: Application,
+  options: ServeOptions = {},
+  admission: Admission = EVERYBODY,
+): Promise<RunningServer> {
   const fromHost = {
     port: host.env("PORT"),
     hostname: host.env("HOST"),
@@ -65,11 +73,21 @@ export async function startServer(host: Host, app: Application, options: ServeOp
     errorLog: (text: string) => host.stderr(text),
   };
   const all = settings(options, fromHost);
-  const server = new RunningServer(host, app, all);
+  const server = new RunningServer(host, app, all, { admission });
   await server.listen();
   const notice = loopbackNotice(options, fromHost);
   if (notice !== undefined) new ErrorStream(all.errorLog).write(`tsgi: ${notice}\n`);
   return server;
+}
+
+/** The parts of a server that `serve` does not set. */
+export interface ServerParts {
+  /** Whether connections are served at once. If not, they wait until `openUp` or `handleOne`. Default true. */
+  readonly open?: boolean;
+  /** Default: no limit. */
+  readonly admission?: Admission;
+  /** What each connection does before its wire. Default: what the options of the listener say. */
+  readonly stage?: Stage;
 }
 
 /** A connection that has been accepted and is paused until `openUp` or `handleOne`. */
@@ -85,15 +103,18 @@ export class RunningServer implements Server {
   readonly #settings: Settings;
   readonly #gateway: Gateway;
   readonly #errors: ErrorStream;
-  readonly #connections = new Map<Connection, Transport>();
-  readonly #leaving = new Set<Connection>(); // those of them that were turned away or retired and are closing
+  readonly #share: ServerShare;
+  readonly #stages: StageOwner;
+  readonly #admission: Admission;
+  readonly #stage: Stage | undefined;
+  readonly #connections = new Connections();
   readonly #tickets: (() => void)[] = []; // pending calls of handleOne, resolved when their connection is gone
   readonly #ended = new Map<Connection, () => void>();
   #waiting: Guest[] = [];
   #open: boolean; // connections are served at once
-  #config: Http1Config | undefined;
   #wire: Wire | undefined;
-  #listener: Listener | undefined;
+  #Staged: typeof StagedConnection | undefined; // loaded if a listener has a stage
+  #listeners: readonly ServerListener[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   #ignoreSignals: () => void = () => {};
   #accepted = 0; // connections so far
@@ -106,18 +127,48 @@ export class RunningServer implements Server {
   #cutAt = Infinity;
   #finish: () => void = () => {};
 
-  /** A server of `app`; unless `open`, connections wait until `openUp` or `handleOne`. */
-  constructor(host: Host, app: Application, all: Settings, open = true) {
+  /** A server of `app`. */
+  constructor(host: Host, app: Application, all: Settings, parts: ServerParts = {}) {
     this.#host = host;
-    this.#open = open;
+    this.#open = parts.open ?? true;
+    this.#admission = parts.admission ?? EVERYBODY;
+    this.#stage = parts.stage;
     this.#settings = all;
     this.#errors = new ErrorStream(all.errorLog);
     this.#gateway = createGateway(app, this.#errors, all, host);
     this.finished = new Promise((resolve) => this.#finish = resolve);
+    const forget = (connection: Connection): void => this.#forget(connection);
+    this.#share = {
+      config: {
+        ...all,
+        gateway: this.#gateway,
+        latin1: (bytes, start, end) => host.latin1(bytes, start, end),
+        forget,
+        adopt: (old, next, transport) => this.#adopt(old, next, transport),
+      },
+      errors: this.#errors,
+      multiprocess: all.multiprocess,
+    };
+    const enter = this.#enter.bind(this);
+    this.#stages = { timeouts: all, errors: this.#errors, enter, forget };
   }
 
   get address(): Address {
-    return (this.#listener as Listener).address;
+    return this.addresses[0] as Address;
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#listeners.map((listener) => listener.address);
+  }
+
+  /** How many sockets are open. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Makes the next request the last one on `count` connections that are in use. */
+  closeAfterNext(count: number): void {
+    this.#connections.closeAfterNext(count);
   }
 
   /** Serves another application from the next request on. */
@@ -145,24 +196,41 @@ export class RunningServer implements Server {
   async listen(): Promise<void> {
     const all = this.#settings;
     this.#wire = await loadWire(all.protocol);
-    this.#listener = await this.#host.listen(all, (transport) => this.#accept(transport));
-    if (this.#listener.kind === undefined && all.allowIps !== ALL_PEERS) {
-      await this.#listener.close();
-      // The descriptor may be a Unix socket, whose peers have no addresses to compare with the list.
-      const expected = `"*" for file descriptor ${all.fd}, of which the system does not tell whether it is TCP or Unix`;
-      throw new OptionError("allowIps", expected, all.allowIps);
-    }
-    this.#config = this.#wireConfig(this.#listener);
+    const serves = this.#open;
+    this.#open = serves && all.listeners.length === 1; // no request is served before the server listens everywhere
+    await this.#listen();
+    if (serves && !this.#open) this.openUp();
     const stop = (): void => void this.shutdown({ timeout: this.#stopping ? 0 : all.gracefulTimeout });
     if (all.handleSignals) this.#ignoreSignals = this.#host.onSignal(stop);
     if (all.signal?.aborted === true) stop();
     else this.#listenTo(all.signal, stop);
     try {
-      if (all.onListen !== undefined) all.onListen(this.address);
-      else this.#host.stderr(`Listening on ${url(this.address, all.protocol)} (tsgi on ${this.#host.runtime})\n`);
+      if (all.onListen !== undefined) all.onListen(this.address, this.addresses);
+      else {
+        const { runtime } = this.#host;
+        const lines = this.addresses.map((one) => `Listening on ${url(one, all.protocol)} (tsgi on ${runtime})\n`);
+        this.#host.stderr(lines.join(""));
+      }
     } catch (error) {
       await this.shutdown({ timeout: 0 }); // the caller never gets this server
       throw error;
+    }
+  }
+
+  /** Opens the listeners in turn. If one fails, closes those before it, and what has connected to them. */
+  async #listen(): Promise<void> {
+    const { listeners } = this.#settings;
+    const prefixed = this.#stage ?? await proxyStage(listeners);
+    if (prefixed !== undefined) this.#Staged = (await import("./stage.ts")).StagedConnection;
+    for (const one of listeners) {
+      const listener = new ServerListener(one, this.#share, one.proxyProtocol ? prefixed : this.#stage);
+      try {
+        await listener.open(this.#host, (transport) => this.#accept(transport, listener));
+      } catch (error) {
+        if (this.#listeners.length > 0) await this.shutdown({ timeout: 0 });
+        throw error;
+      }
+      this.#listeners = [...this.#listeners, listener];
     }
   }
 
@@ -184,7 +252,7 @@ export class RunningServer implements Server {
     this.#cutAt = Math.min(this.#cutAt, performance.now() + timeout * 1000);
     if (!this.#stopping) {
       this.#stopping = true;
-      for (const connection of this.#connections.keys()) connection.shutdown();
+      for (const [connection] of this.#connections) connection.shutdown();
       for (const { transport } of this.#waiting) transport.reset(); // they would never be served
       for (const resolve of this.#tickets.splice(0)) resolve();
       this.#close();
@@ -196,7 +264,7 @@ export class RunningServer implements Server {
   async #close(): Promise<void> {
     try {
       await this.#acceptWaiting();
-      await this.#listener?.close();
+      await Promise.all(this.#listeners.map((listener) => listener.close()));
     } catch (error) {
       this.#errors.write(`tsgi: ${errorText(error)}\n`);
     }
@@ -213,18 +281,26 @@ export class RunningServer implements Server {
     }
   }
 
-  #accept(transport: Transport): Connection {
+  #accept(transport: Transport, listener: ServerListener): Connection {
     if (this.#accepted++ === 0) this.#startClock();
-    const connection = (this.#wire as Wire)(transport, this.#config as Http1Config);
-    this.#connections.set(connection, transport);
+    if (this.#connections.size >= this.#admission.most) {
+      this.#admission.refused();
+      transport.destroy();
+      return NOBODY;
+    }
     const { peer } = transport;
-    if (!allowsPeer(this.#settings.allowIps, peer, this.#listener?.kind)) {
+    const { stage } = listener;
+    const connection = stage === undefined
+      ? (this.#wire as Wire)(transport, listener.config)
+      : new (this.#Staged as typeof StagedConnection)(transport, stage, listener, this.#stages);
+    this.#connections.add(connection, transport);
+    if (!listener.allows(peer)) {
       // A peer without an address reset its connection before accept. That is common, so it is not logged.
       const gone = peer.remoteAddress === "";
       if (!gone) this.#errors.write(`tsgi: turned away ${peer.remoteAddress}: it is not among allowIps\n`);
-      this.#turnAway(connection, FORBIDDEN);
-    } else if (this.#connections.size - this.#leaving.size > this.#settings.maxConnections && !this.#retireIdlest()) {
-      this.#turnAway(connection, SERVICE_UNAVAILABLE);
+      this.#connections.turnAway(connection, FORBIDDEN);
+    } else if (!this.#connections.makeRoom(this.#settings.maxConnections)) {
+      this.#connections.turnAway(connection, SERVICE_UNAVAILABLE);
     }
     if (!this.#open) {
       transport.pause();
@@ -233,27 +309,6 @@ export class RunningServer implements Server {
     }
     if (this.#stopping) connection.shutdown(); // it was accepted while the listener was being closed
     return connection;
-  }
-
-  #turnAway(connection: WireConnection, status: string): void {
-    this.#leaving.add(connection);
-    connection.turnAway(status);
-  }
-
-  /**
-   * Ends the connection that has been idle between requests for longest; returns false if none is idle. The search runs
-   * only when the server is full, so that there is no cost before.
-   */
-  #retireIdlest(): boolean {
-    let idlest: WireConnection | undefined;
-    for (const connection of this.#connections.keys() as Iterable<Partial<WireConnection>>) {
-      const order = connection.idleOrder ?? 0; // a connection after an Upgrade has none
-      if (order > 0 && order < (idlest?.idleOrder ?? Infinity)) idlest = connection as WireConnection;
-    }
-    if (idlest === undefined) return false;
-    this.#leaving.add(idlest);
-    idlest.retire();
-    return true;
   }
 
   #letIn(): void {
@@ -265,29 +320,24 @@ export class RunningServer implements Server {
     }
   }
 
-  #wireConfig({ address, kind }: Listener): Http1Config {
-    const all = this.#settings;
-    const unix = kind === "unix";
-    return {
-      ...all,
-      gateway: this.#gateway,
-      template: serverTemplate({
-        serverName: unix ? "localhost" : address.hostname,
-        serverPort: unix ? (all.urlScheme === "https" ? "443" : "80") : String(address.port),
-        scheme: all.urlScheme,
-        multiprocess: all.multiprocess,
-        runOnce: false,
-        errors: this.#errors,
-      }),
-      latin1: (bytes, start, end) => this.#host.latin1(bytes, start, end),
-      forget: (connection) => this.#forget(connection),
-      adopt: (old, next, transport) => this.#adopt(old, next, transport),
-    };
+  /** Replaces a connection whose stage is over by one of its wire, which gets all that was asked of the former. */
+  #enter(staged: StagedConnection, facts: ConnectionFacts, unread: Uint8Array): void {
+    const { transport, listener, turnedAway } = staged;
+    if (facts.peer !== undefined) transport.peer = facts.peer;
+    const next = (facts.wire ?? (this.#wire as Wire))(transport, listener.configWith(facts));
+    this.#connections.delete(staged);
+    this.#connections.add(next, transport);
+    const ended = this.#ended.get(staged);
+    this.#ended.delete(staged);
+    if (ended !== undefined) this.#ended.set(next, ended);
+    if (staged.servesOne) next.serveOne();
+    if (turnedAway !== undefined) this.#connections.turnAway(next, turnedAway);
+    if (this.#stopping) next.shutdown();
+    transport.attach(next, unread);
   }
 
   #forget(connection: Connection): void {
     this.#connections.delete(connection);
-    this.#leaving.delete(connection);
     if (this.#waiting.length > 0) this.#waiting = this.#waiting.filter((guest) => guest.connection !== connection);
     this.#ended.get(connection)?.();
     this.#ended.delete(connection);
@@ -296,7 +346,7 @@ export class RunningServer implements Server {
 
   #adopt(old: Connection, next: Connection, transport: Transport): Connection {
     const guarded: Connection = new GuardedConnection(next, transport, this.#errors, () => this.#forget(guarded));
-    this.#connections.set(guarded, transport);
+    this.#connections.add(guarded, transport);
     this.#forget(old);
     if (this.#stopping) guarded.shutdown();
     return guarded;
@@ -338,16 +388,8 @@ export class RunningServer implements Server {
   }
 }
 
-/**
- * The URL of an address, as shown to people.
- *
- * @example
- * ```ts
- * import { url } from "./server.ts";
- * console.assert(url({ hostname: "::1", port: 8000 }) === "http://[::1]:8000/");
- * ```
- */
-export function url({ hostname, port, path }: Address, scheme: string = "http"): string {
-  if (path !== undefined) return scheme === "http" ? `unix:${path}` : `${scheme}+unix:${path}`;
-  return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
+/** Loads the stage that reads PROXY prefixes, if a listener needs it. */
+async function proxyStage(listeners: Settings["listeners"]): Promise<Stage | undefined> {
+  if (!listeners.some((listener) => listener.proxyProtocol)) return undefined;
+  return (await import("./proxy_protocol.ts")).readPrefix;
 }

@@ -7,13 +7,13 @@
 import type { Application } from "../contract/types.ts";
 import { settings } from "./options.ts";
 import type { ServeOptions } from "./serve_options.ts";
-import type { Address, Host } from "../seams.ts";
+import type { Host, TcpAddress } from "../seams.ts";
 import { RunningServer, type ShutdownOptions } from "./server.ts";
 
 /** The server that `makeServer` returns, with the methods that users of wsgiref know. */
 export interface SimpleServer {
   /** The actual address; its port is the real one. */
-  readonly address: Address;
+  readonly address: TcpAddress;
   /** Serves another application from the next request on. */
   setApp(app: Application): void;
   /** Serves until `shutdown`; settles then. */
@@ -40,10 +40,10 @@ export async function startSimpleServer(
 ): Promise<SimpleServer> {
   const own = { handleSignals: false, onListen: () => {}, ...options, hostname, port };
   const all = settings(own, { port: undefined, errorLog: (text) => host.stderr(text) });
-  const server = new RunningServer(host, app, all, false);
+  const server = new RunningServer(host, app, all, { open: false });
   await server.listen();
   return {
-    address: server.address,
+    address: server.address as TcpAddress, // a host name and a port were given
     setApp: (next) => void (server.app = next),
     serveForever: () => {
       server.openUp();

@@ -61,7 +61,11 @@ function denoDoc(...args: readonly string[]): Promise<{ stdout: string; stderr: 
 beforeAll(async () => {
   modules = (JSON.parse((await denoDoc("--json")).stdout) as Documentation).nodes;
   exported = Object.values(modules).flatMap(({ symbols }) =>
-    symbols.flatMap(({ name, declarations }) => declarations.map((declaration) => ({ name, declaration })))
+    symbols.flatMap(({ name, declarations }) =>
+      // Of the overloads of a function, the first has the documentation.
+      declarations.filter(({ kind }, i) => declarations.findIndex((one) => one.kind === kind) === i)
+        .map((declaration) => ({ name, declaration }))
+    )
   ).filter(({ declaration }) => declaration.kind !== "reference"); // to another entry point
 });
 

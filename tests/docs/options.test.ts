@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { refuseOnBun, refuseOnDeno } from "../../adapters/unsupported.ts";
+import { optionNames } from "../../core/server/option_table.ts";
 import { settings } from "../../core/server/options.ts";
 import type { ListenOptions } from "../../core/seams.ts";
 import { projectPath } from "../server_process.ts";
@@ -18,7 +19,7 @@ it("docs/options.md names every option and no other", () => {
   const named = [...text.matchAll(/^\| ((?:`\w+`(?:, )?)+) +\|/gm)].flatMap((row) =>
     (row[1] as string).match(/\w+/g) ?? []
   );
-  expect(named.toSorted()).toEqual(Object.keys(all).toSorted());
+  expect(named.toSorted()).toEqual(optionNames.toSorted());
 });
 
 it("docs/options.md states the numbers in force", () => {
@@ -37,7 +38,7 @@ describe("README.md, what runs where", () => {
     .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim())).concat(rows);
   const column = (name: string): number => heading.indexOf(name);
   const asked: readonly (readonly [string, Partial<ListenOptions>])[] = [
-    ["inherited fd", { fd: 3 }],
+    ["inherited fd", { at: { transport: "fd", fd: 3 } }],
     ["`reusePort`", { reusePort: true }],
     ["`backlog`", { backlog: 100 }],
   ];
@@ -53,7 +54,8 @@ describe("README.md, what runs where", () => {
     "%s, %s",
     (host, name, options) => {
       const row = hosts.find((cells) => cells[0] === host) ?? expect.fail(`There is no row ${host}`);
-      const listen = { hostname: "127.0.0.1", port: 0, ...options } as ListenOptions;
+      const at = { transport: "tcp", hostname: "127.0.0.1", port: 0 };
+      const listen = { at, ...options } as ListenOptions;
       let answer = "yes";
       try {
         refusals[host]?.(listen);

@@ -9,11 +9,11 @@
 
 import { Buffer } from "node:buffer";
 import { connect } from "node:net";
-import type { Application, Protocol, ServeOptions, Server } from "../../mod.ts";
+import type { Application, Protocol, ServeOptions, Server, TcpAddress } from "../../mod.ts";
 import { scgiRequest } from "../scgi/request.ts";
 import { uwsgiRequest } from "../uwsgi/request.ts";
 
-type Serve = (app: Application, options?: ServeOptions) => Promise<Server>;
+type Serve = typeof import("../../mod.ts").serve;
 
 interface Running {
   readonly server: Server;
@@ -24,13 +24,18 @@ const running = new Set<Running>();
 
 /** A `serve` that takes a free port, and remembers its servers until they have ended. */
 export function recorded(serve: Serve): Serve {
-  return async (app, options = {}) => {
-    const server = await serve(app, options.port === undefined ? options : { ...options, port: 0 });
+  const record = async (app: Application, options: ServeOptions = {}): Promise<Server> => {
+    const anywhere = <T extends { readonly port?: number }>(one: T): T =>
+      one.port === undefined ? one : { ...one, port: 0 };
+    const { listen } = options;
+    const places = listen === undefined ? {} : { listen: listen.map(anywhere) };
+    const server = await serve(app, { ...anywhere(options), ...places });
     const one = { server, protocol: options.protocol ?? "http" };
     running.add(one);
     server.finished.then(() => running.delete(one));
     return server;
   };
+  return record as Serve;
 }
 
 /**
@@ -40,8 +45,8 @@ export function recorded(serve: Serve): Serve {
  */
 export async function askAndEnd(): Promise<void> {
   for (const { server, protocol } of [...running]) {
-    const { port } = server.address;
     try {
+      const { port } = server.address as TcpAddress;
       const answer = await ask({ host: "127.0.0.1", port }, protocol);
       if (!isAnswer(answer)) throw new Error(`${protocol}: expected a 200, got ${answer}`);
     } finally {

@@ -58,7 +58,11 @@ describe("docs/security.md", () => {
   /** What comes back before the server closes; the client does not send more. */
   function exchange(text: string): Promise<string> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: "127.0.0.1", port: server.address.port as number, allowHalfOpen: true });
+      const socket = connect({
+        host: "127.0.0.1",
+        port: (server.address as tsgi.TcpAddress).port,
+        allowHalfOpen: true,
+      });
       let answer = "";
       socket.end(text, "latin1");
       socket.setEncoding("latin1").on("data", (part) => answer += part).once("error", reject).once(

@@ -4,11 +4,11 @@
 
 import { expect, it } from "vitest";
 import { serve } from "../../adapters/node.ts";
-import type { Application, ServeOptions } from "../../mod.ts";
+import type { Application, TcpServeOptions } from "../../mod.ts";
 import { client } from "../../testing/mod.ts";
 import { validator } from "../../wsgiref/validate.ts";
 
-const QUIET: ServeOptions = { port: 0, onListen: () => {}, handleSignals: false };
+const QUIET: TcpServeOptions = { port: 0, onListen: () => {}, handleSignals: false };
 
 /** An application that gives `work` to waitUntil. */
 const behind = (work: () => Promise<unknown>): Application => (environ, startResponse) => {

@@ -13,7 +13,7 @@ function hostOf(kind: SocketKind | undefined, closed: () => void): Host {
     runtime: "test",
     listen: () =>
       Promise.resolve({
-        address: { hostname: "", port: 0 },
+        address: { transport: "tcp", hostname: "", port: 0 },
         kind,
         close: () => Promise.resolve(closed()),
       }),
@@ -62,8 +62,7 @@ it.each([
   ["ENOENT", "its directory does not exist"],
   ["ENOTDIR", "a part of its path is not a directory"],
 ])("14.28 a Unix socket that cannot be made, %s", (code, reason) => {
-  const where = { hostname: "", port: 0, path: "/there/a.sock", fd: undefined };
-  expect(listenError(where, code, new Error("other words")).message).toBe(
+  expect(listenError({ transport: "unix", path: "/there/a.sock" }, code, new Error("other words")).message).toBe(
     `Cannot listen on unix:/there/a.sock: ${reason}`,
   );
 });

@@ -30,7 +30,7 @@ const all = (before: string, names: string): string[] => names.split(" ").map((n
 
 const GATEWAY = [
   ...all("core/", "errors grammar refusal version"),
-  ...all("core/server/", "option_table options peer_policy"),
+  ...all("core/server/", "listeners option_table options peer_policy"),
   "core/wires/protocol.ts",
   ...all(
     "core/contract/",
@@ -44,21 +44,17 @@ const LIFECYCLE = all(
 );
 const SOCKETS = [
   ...LIFECYCLE,
-  ...all("core/", "wires/raw_socket server/server wires/load"),
+  ...all("core/", "server/connections server/server server/server_listener wires/load wires/raw_socket wires/wire"),
   ...all("adapters/", "environment latin1 batched_transport peer"),
 ];
-const HTTP = [
-  "core/wires/wire.ts",
-  ...all(
-    "core/wires/http1/",
-    "chunked_decoder connection exchange fields head_bytes head_models head_parser request_head serializer target",
-  ),
-];
+const HTTP = all(
+  "core/wires/http1/",
+  "chunked_decoder connection exchange fields head_bytes head_models head_parser request_head serializer target",
+);
 const NODE = all("adapters/", "node stderr");
 const DENO = all("adapters/", "deno promised_socket unsupported stderr");
 const BUN = all("adapters/", "bun bun_socket unsupported stderr");
 const FASTCGI = [
-  "core/wires/wire.ts",
   ...all("core/wires/cgi/", "environ response variables"),
   ...all("core/wires/fastcgi/", "connection management pairs records request writer"),
 ];
@@ -127,6 +123,13 @@ const cases: readonly Case[] = [
     options: { path: join(folder, "socket") },
     modules: [...server, ...HTTP, ...NODE, ...all("adapters/", "placed_file unix_path")],
     builtins: ["node:fs", "node:net", "node:path"],
+  },
+  {
+    name: "HTTP behind the PROXY protocol",
+    runtime: "node",
+    options: { port: 0, proxyProtocol: true },
+    modules: [...server, ...HTTP, ...NODE, ...all("core/server/", "proxy_protocol stage")],
+    builtins: NET,
   },
   {
     name: "FastCGI",

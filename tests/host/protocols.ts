@@ -22,6 +22,6 @@ const server = await serve(app, {
   protocol: protocol as Protocol,
   ...(path === undefined || path === "" ? { port: 0 } : { path }),
   ...(allowIps === undefined ? {} : { allowIps: [allowIps] }),
-  onListen: ({ port }) => console.log(`port ${port}`),
+  onListen: (address) => console.log(`port ${address.transport === "tcp" ? address.port : 0}`),
 } as ServeOptions);
 await server.finished;

@@ -204,7 +204,7 @@ describe.each(cells)("%s", (name, runtime, adapter) => {
     linkSync(path, other);
     const output = await run(runtime, [adapter, "fd", other], server);
     if (name === "deno") expect(output[0]).toMatch(/Deno\.listen takes no file descriptor/);
-    else expect(output).toEqual([`localhost 80 none {"hostname":"","port":0,"path":""}`]);
+    else expect(output).toEqual([`localhost 80 none {"transport":"unix","path":""}`]);
   });
 
   it("an inherited descriptor", async () => {
@@ -217,7 +217,7 @@ describe.each(cells)("%s", (name, runtime, adapter) => {
       expect(output).toEqual([`ListenError: Cannot listen on file descriptor 3: ${reason}`]);
     } else {
       const address = name === "bun" ? { hostname: "", port: 0 } : { hostname: "127.0.0.1", port }; // Bun does not tell
-      expect(output).toEqual([`127.0.0.1 ${port} 127.0.0.1 ${JSON.stringify(address)}`]);
+      expect(output).toEqual([`127.0.0.1 ${port} 127.0.0.1 ${JSON.stringify({ transport: "tcp", ...address })}`]);
     }
   });
 

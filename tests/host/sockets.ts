@@ -13,7 +13,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { serve as nodeServe } from "../../adapters/node.ts";
 import { UnixPath } from "../../adapters/unix_path.ts";
-import { type Application, serve as nativeServe, type ServeOptions, type Server } from "../../mod.ts";
+import { type Application, serve as nativeServe, type ServeOptions, type Server, type TcpAddress } from "../../mod.ts";
 
 const [, , adapter, kind] = process.argv;
 const serve = adapter === "net" ? nodeServe : nativeServe;
@@ -48,12 +48,19 @@ async function attempt(options: ServeOptions): Promise<Server | undefined> {
   }
 }
 
+function portOf(server: Server | undefined): number {
+  return (server?.address as TcpAddress).port;
+}
+
 const path = join(tmpdir(), `tsgi-test-${process.pid}.sock`);
 
 switch (kind) {
   case "unix": {
     const server = await attempt({ path, mode: 0o640 });
-    console.log(server?.address.path === path, (statSync(path).mode & 0o777).toString(8));
+    console.log(
+      JSON.stringify(server?.address) === JSON.stringify({ transport: "unix", path }),
+      (statSync(path).mode & 0o777).toString(8),
+    );
     console.log(await get({ socketPath: path }));
     await attempt({ path });
     await server?.shutdown({ timeout: 0 });
@@ -160,8 +167,8 @@ switch (kind) {
   case "reusePort": {
     const first = await attempt({ port: 0, reusePort: true });
     if (first === undefined) break;
-    const second = await attempt({ port: first.address.port, reusePort: true });
-    console.log(first.address.port === second?.address.port);
+    const second = await attempt({ port: portOf(first), reusePort: true });
+    console.log(portOf(first) === portOf(second));
     await Promise.all([first.shutdown({ timeout: 0 }), second?.shutdown({ timeout: 0 })]);
     break;
   }
@@ -169,7 +176,7 @@ switch (kind) {
     const server = await attempt({ port: 0, backlog: 7 });
     if (server === undefined) break;
     const { execFileSync } = await import("node:child_process");
-    const line = execFileSync("ss", ["-ltnH", "sport", "=", `:${server.address.port}`]).toString();
+    const line = execFileSync("ss", ["-ltnH", "sport", "=", `:${portOf(server)}`]).toString();
     console.log(line.split(/\s+/)[2]);
     await server.shutdown({ timeout: 0 });
     break;

@@ -28,7 +28,8 @@ const abort = new AbortController();
 /** Options from the environment, with what every program sets. */
 export function options(): ServeOptions {
   const given = JSON.parse(process.env["TSGI_SERVE"] ?? "{}") as ServeOptions;
-  const onListen: ServeOptions["onListen"] = ({ port }) => console.log(`port ${port}`);
+  const onListen: ServeOptions["onListen"] = (address) =>
+    console.log(`port ${address.transport === "tcp" ? address.port : 0}`);
   const where = given.fd === undefined ? { hostname: "127.0.0.1", port: 0 } : {};
   return { ...where, signal: abort.signal, onListen, ...given };
 }

@@ -1,0 +1,99 @@
+/**
+ * The connections of a server: how many there may be, and which of them have to make room for others.
+ *
+ * @module
+ */
+
+import type { Connection, Transport } from "../seams.ts";
+import { nextIdle, type WireConnection } from "../wires/wire.ts";
+
+/** Limits the sockets that a server holds, before any of its own limits. */
+export interface Admission {
+  /** The most sockets that may be open. A further one is closed at once, without a response. */
+  readonly most: number;
+  /** Called before a socket is closed because of the limit. */
+  refused(): void;
+}
+
+/** No limit. */
+export const EVERYBODY: Admission = { most: Infinity, refused() {} };
+
+/** Ignores all events of a socket that was not admitted. */
+export const NOBODY: Connection = { receive() {}, drained() {}, ended() {}, closed() {}, shutdown() {}, tick() {} };
+
+/** All connections of a server, with their transports. */
+export class Connections implements Iterable<[Connection, Transport]> {
+  readonly #all = new Map<Connection, Transport>();
+  readonly #leaving = new Set<Connection>(); // those that were turned away or retired and are closing
+  readonly #last = new Set<Connection>(); // those whose next request is the last, by closeAfterNext
+  #lastFrom = 0; // order of the latest idle connection at the previous call of closeAfterNext
+
+  /** How many there are, those included that are closing. */
+  get size(): number {
+    return this.#all.size;
+  }
+
+  [Symbol.iterator](): IterableIterator<[Connection, Transport]> {
+    return this.#all[Symbol.iterator]();
+  }
+
+  /** Adds a connection. */
+  add(connection: Connection, transport: Transport): void {
+    this.#all.set(connection, transport);
+  }
+
+  /** Removes a connection. */
+  delete(connection: Connection): void {
+    this.#all.delete(connection);
+    this.#leaving.delete(connection);
+    this.#last.delete(connection);
+  }
+
+  /** Turns a connection away, with `status` if its protocol has one. */
+  turnAway(connection: WireConnection, status: string): void {
+    this.#leaving.add(connection);
+    connection.turnAway(status);
+  }
+
+  /** Ends an idle connection if there are more than `most`. Returns false if there are and none is idle. */
+  makeRoom(most: number): boolean {
+    return this.#all.size - this.#leaving.size <= most || this.#retireIdlest();
+  }
+
+  /**
+   * Ends the connection that has been idle between requests for longest; returns false if none is idle. The search runs
+   * only when the server is full, so that there is no cost before.
+   */
+  #retireIdlest(): boolean {
+    let idlest: WireConnection | undefined;
+    for (const connection of this.#all.keys() as Iterable<Partial<WireConnection>>) {
+      const order = connection.idleOrder ?? 0; // a connection after an Upgrade has none
+      if (order > 0 && order < (idlest?.idleOrder ?? Infinity)) idlest = connection as WireConnection;
+    }
+    if (idlest === undefined) return false;
+    this.#leaving.add(idlest);
+    idlest.retire();
+    return true;
+  }
+
+  /**
+   * Makes the next request the last one on `count` connections that had a request since the previous call. The others are
+   * left alone, since an idle connection causes no load. Connections that are still open from a previous call count.
+   */
+  closeAfterNext(count: number): void {
+    const since = this.#lastFrom;
+    this.#lastFrom = nextIdle();
+    let left = count;
+    const others: WireConnection[] = [];
+    for (const connection of this.#all.keys() as Iterable<WireConnection>) {
+      const order: number | undefined = connection.idleOrder; // undefined after an Upgrade
+      if (order === undefined || (order > 0 && order < since) || this.#leaving.has(connection)) continue;
+      if (this.#last.has(connection)) left--;
+      else others.push(connection);
+    }
+    for (const connection of others.slice(0, Math.max(0, left))) {
+      connection.serveOne();
+      this.#last.add(connection);
+    }
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * One listener of a running server. The facts of a request that depend on how it came are decided here: the scheme, the
+ * name and the port of the server, and who may connect.
+ *
+ * A connection that learns its facts only after it was accepted (from a PROXY prefix, from a TLS handshake) passes a
+ * {@linkcode Stage} first, see `stage.ts`. The environ of all other connections starts with the same template.
+ *
+ * @module
+ */
+
+import { type EnvironTemplate, serverTemplate } from "../contract/environ.ts";
+import type { ErrorStream } from "../contract/error_stream.ts";
+import { describePlace, OptionError } from "../errors.ts";
+import type { Address, Connection, Host, Listener, Peer, Transport } from "../seams.ts";
+import type { Http1Config } from "../wires/http1/config.ts";
+import type { ListenerSettings } from "./listeners.ts";
+import { ALL_PEERS, allowsPeer } from "./peer_policy.ts";
+import type { ConnectionFacts, Stage, StageListener } from "./stage.ts";
+
+/** What all listeners of a server share. */
+export interface ServerShare {
+  readonly config: Omit<Http1Config, "template">;
+  readonly errors: ErrorStream;
+  readonly multiprocess: boolean;
+}
+
+/** A listener of a server, open or about to open. */
+export class ServerListener implements StageListener {
+  /** What its connections do before their wire; undefined for nothing. */
+  readonly stage: Stage | undefined;
+  readonly #settings: ListenerSettings;
+  readonly #share: ServerShare;
+  readonly #configs: (Http1Config | undefined)[] = [];
+  #listener: Listener | undefined;
+  #config: Http1Config | undefined;
+
+  /** A listener with these settings. */
+  constructor(settings: ListenerSettings, share: ServerShare, stage: Stage | undefined) {
+    this.#settings = settings;
+    this.#share = share;
+    this.stage = stage;
+  }
+
+  /**
+   * Listens.
+   *
+   * @throws {ListenError} (as a rejection) when the address is not available.
+   * @throws {OptionError} (as a rejection) when the policy needs to know the kind of a descriptor and the system does
+   *   not tell it.
+   */
+  async open(host: Host, accept: (transport: Transport) => Connection): Promise<void> {
+    const { at, allowIps, proxyProtocol, proxyAllowIps } = this.#settings;
+    const listener = await host.listen(this.#settings, accept);
+    this.#listener = listener;
+    this.#config = this.#configFor(false, false);
+    if (listener.kind !== undefined) return;
+    // The descriptor may be a Unix socket, whose peers have no addresses to compare with a list.
+    const expected = `"*" for ${describePlace(at)}, of which the system does not tell whether it is TCP or Unix`;
+    const lists = { allowIps, ...(proxyProtocol ? { proxyAllowIps } : {}) };
+    for (const [name, list] of Object.entries(lists)) {
+      if (list === ALL_PEERS) continue;
+      await listener.close();
+      throw new OptionError(name, expected, list);
+    }
+  }
+
+  /** The actual address. */
+  get address(): Address {
+    return (this.#listener as Listener).address;
+  }
+
+  /** Whether a peer may connect. */
+  allows(peer: Peer): boolean {
+    return allowsPeer(this.#settings.allowIps, peer, this.#listener?.kind);
+  }
+
+  /** Whether the PROXY prefix of a peer is believed. */
+  believes(peer: Peer): boolean {
+    return allowsPeer(this.#settings.proxyAllowIps, peer, this.#listener?.kind);
+  }
+
+  /** The configuration of a connection with no facts of its own. */
+  get config(): Http1Config {
+    return this.#config as Http1Config;
+  }
+
+  /** The configuration of a connection with facts of its own. */
+  configWith({ secure = false, peer }: ConnectionFacts): Http1Config {
+    return this.#configFor(secure, peer !== undefined && peer.localAddress !== "");
+  }
+
+  /** Stops accepting. */
+  async close(): Promise<void> {
+    await this.#listener?.close();
+  }
+
+  /** There are four configurations at most: secure or not, and with our own or the connection's name and port. */
+  #configFor(secure: boolean, named: boolean): Http1Config {
+    const template = (): EnvironTemplate => this.#template(secure ? "https" : this.#settings.urlScheme, named);
+    return this.#configs[(secure ? 1 : 0) + (named ? 2 : 0)] ??= { ...this.#share.config, template: template() };
+  }
+
+  /** With an empty name and port 0, each connection puts its local address into its own copy. */
+  #template(scheme: "http" | "https", named: boolean): EnvironTemplate {
+    const { address } = this;
+    const { errors, multiprocess } = this.#share;
+    const [serverName, serverPort] = named
+      ? ["", "0"]
+      : address.transport === "unix"
+      ? ["localhost", scheme === "https" ? "443" : "80"]
+      : [address.hostname, String(address.port)];
+    return serverTemplate({ serverName, serverPort, scheme, multiprocess, runOnce: false, errors });
+  }
+}
+
+/**
+ * The URL of an address, as shown to people.
+ *
+ * @example
+ * ```ts
+ * import { url } from "./server_listener.ts";
+ * console.assert(url({ transport: "tcp", hostname: "::1", port: 8000 }) === "http://[::1]:8000/");
+ * ```
+ */
+export function url(address: Address, scheme: string = "http"): string {
+  if (address.transport === "unix") {
+    return scheme === "http" ? `unix:${address.path}` : `${scheme}+unix:${address.path}`;
+  }
+  const { hostname, port } = address;
+  return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
+}
