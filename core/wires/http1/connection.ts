@@ -126,7 +126,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     const { paused } = this.#connection;
     this.#request.checkRate(now, paused, this.#config);
     if (this.#request.tick(now, paused)) return this.#connection.reset();
-    this.#goFrom();
+    this.#nextOrEnd();
     if (this.#request.state !== HEAD) return;
     const late = this.#connection.lateHead(now, this.#parser.begun, this.#request.count);
     if (late > 0) this.#broken(new Refusal(REQUEST_TIMEOUT, `a request head took longer than ${late} s`));
@@ -160,7 +160,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#request.responded("the response has ended");
     if (!keepAlive) return this.#connection.finish();
     this.#idleOrder = nextIdle();
-    this.#goFrom();
+    this.#nextOrEnd();
     if (!this.#advancing) queueMicrotask(() => this.#goOn());
   }
 
@@ -218,7 +218,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
       if (head !== undefined) this.#begin(head);
     } else {
       this.#at = this.#request.feed(bytes, this.#at, bytes.length);
-      this.#goFrom();
+      this.#nextOrEnd();
     }
   }
 
@@ -243,8 +243,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     return countedBody(head.contentLength, 0);
   }
 
-  /** Goes on from a request that is over: to the next one, or to the end of the connection. */
-  #goFrom(): void {
+  /** After a request that is over, expects the next one or ends the connection. */
+  #nextOrEnd(): void {
     if (this.#request.state === OVER) this.#request.next();
     else if (this.#request.state === LOST) this.#connection.finish();
   }
