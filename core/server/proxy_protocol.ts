@@ -48,8 +48,7 @@ export interface Prefix {
 }
 
 /** The stage of a listener with `proxyProtocol`. */
-export function readPrefix(transport: Transport, gate: Gate, believed: boolean): StageInput {
-  if (!believed) gate.refuse("it is not among proxyAllowIps, whose PROXY protocol prefixes are believed");
+export function readPrefix(transport: Transport, gate: Gate): StageInput {
   let held: Uint8Array = NO_BYTES;
   let needed = 0; // bytes until the prefix may be complete
   return {

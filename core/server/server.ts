@@ -16,7 +16,7 @@ import { GuardedConnection } from "../wires/raw_socket.ts";
 import { loopbackNotice, type Settings, settings } from "./options.ts";
 import { type Admission, Connections, EVERYBODY, NOBODY } from "./connections.ts";
 import type { ServeOptions } from "./serve_options.ts";
-import { ServerListener, type ServerShare, url } from "./server_listener.ts";
+import { proxyStage, ServerListener, type ServerShare, url } from "./server_listener.ts";
 import type { ConnectionFacts, Stage, StagedConnection, StageOwner } from "./stage.ts";
 import { FORBIDDEN, SERVICE_UNAVAILABLE } from "../refusal.ts";
 import type { Address, Connection, Host, Transport } from "../seams.ts";
@@ -290,6 +290,7 @@ export class RunningServer implements Server {
     }
     const { peer } = transport;
     const { stage } = listener;
+    if (stage !== undefined && !listener.believes(peer)) return this.#disbelieve(transport);
     const connection = stage === undefined
       ? (this.#wire as Wire)(transport, listener.config)
       : new (this.#Staged as typeof StagedConnection)(transport, stage, listener, this.#stages);
@@ -309,6 +310,16 @@ export class RunningServer implements Server {
     }
     if (this.#stopping) connection.shutdown(); // it was accepted while the listener was being closed
     return connection;
+  }
+
+  /** Closes the connection of a peer whose PROXY prefix is not believed. One without an address has already gone. */
+  #disbelieve(transport: Transport): Connection {
+    const { remoteAddress } = transport.peer;
+    if (remoteAddress !== "") {
+      this.#errors.write(`tsgi: closed the connection from ${remoteAddress}: it is not among proxyAllowIps\n`);
+    }
+    transport.destroy();
+    return NOBODY;
   }
 
   #letIn(): void {
@@ -386,10 +397,4 @@ export class RunningServer implements Server {
     this.#ignoreSignals();
     this.#finish();
   }
-}
-
-/** Loads the stage that reads PROXY prefixes, if a listener needs it. */
-async function proxyStage(listeners: Settings["listeners"]): Promise<Stage | undefined> {
-  if (!listeners.some((listener) => listener.proxyProtocol)) return undefined;
-  return (await import("./proxy_protocol.ts")).readPrefix;
 }

@@ -74,9 +74,9 @@ export class ServerListener implements StageListener {
     return allowsPeer(this.#settings.allowIps, peer, this.#listener?.kind);
   }
 
-  /** Whether the PROXY prefix of a peer is believed. */
+  /** Whether a peer may state who its client is, if it has to. */
   believes(peer: Peer): boolean {
-    return allowsPeer(this.#settings.proxyAllowIps, peer, this.#listener?.kind);
+    return !this.#settings.proxyProtocol || allowsPeer(this.#settings.proxyAllowIps, peer, this.#listener?.kind);
   }
 
   /** The configuration of a connection with no facts of its own. */
@@ -128,4 +128,10 @@ export function url(address: Address, scheme: string = "http"): string {
   }
   const { hostname, port } = address;
   return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
+}
+
+/** Loads the stage that reads PROXY prefixes, if a listener needs it. */
+export async function proxyStage(listeners: readonly ListenerSettings[]): Promise<Stage | undefined> {
+  if (!listeners.some((listener) => listener.proxyProtocol)) return undefined;
+  return (await import("./proxy_protocol.ts")).readPrefix;
 }

@@ -49,13 +49,11 @@ export interface Gate {
 /** The part of a connection that a stage implements. Bytes are lent to it as to any {@linkcode Connection}. */
 export type StageInput = Pick<Connection, "receive">;
 
-/** Begins a stage on a new connection. The last parameter tells whether the listener believes what this peer states. */
-export type Stage = (transport: Transport, gate: Gate, believed: boolean) => StageInput;
+/** Begins a stage on a new connection. */
+export type Stage = (transport: Transport, gate: Gate) => StageInput;
 
 /** What a stage needs of its listener. */
 export interface StageListener {
-  /** Whether the listener believes what a peer states about its clients. */
-  believes(peer: Peer): boolean;
   /** The configuration of a connection with these facts. */
   configWith(facts: ConnectionFacts): Http1Config;
 }
@@ -93,7 +91,7 @@ export class StagedConnection implements WireConnection, Gate {
     this.transport = transport;
     this.listener = listener;
     this.#owner = owner;
-    this.#input = stage(transport, this, listener.believes(transport.peer));
+    this.#input = stage(transport, this);
   }
 
   // Calls by the stage.
@@ -121,6 +119,7 @@ export class StagedConnection implements WireConnection, Gate {
     try {
       this.#input.receive(bytes);
     } catch (error) {
+      if (this.#over) throw error; // it is not of the stage
       this.refuse(error instanceof StageError ? error.message : errorText(error));
     }
   }

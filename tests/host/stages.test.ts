@@ -166,7 +166,7 @@ describe("15.3 a stage", () => {
     }],
   ])("decides the facts of its connection and of no other: %j", async (facts, expected) => {
     let next: ConnectionFacts = facts;
-    const { connect, environs } = await serving((transport, gate) => marked(next)(transport, gate, true));
+    const { connect, environs } = await serving((transport, gate) => marked(next)(transport, gate));
     connect().sends(`!${GET}${GET}`);
     next = {};
     connect().sends(`!${GET}`);
