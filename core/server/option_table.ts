@@ -95,7 +95,7 @@ export const optionTable: { readonly [Name in keyof Required<ServeOptions>]: Opt
     values: {
       type: "other",
       expected: "an array of one place or more: { port }, { path } or { fd }",
-      holds: (value) => Array.isArray(value) && value.length > 0, // listeners() checks the entries
+      holds: (value) => Array.isArray(value) && value.length > 0, // settings() checks the entries
     },
     default: undefined,
     fetch: false,

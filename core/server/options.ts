@@ -1,14 +1,29 @@
 /**
  * Checks the options of a server and fills in their defaults.
  *
+ * A server with the option `listen` has a listener for each entry. Otherwise it has one, at `fd`, `path`, or `hostname`
+ * and `port`. What an entry leaves out comes from the options of the server.
+ *
  * @module
  */
 
 import { describe, OptionError } from "../errors.ts";
+import type { ListenOptions, Place } from "../seams.ts";
 import { accepts, expectedText, type OptionName, optionNames, optionTable } from "./option_table.ts";
 import { ALL_PEERS, isAddress, LOOPBACK, parseIps } from "./peer_policy.ts";
-import { checkTogether, entryOptions, listenerOf, type ListenerSettings } from "./listeners.ts";
 import type { ListenEntry, ServeOptions } from "./serve_options.ts";
+
+/** What a server knows about one of its listeners before it listens. */
+export interface ListenerSettings extends ListenOptions {
+  /** Who may connect. */
+  readonly allowIps: readonly string[] | "*";
+  /** Scheme of its requests, unless a connection is secure itself. */
+  readonly urlScheme: "http" | "https";
+  /** Whether each connection begins with a prefix of the PROXY protocol. */
+  readonly proxyProtocol: boolean;
+  /** Whose prefixes are believed. */
+  readonly proxyAllowIps: readonly string[] | "*";
+}
 
 /** Options with their defaults filled in. */
 export type Settings =
@@ -21,6 +36,35 @@ export type Settings =
 
 /** Options without a default. */
 type Unset = "onListen" | "accessLog" | "path" | "mode" | "fd" | "fdAddress" | "listen" | "backlog" | "signal";
+
+/** The options of a server that are the defaults of its listeners. */
+type ListenerDefaults = Omit<ListenerSettings, "at" | "mode">;
+
+/** All options of a listener. The compiler checks that none is missing. */
+const ENTRY_OPTIONS: Readonly<Record<keyof ListenEntry, true>> = {
+  allowIps: true,
+  backlog: true,
+  fd: true,
+  fdAddress: true,
+  hostname: true,
+  mode: true,
+  path: true,
+  port: true,
+  proxyAllowIps: true,
+  proxyProtocol: true,
+  reusePort: true,
+  urlScheme: true,
+};
+
+/** The names of the options that an entry of `listen` can have. */
+const entryOptions: readonly string[] = Object.keys(ENTRY_OPTIONS);
+
+/** Options that decide where to listen, and the options that have no effect together with them. */
+const WITHOUT_EFFECT: readonly (readonly [decides: string, ignored: readonly string[]])[] = [
+  ["listen", ["fd", "fdAddress", "path", "mode", "hostname", "port"]],
+  ["fd", ["path", "mode", "hostname", "port", "reusePort"]],
+  ["path", ["hostname", "port", "reusePort"]],
+];
 
 /** Defaults that come from the host. */
 export interface DefaultsFromHost {
@@ -125,6 +169,56 @@ function isPlainObject(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null; // or the Object.prototype of another realm
+}
+
+/**
+ * Refuses combinations of options of which one would be silently ignored.
+ *
+ * @param given The options, of the server or of an entry of `listen`.
+ * @param prefix What stands before the names in messages: `"listen[1]."`.
+ * @throws {OptionError} naming the option without an effect.
+ */
+function checkTogether(given: Readonly<Record<string, unknown>>, prefix: string = ""): void {
+  for (const [decides, ignored] of WITHOUT_EFFECT) {
+    if (given[decides] === undefined) continue;
+    for (const name of ignored) {
+      if (given[name] === undefined || given[name] === false) continue;
+      const expected = `nothing beside the option ${prefix}${decides}, which decides where to listen`;
+      throw new OptionError(prefix + name, expected, given[name]);
+    }
+  }
+  const lone = (name: string, needs: string, why: string): void => {
+    if (given[name] === undefined || given[needs] !== undefined) return;
+    throw new OptionError(prefix + name, `the option ${prefix}${needs} beside it: ${why}`, given[name]);
+  };
+  lone("mode", "path", "it is the mode of that socket");
+  lone("fdAddress", "fd", "it is where that descriptor listens");
+}
+
+/**
+ * The settings of a listener.
+ *
+ * @param entry Where it listens, and the settings that it has for itself.
+ * @param defaults The settings of the server.
+ */
+function listenerOf(entry: ListenEntry, defaults: ListenerDefaults): ListenerSettings {
+  const at = placeOf(entry);
+  return {
+    at,
+    mode: entry.mode,
+    backlog: entry.backlog ?? defaults.backlog,
+    reusePort: at.transport === "tcp" && (entry.reusePort ?? defaults.reusePort),
+    allowIps: entry.allowIps ?? defaults.allowIps,
+    urlScheme: entry.urlScheme ?? defaults.urlScheme,
+    proxyProtocol: entry.proxyProtocol ?? defaults.proxyProtocol,
+    proxyAllowIps: entry.proxyAllowIps ?? defaults.proxyAllowIps,
+  };
+}
+
+function placeOf({ fd, fdAddress, path, hostname, port }: ListenEntry): Place {
+  if (fd !== undefined) return { transport: "fd", fd, address: fdAddress };
+  if (path !== undefined) return { transport: "unix", path };
+  return { transport: "tcp", hostname: hostname ?? "127.0.0.1", port: port as number };
 }
 
 /** The port in the environment variable PORT, else 8000. */

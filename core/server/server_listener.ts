@@ -13,7 +13,7 @@ import type { ErrorStream } from "../contract/error_stream.ts";
 import { describePlace, OptionError } from "../errors.ts";
 import type { Address, Connection, Host, Listener, Peer, Transport } from "../seams.ts";
 import type { Http1Config } from "../wires/http1/config.ts";
-import type { ListenerSettings } from "./listeners.ts";
+import type { ListenerSettings } from "./options.ts";
 import { ALL_PEERS, allowsPeer } from "./peer_policy.ts";
 import type { ConnectionFacts, Stage, StageListener } from "./stage.ts";
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { serve } from "../../adapters/deno.ts";
 import { ListenError } from "../../core/errors.ts";
 import type { Application } from "../../core/contract/types.ts";
-import type { Address } from "../../core/seams.ts";
+import type { TcpAddress } from "../../core/seams.ts";
 import type { Server } from "../../core/server/server.ts";
 
 /** Answers with what it was asked, then with the body it was sent. */
@@ -12,7 +12,10 @@ const echo: Application = async function* (environ, startResponse) {
   for await (const part of environ["wsgi.input"]) yield part;
 };
 
-async function withServer(app: Application, use: (origin: string, server: Server) => Promise<void>): Promise<string[]> {
+async function withServer(
+  app: Application,
+  use: (origin: string, server: Server<TcpAddress>) => Promise<void>,
+): Promise<string[]> {
   const log: string[] = [];
   const server = await serve(app, { port: 0, onListen: () => {}, errorLog: (text) => void log.push(text) });
   try {
@@ -57,7 +60,7 @@ Deno.test("shutdown lets a running request finish, and frees the port", async ()
     startResponse("200 OK", []);
     return "late";
   };
-  let address: Address | undefined;
+  let address: TcpAddress | undefined;
   await withServer(app, async (origin, server) => {
     address = server.address;
     const answer = fetch(origin).then((response) => response.text());

@@ -357,3 +357,70 @@ describe("14.34 the environment variable HOST", () => {
     else expect(notice).toMatch(expected);
   });
 });
+
+describe("15.3 listen", () => {
+  const at = (port: number): object => ({ transport: "tcp", hostname: "127.0.0.1", port });
+
+  test("each place takes what it leaves out from the options of the server", () => {
+    const { listeners } = make({
+      allowIps: ["10.0.0.0/8"],
+      reusePort: true,
+      proxyProtocol: true,
+      listen: [
+        { port: 1 },
+        { path: "/a", mode: 0o600, proxyProtocol: false },
+        { fd: 3, fdAddress: at(2), allowIps: "*", urlScheme: "https" },
+      ],
+    }, "9");
+    expect(listeners).toEqual([
+      { at: at(1), allowIps: ["10.0.0.0/8"], reusePort: true, proxyProtocol: true },
+      {
+        at: { transport: "unix", path: "/a" },
+        mode: 0o600,
+        allowIps: ["10.0.0.0/8"],
+        reusePort: false,
+        proxyProtocol: false,
+      },
+      { at: { transport: "fd", fd: 3, address: at(2) }, allowIps: "*", reusePort: false, urlScheme: "https" },
+    ].map((expected) => expect.objectContaining(expected)));
+  });
+
+  test.each<[object, object]>([
+    [{}, at(8000)],
+    [{ hostname: "::", port: 1 }, { transport: "tcp", hostname: "::", port: 1 }],
+    [{ path: "/a" }, { transport: "unix", path: "/a" }],
+    [{ fd: 3 }, { transport: "fd", fd: 3 }],
+  ])("without it there is one place: %j", (options, expected) => {
+    expect(make(options).listeners.map((one) => one.at)).toEqual([expected]);
+  });
+
+  test.each<[object, string]>([
+    [
+      { listen: [] },
+      "Option listen: expected an array of one place or more: { port }, { path } or { fd }, got an array",
+    ],
+    [{ listen: { port: 1 } }, "Option listen: expected an array"],
+    [{ listen: [7] }, "Option listen[0]: expected a plain object, got number 7"],
+    [{ listen: new Array(1) }, "Option listen[0]: expected a plain object, got undefined"],
+    [{ listen: [{ port: 1 }, {}] }, "Option listen[1]: expected one of port, path and fd, got an object"],
+    [{ listen: [{ port: 1 }, { hostname: "::" }] }, "Option listen[1]: expected one of port, path and fd"],
+    [{ listen: [{ port: -1 }] }, "Option listen[0].port: expected a whole number from 0 to 65535, got number -1"],
+    [
+      { listen: [{ port: 1, prot: 1 }] },
+      "Option listen[0].prot: expected one of allowIps, backlog, fd, fdAddress, hostname",
+    ],
+    [{ listen: [{ port: 1, protocol: "scgi" }] }, "Option listen[0].protocol: expected one of allowIps, backlog"],
+    [{ listen: [{ path: "/a", port: 1 }] }, "Option listen[0].port: expected nothing beside the option listen[0].path"],
+    [{ listen: [{ port: 1, mode: 0o600 }] }, "Option listen[0].mode: expected the option listen[0].path beside it"],
+    [{ listen: [{ port: 1 }], port: 2 }, "Option port: expected nothing beside the option listen, which decides where"],
+    [{ listen: [{ port: 1 }], hostname: "::" }, "Option hostname: expected nothing beside the option listen"],
+    [{ listen: [{ port: 1 }], fd: 3 }, "Option fd: expected nothing beside the option listen"],
+    [{ fdAddress: at(1) }, "Option fdAddress: expected the option fd beside it: it is where that descriptor listens"],
+    [{ fd: 3, fdAddress: { port: 1 } }, "Option fdAddress: expected an address: { transport:"],
+    [{ fd: 3, fdAddress: "127.0.0.1:1" }, "Option fdAddress: expected an address: { transport:"],
+    [{ proxyProtocol: 1 }, "Option proxyProtocol: expected true or false, got number 1"],
+    [{ proxyAllowIps: "127.0.0.1" }, 'Option proxyAllowIps: expected an array of addresses and networks, or "*"'],
+  ])("%j is refused", (options, message) => {
+    expect((thrownBy(() => make(options)) as Error).message).toContain(message);
+  });
+});

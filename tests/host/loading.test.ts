@@ -30,7 +30,7 @@ const all = (before: string, names: string): string[] => names.split(" ").map((n
 
 const GATEWAY = [
   ...all("core/", "errors grammar refusal version"),
-  ...all("core/server/", "listeners option_table options peer_policy"),
+  ...all("core/server/", "option_table options peer_policy"),
   "core/wires/protocol.ts",
   ...all(
     "core/contract/",
