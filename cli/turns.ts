@@ -16,8 +16,6 @@
  * @module
  */
 
-import type { Host } from "../core/seams.ts";
-
 const SLEEP = 10; // ms: enough for another worker to wake up, even on busy processors
 const PAUSE = 200; // ms without a new connection, after which the worker sleeps after the next one
 const BLOCKED = 50; // ms: a heartbeat that is late by this means that the event loop was blocked
@@ -44,20 +42,9 @@ export class Turns {
     this.#blocks = by >= BLOCKED || (this.#blocks && now - this.#blockedAt < REMEMBERED);
   }
 
-  /** Wraps a host so that the worker may sleep after an accept. */
-  host(host: Host): Host {
-    return {
-      ...host,
-      listen: (options, accept) =>
-        host.listen(options, (transport) => {
-          const connection = accept(transport);
-          if (this.#blocks) this.#giveWay();
-          return connection;
-        }),
-    };
-  }
-
-  #giveWay(): void {
+  /** A connection was accepted: sleeps if that helps. */
+  accepted(): void {
+    if (!this.#blocks) return;
     if (this.#now() - this.#acceptedAt >= PAUSE) Atomics.wait(cell, 0, 0, SLEEP);
     this.#acceptedAt = this.#now();
   }

@@ -118,10 +118,11 @@ class Worker {
       const serving = this.#counted(app);
       this.#listens = true;
       const { served, open } = this.#limitConnections();
-      const shared = workerCount(this.#settings) > 1 ? this.#turns.host(host) : host;
-      const admission = { most: open, refused: () => this.#refused() };
+      const alone = workerCount(this.#settings) === 1;
+      const accepted = (): void => alone ? undefined : this.#turns.accepted();
+      const admission = { most: open, refused: () => this.#refused(), accepted };
       const options = { ...this.#options(), maxConnections: served };
-      this.#server = await startServer(shared, serving, options, admission);
+      this.#server = await startServer(host, serving, options, admission);
     } catch (error) {
       this.#log.error((error as Error).message);
       return this.exit(1);

@@ -7,16 +7,18 @@
 import type { Connection, Transport } from "../seams.ts";
 import { nextIdle, type WireConnection } from "../wires/wire.ts";
 
-/** Limits the sockets that a server holds, before any of its own limits. */
+/** The hooks by which a program that runs a server watches and limits its sockets, before any of the server's limits. */
 export interface Admission {
   /** The most sockets that may be open. A further one is closed at once, without a response. */
   readonly most: number;
   /** Called before a socket is closed because of the limit. */
   refused(): void;
+  /** Called when a socket has been accepted. */
+  accepted(): void;
 }
 
 /** No limit. */
-export const EVERYBODY: Admission = { most: Infinity, refused() {} };
+export const EVERYBODY: Admission = { most: Infinity, refused() {}, accepted() {} };
 
 /** Ignores all events of a socket that was not admitted. */
 export const NOBODY: Connection = { receive() {}, drained() {}, ended() {}, closed() {}, shutdown() {}, tick() {} };

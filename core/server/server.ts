@@ -91,10 +91,7 @@ export interface ServerParts {
 }
 
 /** A connection that has been accepted and is paused until `openUp` or `handleOne`. */
-interface Guest {
-  readonly connection: WireConnection;
-  readonly transport: Transport;
-}
+type Guest = Readonly<{ connection: WireConnection; transport: Transport }>;
 
 /** The whole server. `serve` returns it as the narrower {@linkcode Server}. */
 export class RunningServer implements Server {
@@ -207,9 +204,9 @@ export class RunningServer implements Server {
     try {
       if (all.onListen !== undefined) all.onListen(this.address, this.addresses);
       else {
-        const { runtime } = this.#host;
-        const lines = this.addresses.map((one) => `Listening on ${url(one, all.protocol)} (tsgi on ${runtime})\n`);
-        this.#host.stderr(lines.join(""));
+        const tell = (at: Address): void =>
+          this.#host.stderr(`Listening on ${url(at, all.protocol)} (tsgi on ${this.#host.runtime})\n`);
+        this.addresses.forEach(tell);
       }
     } catch (error) {
       await this.shutdown({ timeout: 0 }); // the caller never gets this server
@@ -309,6 +306,7 @@ export class RunningServer implements Server {
       this.#letIn();
     }
     if (this.#stopping) connection.shutdown(); // it was accepted while the listener was being closed
+    this.#admission.accepted();
     return connection;
   }
 

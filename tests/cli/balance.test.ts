@@ -6,7 +6,6 @@ import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { surpluses } from "../../cli/balance.ts";
 import { Turns } from "../../cli/turns.ts";
-import type { Connection, Host, ListenOptions, Transport } from "../../core/seams.ts";
 import { Client } from "../behaviour/client.ts";
 import { textOf } from "../behaviour/response.ts";
 import { runtimes, SITE, until, withCommand } from "./command.ts";
@@ -40,23 +39,15 @@ describe("18 a worker gives way behind an accept", () => {
     ],
     "for a minute": [[0, 900], [59_000, 0], [100, "accept", true], [1000, 0], [100, "accept", false]],
   };
-  it.each(Object.entries(cases))("%s", async (_name, steps) => {
+  it.each(Object.entries(cases))("%s", (_name, steps) => {
     const wait = vi.spyOn(Atomics, "wait").mockReturnValue("timed-out");
     onTestFinished(() => wait.mockRestore());
     let now = 0;
-    let connect = (): void => {};
-    const host = {
-      listen: (_options: ListenOptions, accept: (transport: Transport) => Connection) => {
-        connect = () => void accept({} as Transport);
-        return Promise.resolve({});
-      },
-    } as unknown as Host;
     const turns = new Turns(() => now);
-    await turns.host(host).listen({} as ListenOptions, () => ({}) as Connection);
     for (const [passes, what, sleeps = false] of steps) {
       now += passes;
       wait.mockClear();
-      if (what === "accept") connect();
+      if (what === "accept") turns.accepted();
       else turns.late(what);
       expect([now, wait.mock.calls.length]).toEqual([now, sleeps ? 1 : 0]);
     }

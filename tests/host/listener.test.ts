@@ -35,6 +35,8 @@ it.each(
     [undefined, { protocol: "fastcgi" }, EXPECTED], // by default only this machine may connect
     [undefined, { protocol: "fastcgi", allowIps: "*" }, "served"],
     [undefined, {}, "served"],
+    [undefined, { proxyProtocol: true }, EXPECTED.replace("allowIps", "proxyAllowIps")],
+    [undefined, { proxyProtocol: true, proxyAllowIps: "*" }, "served"],
     ["tcp", { allowIps: ["10.0.0.0/8"] }, "served"],
     ["unix", { allowIps: ["10.0.0.0/8"] }, "served"],
   ] as const,

@@ -312,8 +312,9 @@ describe("15.3 a stage", () => {
 
 describe("15.3 the hook of a server for its connections", () => {
   it("closes a socket above the limit at once, without a wire, and says so", async () => {
-    let refused = 0;
-    const { server, connect } = await serving(undefined, {}, { admission: { most: 2, refused: () => refused++ } });
+    let [refused, accepted] = [0, 0];
+    const admission = { most: 2, refused: () => refused++, accepted: () => accepted++ };
+    const { server, connect } = await serving(undefined, {}, { admission });
     expect(server.connections).toBe(0);
     const [first, second, third] = [connect(), connect(), connect()];
     third.sends(GET);
@@ -322,7 +323,7 @@ describe("15.3 the hook of a server for its connections", () => {
     await settled();
     expect([server.connections, second.isClosed]).toEqual([1, false]);
     connect().sends(GET);
-    expect([server.connections, refused]).toEqual([2, 1]);
+    expect([server.connections, refused, accepted]).toEqual([2, 1, 3]);
   });
 
   /** Requests on sockets of these numbers, and which sockets are closed then. */
