@@ -22,11 +22,7 @@ const INTERNAL = "internal";
 const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
   [
     "core",
-<<<<<<< HEAD
-    /^core\/(?:contract\/.*|gateway\/.*|lifecycle\/.*|errors|grammar|refusal|version|server\/(?:listeners|option_table|options|peer_policy)|wires\/(?:protocol|wire))\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
-=======
-    /^core\/(?:contract\/.*|gateway\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy)|wires\/(?:protocol|stopwatch|wire))\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
->>>>>>> seam
+    /^core\/(?:contract\/.*|gateway\/.*|lifecycle\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy)|wires\/(?:protocol|wire))\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
   ],
   [
     "server",
