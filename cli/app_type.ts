@@ -19,7 +19,7 @@
 
 import type { ApplicationFunction } from "../core/contract/types.ts";
 import { asFunction } from "../core/contract/application.ts";
-import type { Served } from "./programs/program.ts";
+import type { MessageClasses, Served } from "./programs/program.ts";
 
 /** The kinds of application. */
 export const APP_TYPES = ["auto", "wsgi", "fetch", "node", "program"] as const;
@@ -67,7 +67,8 @@ export async function served(
     return fromFetch((what as { handler: never }).handler);
   }
   const { fromNodeListener } = await import("../bridges/node_listener.ts");
-  return fromNodeListener((what as { listener: Listener }).listener);
+  const { listener, classes } = what as { listener: Listener; classes?: MessageClasses };
+  return fromNodeListener(listener, classes);
 }
 
 /** The request listener of a framework's object. */

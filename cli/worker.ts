@@ -43,6 +43,7 @@ import { Log } from "./log.ts";
 import { LOAD_FAILED } from "./pool.ts";
 import type { ListenCapture } from "./programs/capture.ts";
 import { takeSend, whenUncaught } from "./programs/own_process.ts";
+import { inUseHint } from "./programs/program.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
 import { serveOptions } from "./settings/served.ts";
@@ -66,7 +67,7 @@ export async function runWorker(role: Role & { role: "worker" }): Promise<void> 
   const log = new Log(settings);
   const worker = new Worker(settings, log, role);
   whenUncaught((what, error) => {
-    log.critical(`${what}: ${errorText(error)}`);
+    log.critical(`${what}: ${errorText(error)}${inUseHint(error)}`);
     worker.exit(1);
   });
   await worker.run();
