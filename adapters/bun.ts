@@ -61,9 +61,10 @@ export const host: Host = {
     const path = fd === undefined ? options.path : undefined;
     refuseOnBun(options);
     // This comes before listening, since connections may arrive from then on.
-    const kind = fd === undefined
-      ? path === undefined ? "tcp" : "unix"
-      : options.kind ?? (await import("./proc_sockets.ts")).kindOfDescriptor(fd);
+    const inherited = fd === undefined || options.kind !== undefined
+      ? undefined
+      : (await import("./proc_sockets.ts")).socketOfDescriptor(fd);
+    const kind = fd === undefined ? path === undefined ? "tcp" : "unix" : options.kind ?? inherited?.kind;
     // Imported only here, since it loads modules that TCP does not need.
     const unix = path === undefined ? undefined : await (await import("./unix_path.ts")).UnixPath.claim(path, options);
     const listener = await listen(options, unix, {
@@ -82,7 +83,7 @@ export const host: Host = {
       throw error;
     }
     return {
-      address: addressOf(listener, options, kind),
+      address: inherited?.address ?? addressOf(listener, options, kind),
       kind,
       close: () => {
         unix?.release();
@@ -94,7 +95,8 @@ export const host: Host = {
 };
 
 /**
- * The listening address. Bun does not reveal it for a descriptor; then each request takes it from its own connection.
+ * The listening address. Bun does not reveal it for a descriptor. Where the system does not either, each request takes it
+ * from its own connection.
  */
 function addressOf(
   listener: BunListener,

@@ -14,7 +14,7 @@ import { type AddressInfo, createServer, type Server as NetServer, type Socket }
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/contract/types.ts";
 import type { ServeOptions } from "../core/server/serve_options.ts";
-import type { Connection, Host, Listener, ListenOptions, Peer, SocketKind, Transport } from "../core/seams.ts";
+import type { Connection, Host, Listener, ListenOptions, Peer, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server/server.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
@@ -122,11 +122,11 @@ export const host: Host = {
   },
   listen: async (options, accept) => {
     const { hostname, port, path, fd, backlog, reusePort } = options;
-    let { kind } = options;
+    let inherited: Pick<Listener, "address" | "kind"> | undefined;
     if (process.versions.bun !== undefined) {
       (await import("./unsupported.ts")).refuseOnBun(options);
       // This comes before listening, since connections may arrive from then on.
-      if (fd !== undefined) kind ??= (await import("./proc_sockets.ts")).kindOfDescriptor(fd);
+      if (fd !== undefined) inherited = (await import("./proc_sockets.ts")).socketOfDescriptor(fd);
     }
     const unix = path === undefined || fd !== undefined
       ? undefined
@@ -159,7 +159,7 @@ export const host: Host = {
       throw error;
     }
     return {
-      ...whereabouts(server, options, kind),
+      ...whereabouts(server, options, inherited),
       close: () => {
         unix?.release();
         server.close(); // frees the port at once; its callback would wait for the connections
@@ -171,19 +171,20 @@ export const host: Host = {
 
 /**
  * The address and kind of the listening socket. For the descriptor of a Unix socket, `node:net` gives no address on
- * Node.js. Bun gives an empty one, and does so too when it could not find the address.
+ * Node.js. Bun gives none for any descriptor; `inherited` is then what the system reveals.
  */
 function whereabouts(
   server: NetServer,
-  { hostname, path, fd }: ListenOptions,
-  known: SocketKind | undefined,
+  { hostname, path, fd, kind: told }: ListenOptions,
+  inherited: Pick<Listener, "address" | "kind"> | undefined,
 ): Pick<Listener, "address" | "kind"> {
   if (fd === undefined && path !== undefined) return { address: { hostname: "", port: 0, path }, kind: "unix" };
   const bound = server.address() as Partial<AddressInfo> | null;
   if (bound?.address !== undefined && bound.port !== undefined) {
     return { address: { hostname: fd === undefined ? hostname : bound.address, port: bound.port }, kind: "tcp" };
   }
-  const kind = bound === null ? "unix" : known;
+  const kind = bound === null ? "unix" : told ?? inherited?.kind;
+  if (inherited !== undefined) return { address: inherited.address, kind };
   return { address: { hostname: "", port: 0, ...(kind === "unix" ? { path: "" } : {}) }, kind };
 }
 

@@ -150,11 +150,12 @@ class Worker {
   /** Loads the application. A program that listens by itself sees the first address as the one it listens on. */
   async #load(): Promise<ApplicationFunction> {
     const { wsgiApp, appType, appArgs, extraListen } = this.#settings;
+    const bind = this.#role.binds[0] as Bind; // a descriptor may have had another number in the launcher
     const loaded = await loadApp(wsgiApp ?? "", {
       type: appType,
       args: appArgs,
       capture: {
-        bind: this.#role.binds[0] as Bind,
+        bind: bind.kind === "fd" ? { kind: "fd", fd: FIRST_SOCKET } : bind,
         extraListen,
         connections: () => this.#balance.connections,
         closed: () => {

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { socketOfDescriptor } from "../../adapters/proc_sockets.ts";
 import type { Bind } from "../bind.ts";
 
 /** Classes of a program's own for requests and responses of node:http. */
@@ -82,10 +83,13 @@ export function inUseHint(error: unknown): string {
 /** Undoes a replacement. */
 export type Restore = () => void;
 
-/** The address of a bind in the form of `server.address()`. */
+/** The address of a bind in the form of `server.address()`. The system need not reveal that of a descriptor. */
 export function addressOf(bind: Bind): { address: string; family: "IPv4" | "IPv6"; port: number } | string {
   if (bind.kind === "unix") return bind.path;
-  if (bind.kind === "fd") return { address: "127.0.0.1", family: "IPv4", port: 0 };
+  if (bind.kind === "fd") {
+    const { hostname, port, path } = socketOfDescriptor(bind.fd)?.address ?? { hostname: "127.0.0.1", port: 0 };
+    return path ?? { address: hostname, family: hostname.includes(":") ? "IPv6" : "IPv4", port };
+  }
   const address = bind.host === "localhost" ? "127.0.0.1" : bind.host;
   return { address, family: address.includes(":") ? "IPv6" : "IPv4", port: bind.port };
 }

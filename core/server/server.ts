@@ -295,7 +295,9 @@ export class RunningServer implements Server {
   }
 
   #adopt(old: Connection, next: Connection, transport: Transport): Connection {
-    const guarded: Connection = new GuardedConnection(next, transport, this.#errors, () => this.#forget(guarded));
+    const forget = (): void => this.#forget(guarded);
+    const timeout = this.#settings.writeTimeout * 1000;
+    const guarded: Connection = new GuardedConnection(next, transport, this.#errors, timeout, forget);
     this.#connections.set(guarded, transport);
     this.#forget(old);
     if (this.#stopping) guarded.shutdown();

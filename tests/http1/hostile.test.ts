@@ -84,7 +84,13 @@ describe("Upgrade", () => {
       },
     });
     const transport = new RecordingTransport();
-    const guarded = new GuardedConnection(throwing, transport, new ErrorStream((text) => log += text), () => closed++);
+    const guarded = new GuardedConnection(
+      throwing,
+      transport,
+      new ErrorStream((text) => log += text),
+      1000,
+      () => closed++,
+    );
     guarded.receive(new Uint8Array(1));
     guarded.drained();
     guarded.ended();
