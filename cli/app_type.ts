@@ -19,6 +19,7 @@
 
 import type { ApplicationFunction } from "../core/contract/types.ts";
 import { asFunction } from "../core/contract/application.ts";
+import { classesOf } from "./programs/node_listen.ts";
 import type { MessageClasses, Served } from "./programs/program.ts";
 
 /** The kinds of application. */
@@ -54,7 +55,7 @@ export async function applicationOf(value: unknown, type: Exclude<AppType, "prog
     case "fetch":
       return await served({ kind: "fetch", handler: value as never });
     case "node":
-      return await served({ kind: "node", listener: await listenerOf(value) });
+      return await served({ kind: "node", listener: await listenerOf(value), classes: classesOf(Object(value)) });
   }
 }
 

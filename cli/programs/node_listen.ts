@@ -91,8 +91,8 @@ export function servedBy(server: Listening): Served {
   };
 }
 
-/** The classes that `createServer(options)` got. Node, Deno and Bun keep them under symbols of these names. */
-function classesOf(server: object): MessageClasses {
+/** The classes that `createServer(options)` got; none for another object. Node, Deno and Bun keep them under symbols of these names. */
+export function classesOf(server: object): MessageClasses {
   const kept = (name: keyof MessageClasses): never => {
     const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === name);
     return (server as Record<symbol, unknown>)[symbol ?? NOT_KEPT] as never;

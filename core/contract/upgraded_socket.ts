@@ -24,7 +24,8 @@ const READ_AHEAD = 65536; // bytes
 /**
  * A socket after an Upgrade (RFC 9110 7.8), in the shape of the WinterTC sockets API.
  *
- * The two directions end independently: when the client has sent FIN, `readable` closes and `writable` still works.
+ * The two directions end independently: when the client has sent FIN, `readable` closes and `writable` still works. A
+ * client that takes none of the output for `writeTimeout` is reset.
  */
 export interface UpgradedSocket {
   /** Bytes from the client. Closes when the client has sent FIN; fails when the connection breaks. */

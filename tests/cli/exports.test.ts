@@ -35,6 +35,13 @@ const served: readonly { readonly name: string; readonly file: string; readonly 
     text: `${HTTP} const main = async () => once(${LISTENS}.listen(3000), "close"); export default main();`,
   },
   {
+    name: "2e a server of node:http with a class of its own",
+    file: "app.mjs",
+    text: `import { createServer, ServerResponse } from "node:http";
+      class Response extends ServerResponse { text(body) { this.end(body); } }
+      export default createServer({ ServerResponse: Response }, (_request, response) => response.text("served\\n"));`,
+  },
+  {
     name: "a program that waits for the end of its server",
     file: "app.mjs",
     text: `${HTTP} await once(${LISTENS}.listen(3000), "close"); console.log("program: the end");`,
