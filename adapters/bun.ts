@@ -58,12 +58,10 @@ export const host: Host = {
     return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
   },
   listen: async (options, accept): Promise<Listener> => {
-    const { at } = options;
     refuseOnBun(options);
     // This comes before listening, since connections may arrive from then on.
-    const kind = at.transport !== "fd"
-      ? at.transport
-      : at.address?.transport ?? (await import("./proc_sockets.ts")).kindOfDescriptor(at.fd);
+    const at = options.at.transport === "fd" ? (await import("./proc_sockets.ts")).located(options.at) : options.at;
+    const kind = at.transport === "fd" ? at.address?.transport : at.transport;
     // Imported only here, since it loads modules that TCP does not need.
     const unix = at.transport === "unix"
       ? await (await import("./unix_path.ts")).UnixPath.claim(at.path, options)
@@ -95,8 +93,8 @@ export const host: Host = {
 };
 
 /**
- * The listening address and its kind. Bun does not reveal the address of a descriptor; then each request takes it from
- * its own connection.
+ * The listening address and its kind. Bun does not reveal the address of a descriptor. Where the system does not either,
+ * each request takes it from its own connection.
  */
 function whereabouts(
   listener: BunListener,

@@ -14,7 +14,7 @@ import { type AddressInfo, createServer, type Server as NetServer, type Socket }
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/contract/types.ts";
 import type { ServeOptions, TcpServeOptions } from "../core/server/serve_options.ts";
-import type { Connection, Host, Listener, Peer, Place, SocketKind, TcpAddress, Transport } from "../core/seams.ts";
+import type { Connection, Host, Listener, Peer, Place, TcpAddress, Transport } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server/server.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
@@ -123,12 +123,12 @@ export const host: Host = {
     return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
   },
   listen: async (options, accept) => {
-    const { at, backlog, reusePort } = options;
-    let known = at.transport === "fd" ? at.address?.transport : at.transport;
+    const { backlog, reusePort } = options;
+    let { at } = options;
     if (process.versions.bun !== undefined) {
       (await import("./unsupported.ts")).refuseOnBun(options);
       // This comes before listening, since connections may arrive from then on.
-      if (at.transport === "fd") known ??= (await import("./proc_sockets.ts")).kindOfDescriptor(at.fd);
+      if (at.transport === "fd") at = (await import("./proc_sockets.ts")).located(at);
     }
     const unix = at.transport === "unix"
       ? await (await import("./unix_path.ts")).UnixPath.claim(at.path, options)
@@ -161,7 +161,7 @@ export const host: Host = {
       throw error;
     }
     return {
-      ...whereabouts(server, at, known),
+      ...whereabouts(server, at),
       close: () => {
         unix?.release();
         server.close(); // frees the port at once; its callback would wait for the connections
@@ -173,12 +173,11 @@ export const host: Host = {
 
 /**
  * The address and kind of the listening socket. For the descriptor of a Unix socket, `node:net` gives no address on
- * Node.js. Bun gives an empty one, and does so too when it could not find the address.
+ * Node.js. Bun gives none for any descriptor.
  */
 function whereabouts(
   server: NetServer,
   at: Place,
-  known: SocketKind | undefined,
 ): Pick<Listener, "address" | "kind"> {
   if (at.transport === "unix") return { address: at, kind: "unix" };
   const given = at.transport === "fd" ? at.address : undefined;
@@ -188,7 +187,7 @@ function whereabouts(
     const found: TcpAddress = { transport: "tcp", hostname, port: bound.port };
     return { address: given?.transport === "tcp" ? given : found, kind: "tcp" };
   }
-  const kind = bound === null ? "unix" : known;
+  const kind = bound === null ? "unix" : given?.transport;
   return given?.transport === kind && given !== undefined ? { address: given, kind } : unknownAddress(kind);
 }
 

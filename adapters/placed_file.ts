@@ -12,6 +12,7 @@
 import { lstatSync, renameSync, unlinkSync } from "node:fs";
 
 const LETTERS = 12; // of a temporary name: 62 bits
+const TRIES = 1000; // names that are tried: where there is room for one letter, all 36 names may be taken
 
 /**
  * Returns an identity that distinguishes a file from all others, whatever its name and mode. Does not follow links.
@@ -23,19 +24,22 @@ export function identityAt(path: string): string | undefined {
 }
 
 /**
- * Finds a free name in the directory of `path`.
+ * Finds a free name in the directory of `path`. Undefined when all names that are short enough seem to be taken.
  *
  * @param most Maximum length in bytes of the name with its directory. For a `path` that is as long as this, the name is
  *   no longer than `path`.
  */
-export function temporaryName(path: string, most: number = Infinity): string {
+export function temporaryName(path: string, most: number): string | undefined;
+export function temporaryName(path: string): string;
+export function temporaryName(path: string, most: number = Infinity): string | undefined {
   const directory = path.slice(0, path.lastIndexOf("/") + 1);
   const room = most - new TextEncoder().encode(directory).length;
-  for (;;) {
+  for (let tries = 0; room > 0 && tries < TRIES; tries++) {
     const letters = Array.from(crypto.getRandomValues(new Uint8Array(LETTERS)), (byte) => (byte % 36).toString(36));
     const name = `${directory}${`.tsgi-${letters.join("")}`.slice(-room)}`;
     if (name !== path && lstatSync(name, { throwIfNoEntry: false }) === undefined) return name;
   }
+  return undefined;
 }
 
 /**

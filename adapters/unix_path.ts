@@ -52,7 +52,13 @@ export class UnixPath {
     this.#path = path;
     this.#file = file;
     this.#before = before;
-    this.temporary = temporaryName(path, MOST_BYTES);
+    const temporary = temporaryName(path, MOST_BYTES);
+    if (temporary === undefined) {
+      const reason = `it is made under another name first, and no name of at most ${MOST_BYTES} bytes is free in its ` +
+        "directory: choose a shorter path";
+      throw refusal(path, reason, "ENAMETOOLONG");
+    }
+    this.temporary = temporary;
   }
 
   /**

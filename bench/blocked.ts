@@ -42,7 +42,7 @@ const contestants: Readonly<Record<string, (runtime: Runtime) => Promise<ServerP
   },
 };
 
-/** The process that answered, on a connection of its own. */
+/** Sends a request on a new connection; returns the id of the process that answered. */
 function ask(port: number, block: number): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
@@ -52,7 +52,7 @@ function ask(port: number, block: number): Promise<string> {
   });
 }
 
-/** Rounds in which one worker got two of the requests. */
+/** Counts the rounds in which one worker got two of the requests. */
 async function atOnce(port: number): Promise<number> {
   let uneven = 0;
   for (let round = 0; round < rounds; round++) {
@@ -63,7 +63,7 @@ async function atOnce(port: number): Promise<number> {
   return uneven;
 }
 
-/** Requests that waited for one that blocks. */
+/** Counts the requests that waited for a blocking one. */
 async function oneBlocked(port: number): Promise<number> {
   let waited = 0;
   for (let round = 0; round < rounds; round++) {

@@ -26,7 +26,7 @@ import { failures } from "./wrk.ts";
 const WARM_UP = 1; // s
 const AGENT = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
 
-/** What is asked for. Each is sent with Host and what clients send at least. */
+/** The requests. Each has Host and the fields that every client sends. */
 const asked: readonly Workload[] = [
   of("hello", "GET, a text", "tiny", []),
   of("json", "GET, JSON of a parameter, a query and a header; the URL is new each time", "tiny", [
@@ -61,7 +61,7 @@ const directory = mkdtempSync(join(tmpdir(), "tsgi-bench-bridges-"));
 
 type How = "tsgi" | "lazy" | "native";
 
-/** A framework on a runtime: the server that people take for it there, and how it runs over tsgi. */
+/** A framework on a runtime: the server that people usually run it on, and how it runs over tsgi. */
 interface Comparison {
   readonly framework: "hono" | "express";
   readonly runtime: Runtime;
@@ -69,7 +69,7 @@ interface Comparison {
   readonly ours: readonly How[];
 }
 
-/** Where requests are real ones unless `lazy` is asked for, that is measured too. */
+/** On runtimes where `lazy` makes a difference, it is measured too: by default they get real Request objects. */
 const comparisons: readonly Comparison[] = [
   { framework: "hono", runtime: "node", native: "@hono/node-server", ours: ["tsgi", "lazy"] },
   { framework: "hono", runtime: "deno", native: "Deno.serve", ours: ["tsgi"] },

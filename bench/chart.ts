@@ -24,7 +24,7 @@ const GAP = 12;
 const TOP = 64;
 const LEAST = 0.5;
 
-/** Colours that keep apart on white and on black, also for readers who do not tell red from green. */
+/** Colours that differ on white and on black, also for readers who cannot tell red from green. */
 const COLOURS: Readonly<Record<string, string>> = {
   node: "#2f9e72",
   deno: "#4c7fd9",
@@ -46,7 +46,7 @@ const STYLE = `text { font: 12px system-ui, sans-serif; fill: #1f2328; }
   .one, .range { stroke: #f0f6fc; }
 }`;
 
-/** The chart. */
+/** Draws the chart; returns the SVG. */
 export function chart(bars: readonly Bar[], note: string): string {
   const workloads = [...new Set(bars.map(({ workload }) => workload))];
   const cells = [...new Set(bars.map(({ cell }) => cell))];
@@ -87,7 +87,7 @@ ${grid.filter((line) => line.includes('"one"')).join("\n")}
 `;
 }
 
-/** A bar from 1 to the median, the range of the rounds over it, and the figure beside it. */
+/** Draws a bar from 1 to the median, the range of the rounds on top of it, and the figure beside it. */
 function barOf({ cell, ratio }: Bar, x: (value: number) => number, y: number): string {
   const [from, to] = [x(1), x(ratio.median)].toSorted((a, b) => a - b) as [number, number];
   const middle = f(y + BAR / 2);

@@ -37,7 +37,7 @@ const STARTS = 5; // of each tree in a round: the figure is their median
 const WARM_UP = 1; // s
 const SETTLE: Readonly<Record<string, number>> = { close: 1500 }; // ms: ports of closed connections become free again
 
-/** One figure of each tree, in a round. */
+/** The figures of both trees in one round. */
 type Figures = readonly [change: number, commit: number];
 
 const names = [...workloads.map(({ name }) => name), IDLE, START];

@@ -25,7 +25,7 @@ export function commandLine<Name extends string>(
   return values;
 }
 
-/** The members of a list; all of them must be known. */
+/** Parses a list. Prints the usage and exits if a member is unknown. */
 export function members<Member extends string>(name: string, text: string, known: readonly Member[]): Member[] {
   const asked = text.split(",").filter((one) => one !== "" && one !== "none");
   const wrong = asked.find((one) => !known.includes(one as Member));
@@ -36,7 +36,7 @@ export function members<Member extends string>(name: string, text: string, known
   return asked as Member[];
 }
 
-/** A whole number from 1. */
+/** Parses a whole number from 1. */
 export function count(name: string, text: string): number {
   if (/^[1-9][0-9]{0,3}$/.test(text)) return Number(text);
   console.error(`--${name}: ${text} is no whole number from 1 to 9999`);

@@ -71,17 +71,17 @@ export class Contender {
     return contender;
   }
 
-  /** The process and those it has started. */
+  /** The ids of the process and of its children. */
   get pids(): number[] {
     return family(this.#child.pid as number);
   }
 
-  /** Microseconds on a core so far. */
+  /** CPU time so far, in microseconds. */
   cpu(): number {
     return cpu(this.pids);
   }
 
-  /** Resident memory, KiB. */
+  /** Resident memory in KiB. */
   resident(): number {
     return resident(this.pids);
   }

@@ -12,7 +12,7 @@ import { projectPath, runCommand, type Runtime } from "../tests/server_process.t
 import { hasPeers, peerCommand, type PeerName } from "./peers.ts";
 import { IDLE, type Job } from "./workloads.ts";
 
-/** A runtime and its sockets. */
+/** A runtime with a socket API. */
 export type Cell = "node" | "deno" | "bun" | "deno-net" | "bun-net";
 
 /** All of them. */
@@ -21,12 +21,12 @@ export const cells: readonly Cell[] = ["node", "deno", "bun", "deno-net", "bun-n
 /** The runtimes, each on its own sockets. */
 export const runtimes: readonly Runtime[] = ["node", "deno", "bun"];
 
-/** A server that takes part. */
+/** A server that is compared. */
 export interface Contestant {
   readonly name: string;
   /** The command for a job. */
   command(job: Job): readonly string[];
-  /** Why it does not run a workload, or null. */
+  /** The reason why it does not run a workload, or null. */
   absent(workload: string): string | null;
   readonly cwd?: string;
 }
@@ -51,7 +51,7 @@ export function program(name: string, runtime: Runtime, file: string, more: read
   };
 }
 
-/** tsgi in a cell; `protocol` for one behind a web server. */
+/** tsgi in a cell. Behind a web server, `protocol` names what that speaks. */
 export function ours(cell: Cell, protocol?: string): Contestant {
   const how = protocol ?? (cell.endsWith("-net") ? "net" : undefined);
   return program("tsgi", runtimeOf(cell), "tsgi.ts", how === undefined ? [] : [how]);
@@ -63,7 +63,7 @@ export function baseline(cell: Cell): Contestant {
   return program(BASELINES[runtime], runtime, `${runtime}.ts`);
 }
 
-/** Bare sockets of a runtime, which answer with octets made beforehand. */
+/** Bare sockets of a runtime, which answer with prepared octets. */
 export function bare(cell: Cell, workload: string): Contestant {
   const one = program("bare sockets", runtimeOf(cell), "bare.ts", workload === "close" ? ["close"] : []);
   const answersReads = workload !== "pipe16" && workload !== IDLE;

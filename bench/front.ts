@@ -50,12 +50,12 @@ const workload: Workload = { ...workloads.find(({ name }) => name === named)!, c
 const absent: string[] = together === null ? [] : [together];
 const SETTLE = 1000; // ms: ports of closed connections become free again
 
-/** A round through nginx; `cpu` is of the server behind, `front` of nginx. */
+/** One round through nginx. `cpu` is the CPU time of the server behind nginx, `front` that of nginx. */
 interface FrontRound extends Round {
   readonly front: number;
 }
 
-/** A lane of a runtime, measured. */
+/** A lane of a runtime with its rounds. */
 interface Measured {
   readonly lane: string;
   readonly rounds: FrontRound[];
@@ -113,7 +113,7 @@ async function measure(runtime: Cell, taking: readonly Lane[], directory: string
   }
 }
 
-/** The table of a runtime: each lane, and FastCGI over it. */
+/** Makes the table of a runtime: each lane, and the ratio of FastCGI to it. */
 function rows(runtime: string, measured: readonly Measured[]): string[] {
   const [first] = measured;
   return measured.map(({ lane, rounds }) => {

@@ -19,14 +19,14 @@ const AT_A_TIME = 50;
 const SETTLE = 1500; // ms
 const SPARE = 200; // descriptors
 
-/** Why so many connections cannot be had, or null. */
+/** The reason why so many connections cannot be opened, or null. */
 export function tooFewDescriptors(): string | null {
   const soft = /^Max open files\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
   const limit = soft === "unlimited" ? Infinity : Number(soft);
   return limit >= IDLE_CONNECTIONS + SPARE ? null : `ulimit -n is ${soft}, ${IDLE_CONNECTIONS + SPARE} are needed`;
 }
 
-/** KiB of resident memory of a server for each idle connection. */
+/** Measures the resident memory that a server needs for each idle connection, in KiB. */
 export async function idle(contender: Contender): Promise<number> {
   await closeAll(await openAll(contender.port, 4 * AT_A_TIME, 5));
   await pause(SETTLE);

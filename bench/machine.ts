@@ -14,7 +14,7 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { runCommand, type Runtime } from "../tests/server_process.ts";
 
-/** Where a program is, or null. */
+/** Returns the path of a program, or null. */
 export function which(program: string): string | null {
   for (const directory of [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/bin"]) {
     try {
@@ -22,40 +22,40 @@ export function which(program: string): string | null {
       accessSync(path, constants.X_OK);
       return path;
     } catch {
-      // Not here.
+      // It is not in this directory.
     }
   }
   return null;
 }
 
-/** Where a program is; throws with the Debian package it is in. */
+/** Returns the path of a program. If it is missing, the error names its Debian package. */
 export function needed(program: string, debianPackage: string = program): string {
   const path = which(program);
   if (path === null) throw new Error(`There is no ${program}: apt-get install ${debianPackage}`);
   return path;
 }
 
-/** Whether server and load generator have a core each. */
+/** Whether the server and the load generator each have a core. */
 export const apart: boolean = availableParallelism() >= 2 && which("taskset") !== null;
 
-/** Why they do not, or null. */
+/** The reason why they do not, or null. */
 export const together: string | null = apart
   ? null
   : availableParallelism() < 2
   ? "one core: server and load generator share it"
   : "there is no taskset (apt-get install util-linux): server and load generator share the cores";
 
-/** Where a command runs: on the core of servers, on that of load generators, or wherever the system puts it. */
+/** The core of a command: that of servers, that of load generators, or any. */
 export type Side = "server" | "client" | "anywhere";
 
-/** A command on its core. */
+/** Prefixes a command so that it runs on its core. */
 export function pinned(side: Side, command: readonly string[]): [string, ...string[]] {
   const pin = apart && side !== "anywhere";
   const all = pin ? ["taskset", "-c", side === "server" ? "0" : "1", ...command] : [...command];
   return all as [string, ...string[]];
 }
 
-/** What is said of a machine beside figures. */
+/** The description of a machine that results contain. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -70,7 +70,7 @@ function version(command: string, args: readonly string[]): string {
   return /[0-9]+\.[0-9]+[0-9.]*/.exec(`${stdout ?? ""}${stderr ?? ""}`)?.[0] ?? "?";
 }
 
-/** This machine, with the versions of the runtimes and of the tools that are there. */
+/** Describes this machine, with the versions of its runtimes and tools. */
 export function machine(tools: Readonly<Record<string, readonly string[]>>, isPinned: boolean = apart): Machine {
   const versions: Record<string, string> = {};
   for (const runtime of ["node", "deno", "bun"] as const satisfies readonly Runtime[]) {

@@ -10,17 +10,17 @@ import type { Contender } from "./contender.ts";
 import { luaScript, type Workload } from "./workloads.ts";
 import { type Load, wrk } from "./wrk.ts";
 
-/** What one round gave. */
+/** The result of one round. */
 export interface Round extends Load {
-  /** Microseconds of the server on a core, a request. */
+  /** CPU time of the server per request, in microseconds. */
   readonly cpu: number;
-  /** The share of its core that the server had. */
+  /** The share of its core that the server used. */
   readonly server: number;
-  /** Resident memory of the server behind the round, MiB. */
+  /** Resident memory of the server after the round, in MiB. */
   readonly rss: number;
 }
 
-/** One round; `port` is that of a web server in front, where there is one. */
+/** Runs one round. `port` is that of the web server in front, if there is one. */
 export async function round(
   contender: Contender,
   workload: Workload,

@@ -30,7 +30,7 @@ const user = process.getuid?.() ?? 0;
 const installed = join(tmpdir(), `tsgi-bench-peers-${user}`);
 let installing: string | null | undefined;
 
-/** Installs hono and srvx; returns why that failed, or null. */
+/** Installs hono and srvx; returns the reason why that failed, or null. */
 function install(): string | null {
   const there = join(installed, "package.json");
   mkdirSync(installed, { recursive: true });
@@ -45,7 +45,7 @@ function install(): string | null {
   return null;
 }
 
-/** Returns why a peer is not available, or null. */
+/** Returns the reason why a peer is not available, or null. */
 export function hasPeers(name: PeerName): string | null {
   if (name === "hono" || name === "srvx") return installing ??= install();
   if (which(name) === null) return `there is no ${name}: apt-get install ${name}`;
@@ -55,7 +55,7 @@ export function hasPeers(name: PeerName): string | null {
   return null;
 }
 
-/** gunicorn with so many workers, and options. */
+/** The command of gunicorn with this many workers. */
 export function gunicornCommand(job: Job, workers: number, options: readonly string[] = []): readonly string[] {
   return [
     "gunicorn",
@@ -64,7 +64,7 @@ export function gunicornCommand(job: Job, workers: number, options: readonly str
   ];
 }
 
-/** uWSGI with one of its sockets, `http-socket` or `uwsgi-socket`, and so many processes. */
+/** The command of uWSGI with this many processes and one of its sockets, `http-socket` or `uwsgi-socket`. */
 export function uwsgiCommand(socket: string, job: Job, processes: number = 1): readonly string[] {
   return [
     "uwsgi",

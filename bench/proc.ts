@@ -18,19 +18,19 @@ function read(path: string): string {
   }
 }
 
-/** The fields of /proc/PID/stat behind the name, which may hold anything: the first is the state. */
+/** The fields of /proc/PID/stat after the process name, which may contain any character. The first is the state. */
 function stat(pid: number | "self"): string[] {
   const text = read(`/proc/${pid}/stat`);
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
 }
 
-/** A process and all that it has started. */
+/** The ids of a process and of all its descendants. */
 export function family(pid: number): number[] {
   const children = read(`/proc/${pid}/task/${pid}/children`).split(" ").filter((text) => text !== "").map(Number);
   return [pid, ...children.flatMap(family)];
 }
 
-/** Microseconds that processes have had a core for: user and system, all threads. */
+/** CPU time of processes in microseconds: user and system, all threads. */
 export function cpu(pids: readonly number[]): number {
   let ticks = 0;
   for (const pid of pids) {
@@ -40,13 +40,13 @@ export function cpu(pids: readonly number[]): number {
   return ticks / TICKS * 1e6;
 }
 
-/** Microseconds that the ended children of this process have had a core for. */
+/** CPU time of the ended children of this process, in microseconds. */
 export function endedChildren(): number {
   const fields = stat("self");
   return (Number(fields[13]) + Number(fields[14])) / TICKS * 1e6;
 }
 
-/** Resident memory of processes, KiB. */
+/** Resident memory of processes in KiB. */
 export function resident(pids: readonly number[]): number {
   let pages = 0;
   for (const pid of pids) pages += Number(read(`/proc/${pid}/statm`).split(" ")[1] ?? 0);

@@ -19,18 +19,18 @@ export interface Interval {
   readonly high: number;
 }
 
-/** What one workload on one runtime gave: the ratios of its rounds, the change over the commit. */
+/** The result of one workload on one runtime: for each round, the ratio of the change to the commit. */
 export interface Measured {
   readonly runtime: string;
   readonly workload: string;
   readonly ratios: readonly number[];
 }
 
-/** The ratio that a workload's interval may not lie wholly above. */
+/** A workload has regressed if its whole interval lies above this ratio. */
 export const WORKLOAD_LIMIT = 1.03;
-/** The ratio that a runtime's geometric mean may not be above. */
+/** A runtime has regressed if its geometric mean is above this ratio. */
 export const RUNTIME_LIMIT = 1.02;
-/** The fewest rounds from which a verdict is given. */
+/** The smallest number of rounds that allows a verdict. */
 export const LEAST_ROUNDS = 7;
 
 /** The 97.5 % quantiles of Student's t distribution, by degrees of freedom from 1 on. */
@@ -68,7 +68,7 @@ const QUANTILES = [
 ];
 const NORMAL_QUANTILE = 1.96;
 
-/** The geometric mean of ratios with its confidence interval. Needs two ratios at least. */
+/** Computes the geometric mean of at least two ratios, with its confidence interval. */
 export function interval(ratios: readonly number[]): Interval {
   const logs = ratios.map(Math.log);
   const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length;
@@ -84,7 +84,7 @@ export function runtimeMean(measured: readonly Measured[], runtime: string): num
   return Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length);
 }
 
-/** What has regressed, one sentence each; none where the change passes. */
+/** Describes each regression in a sentence. Empty if the change passes. */
 export function regressions(measured: readonly Measured[]): string[] {
   const slower = measured.flatMap(({ runtime, workload, ratios }) => {
     const { low } = interval(ratios);

@@ -9,14 +9,14 @@ import type { Round } from "./measure.ts";
 import { median, ranged, ratios, short, type Spread } from "./statistics.ts";
 import { IDLE } from "./workloads.ts";
 
-/** A server under a workload: a round each, or KiB for each idle connection. */
+/** A server under a workload: its rounds, or its KiB per idle connection. */
 export interface Entry {
   readonly name: string;
   readonly rounds: Round[];
   readonly idle: number[];
 }
 
-/** A cell under a workload: ours, the baseline, then peers. */
+/** A cell under a workload: our server, the baseline, then peers. */
 export interface Comparison {
   readonly cell: string;
   readonly workload: string;
@@ -30,28 +30,28 @@ export interface Results {
   readonly rounds: number;
   readonly seconds: number;
   readonly comparisons: readonly Comparison[];
-  /** What was left out, and why. */
+  /** What was left out, with the reasons. */
   readonly absent: readonly string[];
 }
 
 const BUSY = 0.95; // of a core
-const DISTURBED = 0.85; // of a core: what the busier of server and wrk has at least on a quiet machine
+const DISTURBED = 0.85; // of a core: on a quiet machine, the busier of server and wrk uses at least this much
 
-/** Our requests a second over those of another server; for idle connections, our memory over its. */
+/** The ratio of our requests per second to those of another server; for idle connections, the ratio of memory. */
 export function ratioTo(comparison: Comparison, other: Entry): Spread {
   const [first] = comparison.entries;
   if (comparison.workload === IDLE) return ratios(first!.idle, other.idle);
   return ratios(first!.rounds.map((round) => round.rate), other.rounds.map((round) => round.rate));
 }
 
-/** Whether wrk, not our server, was at its limit, so that the ratio is less than it could be. */
+/** Whether wrk was at its limit, and not our server. The ratio is then lower than it could be. */
 export function clientBound({ entries }: Comparison): boolean {
   const ours = entries[0]!.rounds;
   return ours.length > 0 && median(ours.map((round) => round.client)) > BUSY &&
     median(ours.map((round) => round.server)) < BUSY;
 }
 
-/** Whether neither our server nor wrk could be at its limit: something else had the cores. */
+/** Whether neither our server nor wrk was at its limit, because something else used the cores. */
 function disturbed({ entries }: Comparison): boolean {
   return entries.some(({ rounds }) =>
     rounds.length > 0 && median(rounds.map(({ server, client }) => Math.max(server, client))) < DISTURBED
@@ -62,7 +62,7 @@ function of(entry: Entry, figure: (round: Round) => number): number {
   return median(entry.rounds.map(figure));
 }
 
-/** One line of the table for each server but ours; ours is the left of each pair. */
+/** Makes a table row for each other server. Our server is the left value of each pair. */
 function lines(comparison: Comparison): string[][] {
   const [first, ...others] = comparison.entries;
   return others.map((other) => {
@@ -86,7 +86,7 @@ function lines(comparison: Comparison): string[][] {
 
 const TITLES = ["cell", "workload", "against", "ratio (min-max)", "requests/s", "CPU us/request", "p99 ms", "RSS MiB"];
 
-/** The results as a table of Markdown, with the notes that belong to it. */
+/** Formats the results as a Markdown table with its notes. */
 export function table(results: Results): string {
   const rows = [TITLES, ...results.comparisons.flatMap(lines)];
   const widths = TITLES.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
@@ -127,7 +127,7 @@ function closedInSilence({ workload }: Comparison, { rounds }: Entry): boolean {
   );
 }
 
-/** Responses that failed, by server. */
+/** Counts the failed responses of each server. */
 function problems(results: Results): string[] {
   return results.comparisons.flatMap((comparison) =>
     comparison.entries.flatMap((entry) => {
@@ -147,7 +147,7 @@ export function failed(results: Results): boolean {
   return problems(results).length > 0;
 }
 
-/** The bars of the chart: the ratio to the baseline of each cell under each workload. */
+/** Makes the bars of the chart: for each cell and workload, the ratio to the baseline. */
 export function bars(results: Results): { workload: string; cell: string; ratio: Spread }[] {
   return results.comparisons.filter(({ workload }) => workload !== IDLE).map((comparison) => ({
     workload: comparison.workload,

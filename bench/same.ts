@@ -21,7 +21,7 @@ interface Response {
   readonly rest: string;
 }
 
-/** The first response in a text, or null where it is not whole; `ended` where the connection has been closed. */
+/** Parses the first response in a text; null if it is incomplete. `ended` says that the connection is closed. */
 export function decode(text: string, ended: boolean): Response | null {
   const end = text.indexOf("\r\n\r\n");
   if (end < 0) return null;
@@ -60,7 +60,7 @@ function chunked(text: string): { body: string; rest: string } | null {
   }
 }
 
-/** Sends the requests of a workload one after another, each on its own connection, and checks what comes back. */
+/** Sends the requests of a workload one after another, each on its own connection, and checks the responses. */
 export async function checkSame(name: string, port: number, workload: Workload): Promise<void> {
   for (const [i, text] of workload.requests.entries()) {
     const sent = filled(text, `127.0.0.1:${port}`, 1000 + i);
@@ -100,7 +100,7 @@ function exchange(where: string, port: number, sent: string, workload: Workload)
   });
 }
 
-/** What is not as expected, or null. */
+/** Describes the first difference from the expected response, or returns null. */
 function compare(response: Response, { job }: Workload): string | null {
   const want = expected(job);
   if (response.status !== "200") return `status ${response.status}, not 200`;

@@ -40,22 +40,22 @@ const runtimes = members("runtime", given.runtime, known);
 const modules = members("modules", given.modules, MODULES);
 const taking = comparisons.filter((one) => runtimes.includes(one.runtime) && modules.includes(one.modules));
 
-/** A process from its start to its end. */
+/** The times of one process, from its start to its end. */
 interface Run {
-  /** ms of the clock. */
+  /** Elapsed time in ms. */
   readonly wall: number;
-  /** ms of all cores, in steps of the kernel's tick: only a mean of many says something. */
+  /** CPU time in ms. It has the resolution of the kernel's tick, so only the mean of many processes is useful. */
   readonly cpu: number;
 }
 
-/** All of a comparison. */
+/** The results of a comparison. */
 interface Result extends Comparison {
   readonly loaded: readonly string[];
   readonly ours: readonly Run[];
   readonly empty: readonly Run[];
-  /** ms within our process: until the program runs, importing, from `serve` to listening. */
+  /** Times within our process in ms: until the program runs, for its imports, and from `serve` to listening. */
   readonly steps: readonly (readonly number[])[];
-  /** ms from the start of our process to the first octet of its first response. */
+  /** Time in ms from the start of our process to the first octet of its first response. */
   readonly answered: readonly number[];
 }
 
@@ -78,7 +78,7 @@ function environment({ runtime, cache }: Comparison): NodeJS.ProcessEnv {
   return { ...env, DENO_DIR: kept, ...(cache === "kept" ? { NODE_COMPILE_CACHE: kept } : {}) };
 }
 
-/** One run of a program that ends by itself; what it has printed. A run that fails ends the benchmark. */
+/** Runs a program that ends by itself; returns its output. A failed run ends the benchmark. */
 function run(comparison: Comparison, path: string): Run & { readonly output: string } {
   const { binary, args } = command(comparison, path);
   const errors = openSync(log, "w");
@@ -95,7 +95,7 @@ function run(comparison: Comparison, path: string): Run & { readonly output: str
   return { wall, cpu, output: stdout.toString() };
 }
 
-/** Starts a server, and sends it a request as soon as it says where it listens. */
+/** Starts a server, and sends it a request as soon as it has printed its address. */
 function answered(comparison: Comparison, path: string): Promise<number> {
   const { binary, args } = command(comparison, path);
   const begun = performance.now();
@@ -131,7 +131,7 @@ function answered(comparison: Comparison, path: string): Promise<number> {
   });
 }
 
-/** Writes the programs of a comparison and its empty set; their paths, and which modules ours loads. */
+/** Writes the programs of a comparison and its empty set; returns their paths and the modules that ours loads. */
 async function prepare(comparison: Comparison) {
   const { runtime } = comparison;
   const fromPackage = comparison.modules === "package";

@@ -8,7 +8,7 @@
  * @module
  */
 
-/** What the server does. Servers are started for one of them, so that none has to look at the URL. */
+/** What the server does. A server is started for one job, so that it need not look at the URL. */
 export type Job = "hello" | "echo" | "k64" | "stream";
 
 /** A workload. */
@@ -16,11 +16,11 @@ export interface Workload {
   readonly name: string;
   readonly job: Job;
   readonly what: string;
-  /** Connections at a time. */
+  /** Number of concurrent connections. */
   readonly connections: number;
-  /** What is sent, in turn. */
+  /** The requests, sent in turn. */
   readonly requests: readonly string[];
-  /** Answers to each of `requests`. */
+  /** Number of responses to each of `requests`. */
   readonly answers: number;
 }
 
@@ -32,14 +32,14 @@ export const BLOCK: number = 16 * 1024;
 export const BLOCKS = 64;
 const POSTED = "0123456789abcdef".repeat(64);
 
-/** What a response has to be. */
+/** The expected response. */
 export interface Expected {
   readonly type: string;
   readonly length: number | null;
   readonly body: string;
 }
 
-/** What the response of a job is; its length is not stated where the body is a stream. */
+/** Returns the expected response of a job. A streamed body has no stated length. */
 export function expected(job: Job): Expected {
   switch (job) {
     case "hello":
@@ -88,7 +88,7 @@ const TRACED = [...CHROME, "X-Request-Id: 7d444840-9dc0-11d1-b245-{n}"];
 const tiny = request("GET /", []);
 const close = request("GET /", ["Connection: close"]);
 
-/** All of them but `idle`, which sends nothing. */
+/** All workloads except `idle`, which sends nothing. */
 export const workloads: readonly Workload[] = [
   one("trace", "hello", "GET, 11 header fields; the URL and X-Request-Id are new each time", [
     request("GET /items/{n}?page=2", TRACED),
@@ -119,12 +119,12 @@ function one(name: string, job: Job, what: string, requests: readonly string[]):
 /** The name of the workload that sends nothing. */
 export const IDLE = "idle";
 
-/** The bytes of a request, as latin-1 text. */
+/** Fills in a request; returns its bytes as latin-1 text. */
 export function filled(text: string, host: string, n: number): string {
   return text.replaceAll("{host}", host).replaceAll("{n}", String(n));
 }
 
-/** The script by which wrk sends a workload. */
+/** Makes the script with which wrk sends a workload. */
 export function luaScript(workload: Workload, host: string): string {
   const expressions = workload.requests.map((text) =>
     text.replaceAll("{host}", host).split("{n}").map((part) => JSON.stringify(part)).join(" .. n .. ")

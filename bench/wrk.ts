@@ -1,5 +1,5 @@
 /**
- * wrk: one run of it, and its report as data.
+ * Runs wrk and parses its report.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import { execFile } from "node:child_process";
 import { endedChildren } from "./proc.ts";
 import { needed, pinned, type Side } from "./machine.ts";
 
-/** What one run of wrk reported. */
+/** The report of one run. */
 export interface Load {
   readonly requests: number;
   readonly seconds: number;
   /** Requests a second. */
   readonly rate: number;
-  /** 99 % of the responses came within so many milliseconds; 0 where wrk could not tell, with pipelined requests. */
+  /** The 99th percentile of the latency in milliseconds. 0 with pipelined requests, where wrk does not measure it. */
   readonly p99: number;
   /** Responses with a status of 400 or more. */
   readonly refused: number;
   /** Failed connects and writes, and timeouts. */
   readonly socketErrors: number;
-  /** Failed reads: also the connections that a server closed without having said so. */
+  /** Failed reads. They include connections that a server closed without announcing it. */
   readonly readErrors: number;
-  /** The share of a core that wrk itself had; near 1, it is wrk that is measured. */
+  /** The share of a core that wrk used. Near 1, wrk is the bottleneck, not the server. */
   readonly client: number;
 }
 
 const UNITS: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1e3, m: 6e4 };
 
-/** Reads wrk's report. */
+/** Parses wrk's report. */
 export function parseReport(text: string): Omit<Load, "client"> {
   const [, requests, seconds, unit] = /^\s*([0-9]+) requests in ([0-9.]+)(ms|s|m)/m.exec(text) ?? [];
   const [, p99, p99Unit] = /^\s*99%\s+([0-9.]+)(us|ms|s|m)/m.exec(text) ?? [];
@@ -47,12 +47,12 @@ export function parseReport(text: string): Omit<Load, "client"> {
   };
 }
 
-/** Responses with a status of 400 or more, and errors of sockets. */
+/** Counts responses with a status of 400 or more, and socket errors. */
 export function failures(loads: readonly Omit<Load, "client">[]): number {
   return loads.reduce((sum, load) => sum + load.refused + load.socketErrors + load.readErrors, 0);
 }
 
-/** Runs wrk with a script against a port of this machine. Without one it sends what `tiny` is, and needs less of a core. */
+/** Runs wrk against a port of this machine. Without a script it sends the request of `tiny`, with less CPU time. */
 export async function wrk(
   port: number,
   script: string | undefined,

@@ -41,6 +41,14 @@ export interface ListenerResponse {
   on(event: string, listener: (...args: never[]) => void): unknown;
 }
 
+/** The classes of the two objects that a listener gets. They have to extend those of node:http, the default. */
+export interface MessageClasses {
+  /** Class of the request. */
+  readonly IncomingMessage?: (new (socket: never) => object) | undefined;
+  /** Class of the response. */
+  readonly ServerResponse?: (new (request: never) => object) | undefined;
+}
+
 /**
  * Turns a `(req, res)` listener into an application: `express()`, `new Koa().callback()`, `connect()`,
  * `fastify().routing` once it is ready, `polka().handler`, or your own function.
@@ -53,6 +61,7 @@ export interface ListenerResponse {
  * - If the listener throws or its promise rejects, the response is a 500, or is cut if it has begun.
  *
  * @param listener Called with a request and a response. Its return value is ignored unless it is a promise.
+ * @param classes Classes of your own for the two, as `http.createServer(options)` takes them.
  *
  * @example
  * ```ts
@@ -68,10 +77,11 @@ export interface ListenerResponse {
  */
 export function fromNodeListener<Req = ListenerRequest, Res = ListenerResponse>(
   listener: (request: Req, response: Res) => unknown,
+  classes: MessageClasses = {},
 ): ApplicationFunction {
   if (typeof listener !== "function") throw new NodeListenerError(listener);
   return (environ, startResponse) => {
-    const call = new Call(environ, startResponse);
+    const call = new Call(environ, startResponse, classes);
     try {
       const result = listener(call.request as Req, call.response as Res);
       if (isThenable(result)) result.then(undefined, (error) => call.failed(error));

@@ -19,7 +19,8 @@
 
 import type { ApplicationFunction } from "../core/contract/types.ts";
 import { asFunction } from "../core/contract/application.ts";
-import type { Served } from "./programs/program.ts";
+import { classesOf } from "./programs/node_listen.ts";
+import type { MessageClasses, Served } from "./programs/program.ts";
 
 /** The kinds of application. */
 export const APP_TYPES = ["auto", "wsgi", "fetch", "node", "program"] as const;
@@ -54,7 +55,7 @@ export async function applicationOf(value: unknown, type: Exclude<AppType, "prog
     case "fetch":
       return await served({ kind: "fetch", handler: value as never });
     case "node":
-      return await served({ kind: "node", listener: await listenerOf(value) });
+      return await served({ kind: "node", listener: await listenerOf(value), classes: classesOf(Object(value)) });
   }
 }
 
@@ -67,7 +68,8 @@ export async function served(
     return fromFetch((what as { handler: never }).handler);
   }
   const { fromNodeListener } = await import("../bridges/node_listener.ts");
-  return fromNodeListener((what as { listener: Listener }).listener);
+  const { listener, classes } = what as { listener: Listener; classes?: MessageClasses };
+  return fromNodeListener(listener, classes);
 }
 
 /** The request listener of a framework's object. */

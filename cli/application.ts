@@ -17,7 +17,7 @@ import type { ApplicationFunction } from "../core/contract/types.ts";
 import { describe, errorText } from "../core/errors.ts";
 import { applicationOf, type AppType, served, typeOf } from "./app_type.ts";
 import type { CaptureOptions, ListenCapture } from "./programs/capture.ts";
-import type { Served } from "./programs/program.ts";
+import { inUseHint, type Served } from "./programs/program.ts";
 
 /** An application cannot be loaded. */
 export class AppLoadError extends Error {
@@ -98,17 +98,19 @@ export interface Loaded {
  * that does not listen and exports an application is not a program. In the remaining case, neither a call nor an
  * export, this function waits until the program listens.
  *
+ * Where an export or the kind of the application is named, the export is served, and calls to listen have no effect.
+ *
  * @throws {AppLoadError} (as a rejection) with the cause.
  */
 export async function loadApp(spec: string, options: LoadOptions = {}): Promise<Loaded> {
   const { type = "auto", args = [], capture: captured, patience = 0 } = options;
   const { module, name, factory } = parseSpec(spec);
   process.argv.splice(2, Infinity, ...args);
-  const mayListen = captured !== undefined && (type === "program" || (type === "auto" && name === undefined));
+  const mayBeProgram = type === "program" || (type === "auto" && name === undefined);
   if (type === "program" && name !== undefined) {
     throw new AppLoadError(spec, `--app-type program takes a module that listens, without a name, got ${name}`);
   }
-  const capture = mayListen ? await startCapture(captured) : undefined;
+  const capture = captured === undefined ? undefined : await startCapture(captured, mayBeProgram);
   const importing = importModule(spec, module, capture !== undefined);
   // The import may not settle before the server ends: a module may contain `await server.finished`.
   const exports = unwrapped((capture === undefined ? await importing : await untilListening(importing, capture)) ?? {});
@@ -126,9 +128,12 @@ export async function loadApp(spec: string, options: LoadOptions = {}): Promise<
   }
 }
 
-async function startCapture(options: CaptureOptions): Promise<ListenCapture> {
+/** Starts the capture. Returns it if the module may be a program. */
+async function startCapture(options: CaptureOptions, mayBeProgram: boolean): Promise<ListenCapture | undefined> {
   const { ListenCapture } = await import("./programs/capture.ts");
-  return await ListenCapture.start(options);
+  if (mayBeProgram) return await ListenCapture.ofProgram(options);
+  await ListenCapture.ofExport(options);
+  return undefined;
 }
 
 /** Whether a module exports an application under a usual name, and has not listened. */
@@ -292,7 +297,7 @@ export function loadFailure(error: unknown): string {
   // Bun puts the place of a syntax error into a property of its own, `position`.
   const { position } = error.cause as { position?: { file: string; line: number; column: number; lineText: string } };
   if (position === undefined || position === null) {
-    return `${error.message}\n${errorText(error.cause)}`;
+    return `${error.message}\n${errorText(error.cause)}${inUseHint(error.cause)}`;
   }
   return `${error.message}\n    at ${position.file}:${position.line}:${position.column}\n    ${position.lineText}`;
 }

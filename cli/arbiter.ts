@@ -14,7 +14,7 @@
  */
 
 import { closeSync } from "node:fs";
-import { createServer } from "node:net";
+import { Socket } from "node:net";
 import process from "node:process";
 import { errorText } from "../core/errors.ts";
 import type { AccessRecord } from "../core/gateway/access_log.ts";
@@ -262,10 +262,10 @@ class Arbiter {
       try {
         if (process.versions.deno === undefined) closeSync(FIRST_SOCKET + i);
         else {
-          // Deno's closeSync closes only descriptors that Deno has opened, so a server opens the descriptor first.
-          const server = createServer((socket) => socket.destroy());
-          server.on("error", () => {});
-          server.listen({ fd: FIRST_SOCKET + i }, () => server.close());
+          // Deno's closeSync closes only descriptors that Deno has opened, so a stream takes the descriptor over first. A
+          // server would do that too, but it could accept a connection that belongs to a worker or to systemd.
+          const options = { fd: FIRST_SOCKET + i, readable: false, writable: false };
+          new Socket(options).on("error", () => {}).destroy();
         }
       } catch (error) {
         this.#log.debug(`Closing a socket: ${(error as Error).message}`);

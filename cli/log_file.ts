@@ -159,8 +159,9 @@ export class LogFile {
   #writeWaiting(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    // The next line may be that of another process, so a partial line gets its end even if nothing waits.
     const text = this.#torn ? `\n${this.#waiting}` : this.#waiting;
-    if (this.#waiting !== "") this.#pieces = this.#open.file ? [Buffer.from(text)] : wholeLines(text);
+    if (text !== "") this.#pieces = this.#open.file ? [Buffer.from(text)] : wholeLines(text);
     this.#waiting = "";
     this.#writeOn();
   }
@@ -198,11 +199,12 @@ export class LogFile {
       setTimeout(() => this.#writeOn(), RETRY);
       return;
     }
-    const text = Buffer.concat(this.#pieces).toString();
+    const unwritten = Buffer.concat(this.#pieces).toString();
+    const text = this.#torn ? unwritten.replace(/^\n/, "") : unwritten; // that line end is no line
     this.#pieces = [];
     const { code = "", message } = error; // Deno's message does not contain the code
-    this.#lose(linesOf(text), message.startsWith(code) ? message : `${code}: ${message}`);
-    this.#options.instead?.(text);
+    if (text !== "") this.#lose(linesOf(text), message.startsWith(code) ? message : `${code}: ${message}`);
+    if (text !== "") this.#options.instead?.(text);
     this.#done(false);
   }
 

@@ -41,6 +41,7 @@ import { Log } from "./log.ts";
 import { LOAD_FAILED } from "./pool.ts";
 import type { ListenCapture } from "./programs/capture.ts";
 import { takeSend, whenUncaught } from "./programs/own_process.ts";
+import { inUseHint } from "./programs/program.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
 import { serveOptions } from "./settings/served.ts";
@@ -64,7 +65,7 @@ export async function runWorker(role: Role & { role: "worker" }): Promise<void> 
   const log = new Log(settings);
   const worker = new Worker(settings, log, role);
   whenUncaught((what, error) => {
-    log.critical(`${what}: ${errorText(error)}`);
+    log.critical(`${what}: ${errorText(error)}${inUseHint(error)}`);
     worker.exit(1);
   });
   await worker.run();
@@ -141,11 +142,12 @@ class Worker {
   /** Loads the application. A program that listens by itself sees the first address as the one it listens on. */
   async #load(): Promise<ApplicationFunction> {
     const { wsgiApp, appType, appArgs, extraListen } = this.#settings;
+    const bind = this.#role.binds[0] as Bind; // a descriptor may have had another number in the launcher
     const loaded = await loadApp(wsgiApp ?? "", {
       type: appType,
       args: appArgs,
       capture: {
-        bind: this.#role.binds[0] as Bind,
+        bind: bind.kind === "fd" ? { kind: "fd", fd: FIRST_SOCKET } : bind,
         extraListen,
         connections: () => this.#connections,
         closed: () => {

@@ -231,5 +231,11 @@ export interface RawSocket {
    * Hands the socket to a connection, which receives `leftover` first. The server calls `tick` and `shutdown` of the
    * connection, and catches its errors.
    */
-  attach(next: Connection): void;
+  attach(next: RawConnection): void;
+}
+
+/** The connection of a socket that has left its wire. */
+export interface RawConnection extends Connection {
+  /** Bytes that it has written, for the time-out of output that the client does not take. */
+  readonly written: number;
 }

@@ -1,4 +1,4 @@
-/** Streaming: server-sent events from an async generator, and a page that shows them as they arrive. */
+/** Streams server-sent events from an async generator. A page shows them as they arrive. */
 
 import { type Body, type Environ, isMain, serve, type StartResponse } from "../mod.ts";
 
@@ -18,7 +18,7 @@ const PAGE = `<!doctype html>
 </script>
 `;
 
-/** Five events. The generator's `finally` runs however the stream ends, also when the client leaves. */
+/** Yields five events. The `finally` block runs at every end of the stream, also when the client leaves. */
 async function* events(): AsyncGenerator<string> {
   try {
     for (let i = 1; i <= 5; i++) {

@@ -14,7 +14,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { readManifest, root } from "./package/manifest.ts";
 
-/** What has to be run where the registries and other systems can be reached. */
+/** The checks that need the registries or other systems, so that they cannot run here. */
 const ONLINE = [
   "the workflow test.yml: macOS, Windows and node 22 to 26; there npm run build:dnt takes the real dnt, and",
   "  npm run test:deno:jsr the real jsr:@std/assert",
@@ -53,7 +53,7 @@ console.log(`\nrelease:check: ${version} has passed all that can be run here.`);
 if (!hasNotes) console.log(`CHANGELOG.md has no section for ${version} yet: a tag needs one.`);
 console.log(`To run online:\n${ONLINE.map((line) => line.startsWith(" ") ? line : `- ${line}`).join("\n")}`);
 
-/** What node is given to run npm: the one that runs this script. */
+/** The program and arguments that run npm: the npm that runs this script. */
 function npm(...args: readonly string[]): string[] {
   const path = process.env["npm_execpath"];
   if (path === undefined) throw new Error("Start this as npm run release:check");

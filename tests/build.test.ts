@@ -1,5 +1,5 @@
 /**
- * What `npm run build` makes: everything a consumer's runtime, compiler, editor and debugger looks for, and nothing else.
+ * The output of `npm run build`: all that a consumer's runtime, compiler, editor and debugger need, and nothing else.
  */
 
 import { spawnSync } from "node:child_process";
@@ -13,7 +13,7 @@ import { readManifest, root } from "../scripts/package/manifest.ts";
 const folder = mkdtempSync(join(tmpdir(), "tsgi-build-"));
 let files: string[] = [];
 
-/** Bytes of the tarball. What makes it grow should be worth it: half is sources, with their comments, and maps to them. */
+/** Most bytes of the tarball, so that growth is noticed. Half of it is sources with their comments, and source maps. */
 const PACKED_LIMIT = 620_000;
 
 const read = (file: string): string => readFileSync(join(folder, file), "utf8");

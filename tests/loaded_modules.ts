@@ -23,7 +23,7 @@ export interface Program {
 }
 
 /**
- * Runs a program and gives the paths, from `root`, of the modules it has loaded that are in there, in order of name.
+ * Runs a program and returns the modules below `root` that it has loaded: their relative paths, sorted by name.
  */
 export async function loadedModules(runtime: Runtime, root: string, program: Program): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "tsgi-loaded-"));
@@ -51,7 +51,7 @@ export async function loadedModules(runtime: Runtime, root: string, program: Pro
   }
 }
 
-/** The modules that a report of coverage has a file for. */
+/** The modules that have a file in a coverage report. */
 function covered(folder: string): string[] {
   return readdirSync(folder).filter((name) => name.endsWith(".json")).map((name) => {
     const { url } = JSON.parse(readFileSync(join(folder, name), "utf8")) as { url: string };

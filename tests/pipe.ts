@@ -1,5 +1,5 @@
 /**
- * A real pipe between a test and a process that it starts, which the test may leave unread: those of `spawn` are sockets.
+ * A real pipe from a process to the test that starts it, which the test may leave unread. The pipes of `spawn` are sockets.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A pipe; its ends are for the test to close. */
+/** A pipe. The test closes both ends. */
 export interface Pipe {
   readonly reader: number;
   readonly writer: number;
-  /** Takes what is in it now. */
+  /** Reads what the pipe contains now. */
   read(): string;
 }
 

@@ -1,14 +1,14 @@
 /**
- * A server in a process of its own, on one of the three runtimes that the project brings.
+ * Starts a server as a process, on one of the three runtimes in devDependencies.
  *
- * Tests wait for what the process says, never for a guessed time, and end it by its pid.
+ * Tests wait for the output of the process, never for a guessed time, and end it by its pid.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { binaryOf } from "../scripts/pack/hosts.ts";
 
-/** A runtime of devDependencies. */
+/** A runtime in devDependencies. */
 export type Runtime = "node" | "deno" | "bun";
 
 const START_DEADLINE = 30_000; // ms
@@ -20,12 +20,12 @@ const RUN: Readonly<Record<Runtime, readonly string[]>> = {
   bun: ["--no-env-file"],
 };
 
-/** The path of a file of the project. */
+/** Returns the absolute path of a file of the project. */
 export function projectPath(path: string): string {
   return fileURLToPath(new URL(`../${path}`, import.meta.url));
 }
 
-/** How a runtime runs a file of the project; `flags` are permissions, for Deno. */
+/** Returns the command that runs a file of the project. `flags` are permissions for Deno. */
 export function runCommand(
   runtime: Runtime,
   file: string,
@@ -37,7 +37,7 @@ export function runCommand(
   };
 }
 
-/** The environment of this process without `TSGI_*`: what the test run is told is no setting of the command. */
+/** The environment of this process without `TSGI_*`, because the command would take options of the test run for settings. */
 export function ownEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TSGI_")));
 }
@@ -60,9 +60,9 @@ export interface StartOptions {
 
 /** A running server. */
 export class ServerProcess {
-  /** What the pattern that was waited for matched. */
+  /** The match of the pattern that `spawn` waited for. */
   readonly ready: RegExpExecArray;
-  /** Its end, and that of its output. */
+  /** Settles when the process has ended and its output is complete. */
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #written: Readonly<Record<"all" | "out" | "err", string>>;
@@ -91,9 +91,9 @@ export class ServerProcess {
   }
 
   /**
-   * Runs a command, and waits until what it writes to standard output or standard error matches `ready`.
+   * Runs a command, and waits until its standard output or standard error matches `ready`.
    *
-   * @param sockets Descriptors of this process that it gets as its numbers 3 and up.
+   * @param sockets Descriptors of this process that the command gets as its descriptors 3 and up.
    */
   static spawn(
     name: string,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { writeLatin1 } from "../core/grammar.ts";
+
 /**
  * Error codes and names that mean that the reader has gone. CPython's handlers do not log these errors either
  * (ConnectionAbortedError, BrokenPipeError, ConnectionResetError). Codes are the system's, as Node, Bun and Deno's
@@ -80,6 +82,13 @@ export class Outlet {
       this.#queue.push(bytes);
       this.#queued += bytes.length;
     }
+  }
+
+  /** Sends latin-1 text. */
+  writeText(text: string): void {
+    const bytes = new Uint8Array(text.length);
+    writeLatin1(bytes, 0, text);
+    this.write(bytes);
   }
 
   /** Settles when everything has been written: true, or false when the sink has failed. */

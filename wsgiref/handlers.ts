@@ -12,7 +12,6 @@
  */
 
 import { fieldLines, finalFields, NO_OWN_FIELDS } from "../core/contract/final_fields.ts";
-import { bytesOf } from "../core/gateway/blocks.ts";
 import { errorText } from "../core/errors.ts";
 import { cgiRequest } from "../core/wires/cgi/environ.ts";
 import { serializeCgiHead } from "../core/wires/cgi/response.ts";
@@ -20,13 +19,12 @@ import { Variables } from "../core/wires/cgi/variables.ts";
 import { serverTemplate } from "../core/contract/environ.ts";
 import { ErrorStream } from "../core/contract/error_stream.ts";
 import { createGateway, type Gateway } from "../core/gateway/gateway.ts";
-import { Invocation } from "../core/gateway/invocation.ts";
-import { RequestError } from "../core/contract/tsgi_request.ts";
 import type { RequestBody } from "../core/contract/request_body.ts";
 import type { Application, Body, Environ, StartResponse } from "../core/contract/types.ts";
 import { BAD_REQUEST, Refusal } from "../core/refusal.ts";
-import { imfFixdate, writeLatin1 } from "../core/grammar.ts";
-import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../core/seams.ts";
+import { imfFixdate } from "../core/grammar.ts";
+import type { HeaderList, ResponseHead } from "../core/seams.ts";
+import { HandlerExchange } from "./handler_exchange.ts";
 import { type HandlerInput, inputBody } from "./handler_input.ts";
 import { Outlet } from "./handler_output.ts";
 import { guessScheme } from "./util.ts";
@@ -155,7 +153,7 @@ export class SimpleHandler {
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.logException(`tsgi: refused a request: ${error.status}: ${error.message}\n`);
-      outlet.write(this.#refusal(error.status));
+      outlet.writeText(this.#refusal(error.status));
       return outlet.finished();
     }
     const { environ } = this;
@@ -229,98 +227,27 @@ export class SimpleHandler {
   }
 
   /** Makes a complete response that states only its status. */
-  #refusal(status: string): Uint8Array {
+  #refusal(status: string): string {
     const body = `${status}\n`;
     const headers: HeaderList = [["Content-Type", "text/plain; charset=utf-8"]];
     const facts = { contentLength: null, hasDate: false, hasServer: false };
-    return latin1(this.formatHead({ status, code: Number(status.slice(0, 3)), headers, ...facts }, body.length) + body);
+    return this.formatHead({ status, code: Number(status.slice(0, 3)), headers, ...facts }, body.length) + body;
   }
 
   /** Sends the response of `errorOutput`, or an error's own status. Resolves to whether it is complete. */
   async #refuse(status: string, environ: Environ, outlet: Outlet): Promise<boolean> {
     if (!status.startsWith("500")) {
-      outlet.write(this.#refusal(status));
+      outlet.writeText(this.#refusal(status));
       return true;
     }
     const format = (head: ResponseHead, length: number | null): string => this.formatHead(head, length);
     const second = new HandlerExchange(outlet, format, (again) => {
-      outlet.write(this.#refusal(again));
+      outlet.writeText(this.#refusal(again));
       return Promise.resolve(true);
     });
     const gateway = this.#gateway((environ, startResponse) => this.errorOutput(environ, startResponse));
     await second.run(gateway, environ, inputBody(null, 0));
     return second.whole;
-  }
-}
-
-function latin1(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  writeLatin1(bytes, 0, text);
-  return bytes;
-}
-
-/** The Exchange of a handler. */
-class HandlerExchange implements Exchange {
-  /** Whether the complete response was sent. */
-  whole = false;
-  readonly #outlet: Outlet;
-  readonly #format: (head: ResponseHead, length: number | null) => string;
-  readonly #refuse: (status: string) => Promise<boolean>;
-  #done: () => void = () => {};
-
-  /** Makes an exchange. `format` formats response heads, and `refuse` sends the response for a failure. */
-  constructor(
-    outlet: Outlet,
-    format: (head: ResponseHead, length: number | null) => string,
-    refuse: (status: string) => Promise<boolean>,
-  ) {
-    this.#outlet = outlet;
-    this.#format = format;
-    this.#refuse = refuse;
-  }
-
-  /** Calls the application; resolves when the response has ended. */
-  run(gateway: Gateway, environ: Environ, body: RequestBody): Promise<void> {
-    const ended = new Promise<void>((resolve) => this.#done = resolve);
-    const invocation = new Invocation(gateway, this, environ, body);
-    this.#outlet.onDrain = () => invocation.drained();
-    this.#outlet.onGone = () => {
-      invocation.departed();
-      this.#done();
-    };
-    invocation.run();
-    return ended;
-  }
-
-  head(head: ResponseHead, length: number | null): void {
-    this.#outlet.write(latin1(this.#format(head, length)));
-  }
-
-  body(block: Octets): boolean {
-    this.#outlet.write(bytesOf(block));
-    return this.#outlet.flowing;
-  }
-
-  end(): void {
-    this.whole = true;
-    this.#done();
-  }
-
-  abort(_error: unknown): void {
-    this.#done();
-  }
-
-  refuse(status: string): void {
-    void this.#refuse(status).then((whole) => {
-      this.whole = whole;
-      this.#done();
-    });
-  }
-
-  informational(): void {} // no interim responses here
-
-  upgrade(): RawSocket {
-    throw new RequestError("upgrade: a handler has no socket");
   }
 }
 

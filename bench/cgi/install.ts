@@ -27,12 +27,12 @@ def app(environ, start_response):
 CGIHandler().run(app)
 `;
 
-/** The response by hand. */
+/** Writes the response without tsgi. */
 const WRITTEN = JSON.stringify(
   `Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${HELLO.length}\r\n\r\n${HELLO}`,
 );
 
-/** The source of a script that imports `serve` from somewhere; without top-level await, so that it can be CommonJS. */
+/** The source of a script that imports `serve` from `from`. It has no top-level await, so that it can be CommonJS. */
 function program(from: string): string {
   return `import { serve } from ${JSON.stringify(from)};\nvoid serve(${APPLICATION});\n`;
 }
@@ -42,7 +42,7 @@ function ran(what: string, command: string, args: readonly string[], cwd: string
   if (status !== 0) throw new Error(`${what}: ${error?.message ?? ""}\n${stdout}${stderr}`);
 }
 
-/** Makes what all scripts share in `root`: runtimes in bin, the built package, the sources. */
+/** Installs in `root` what all scripts share: the runtimes in bin, the built package, and the sources. */
 export function installShared(root: string, runtimes: readonly Runtime[]): void {
   mkdirSync(join(root, "bin"));
   for (const runtime of runtimes) {
@@ -63,7 +63,7 @@ export function installShared(root: string, runtimes: readonly Runtime[]): void 
   writeFileSync(join(root, "app/package.ts"), program("tsgi"));
 }
 
-/** One file of application and package. */
+/** Bundles application and package into one file. */
 function bundled(root: string, to: string, flags: readonly string[]): void {
   const bun = runCommand("bun", "").binary;
   ran("bun build", bun, ["build", "package.ts", `--outdir=${to}`, ...flags], join(root, "app"));
@@ -109,7 +109,7 @@ export function installVariant(root: string, { runtime, packaging, cache, sheban
   }
 }
 
-/** Takes the right to write from a cache that has been filled; the files of it belong to the web server's user. */
+/** Makes a filled cache read-only. Its files belong to the web server's user. */
 export function closeCache(root: string, index: number): void {
   const close = (path: string): void => {
     if (statSync(path).isDirectory()) {

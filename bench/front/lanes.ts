@@ -11,11 +11,11 @@
 /** A way through nginx. */
 export interface Lane {
   readonly name: string;
-  /** What the server behind speaks. */
+  /** The protocol of the server behind nginx. */
   readonly protocol: "http" | "fastcgi" | "scgi" | "uwsgi";
-  /** Whether uWSGI (Python) is behind, in place of tsgi. */
+  /** Whether uWSGI (Python) runs behind nginx instead of tsgi. */
   readonly python?: true;
-  /** Whether nginx keeps connections. */
+  /** Whether nginx keeps its connections to the server open. */
   readonly keeps: boolean;
   /** The directives of the location. */
   directives(upstream: string): readonly string[];
@@ -41,7 +41,7 @@ function params(directive: string): string[] {
   return VARIABLES.map(([name, value]) => `${directive} ${name} ${value};`);
 }
 
-/** For SCGI nginx puts CONTENT_LENGTH first by itself. */
+/** For SCGI, nginx adds CONTENT_LENGTH as the first variable by itself. */
 function scgiParams(): string[] {
   return [...params("scgi_param").filter((line) => !line.includes("CONTENT_LENGTH")), "scgi_param SCGI 1;"];
 }

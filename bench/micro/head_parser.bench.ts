@@ -16,7 +16,7 @@ import { requestsOf } from "./heads.ts";
 
 const limits = settings({}, { port: undefined, errorLog: () => {} });
 
-/** Parses the next of the requests each time it is called. */
+/** Each call parses the next of the requests. */
 function parsing(requests: readonly Uint8Array[], models?: HeadModels): () => void {
   const parser = new HeadParser(limits, latin1With(Buffer), models);
   let next = 0;

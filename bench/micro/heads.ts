@@ -9,7 +9,7 @@ import { filled, workloads } from "../workloads.ts";
 const HEADS = 512; // of a workload whose requests are new each time
 const encoder = new TextEncoder();
 
-/** The requests of a workload in turn; where they are new each time, more of them than any table of ours holds. */
+/** The requests of a workload in turn. If they are new each time, there are more of them than any of our caches holds. */
 export function requestsOf(name: string): Uint8Array[] {
   const workload = workloads.find((one) => one.name === name);
   if (workload === undefined) throw new Error(`no workload ${name}`);

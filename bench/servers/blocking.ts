@@ -7,7 +7,7 @@
 import process from "node:process";
 import type { Environ, StartResponse } from "../../mod.ts";
 
-/** Blocks; the answer says in which process. */
+/** Blocks, then returns a text with the id of its process. */
 export function block(milliseconds: number): string {
   for (const end = performance.now() + milliseconds; performance.now() < end;);
   return `pid=${process.pid}\n`;

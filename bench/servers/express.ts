@@ -1,5 +1,5 @@
 /**
- * An Express application: with `tsgi` over tsgi, else on the node:http server that `app.listen()` makes.
+ * Serves an Express application: with `tsgi` through tsgi, with `native` on the node:http server of `app.listen()`.
  *
  * Usage: RUNTIME express.ts tsgi|native
  *

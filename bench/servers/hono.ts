@@ -1,5 +1,6 @@
 /**
- * A Hono application: with `tsgi` over tsgi, else on what people take for it: @hono/node-server, Deno.serve, Bun.serve.
+ * Serves a Hono application: with `tsgi` or `lazy` through tsgi, with `native` on the usual server of the runtime, which is
+ * @hono/node-server, Deno.serve or Bun.serve.
  *
  * Usage: RUNTIME hono.ts tsgi|lazy|native
  *

@@ -1,5 +1,5 @@
 /**
- * The jobs as WSGI applications, and what their baselines share with them.
+ * The jobs as WSGI applications, and the data that the baselines share with them.
  *
  * @module
  */

@@ -42,7 +42,8 @@ async function emptied(from: string, path: string, loaded: ReadonlySet<string>):
     lines.push(statement.replace(/\s+/g, " "));
     // TypeScript drops an import of unused names, as if it were a type import. So a bare import is added.
     if (path.endsWith(".ts")) lines.push(`import "${specifier ?? bare}";`);
-    if (statement.startsWith("export")) { for (const name of exportedNames(statement)) passedOn.add(name); }
+    if (!statement.startsWith("export")) continue;
+    for (const name of await exportedNames(statement, join(from, dirname(path), specifier!))) passedOn.add(name);
   }
   for (const [load, specifier] of code.matchAll(DYNAMIC)) {
     if (loaded.has(join(dirname(path), specifier!))) lines.push(`(${LATER}).push(() => ${load});`);
@@ -52,8 +53,11 @@ async function emptied(from: string, path: string, loaded: ReadonlySet<string>):
   return [...lines, "const nothing = undefined;", `export { ${exported} };`, ""].join("\n");
 }
 
-/** The names that `export { a, b as c } from` exports. */
-function exportedNames(statement: string): string[] {
+/** The names that `export { a, b as c } from` or `export * from` exports; `file` is the module behind `from`. */
+async function exportedNames(statement: string, file: string): Promise<string[]> {
+  if (/^export\s*\*\s*from\b/.test(statement)) {
+    return Object.keys(await import(pathToFileURL(file).href)).filter((name) => name !== "default");
+  }
   const list = /\{([^}]*)\}/.exec(statement)?.[1];
   if (list === undefined) throw new Error(`Not understood: ${statement}`);
   return list.split(",").map((one) => one.trim().split(/\s+as\s+/).at(-1)!).filter((name) => name !== "");

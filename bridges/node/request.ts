@@ -11,8 +11,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { IncomingMessage } from "node:http";
-import type { Socket } from "node:net";
+import type { IncomingMessage } from "node:http";
 import process from "node:process";
 import type { Environ } from "../../core/contract/types.ts";
 import type { RequestSocket } from "./socket.ts";
@@ -58,8 +57,13 @@ type Incoming = IncomingMessage & Internals;
 type BridgedInput = AsyncIterable<Uint8Array> & { readonly ended?: boolean; readAvailable?(): Uint8Array | undefined };
 
 /** Makes the request object from an environ. */
-export function requestOf(environ: Environ, socket: RequestSocket, owner: RequestOwner): IncomingMessage {
-  const request = new IncomingMessage(socket as unknown as Socket) as Incoming;
+export function requestOf(
+  environ: Environ,
+  socket: RequestSocket,
+  owner: RequestOwner,
+  Class: new (socket: never) => object,
+): IncomingMessage {
+  const request = new Class(socket as never) as Incoming;
   const { url, baseUrl } = targetOf(environ);
   request.method = environ.REQUEST_METHOD;
   request.url = url;

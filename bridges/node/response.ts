@@ -61,8 +61,13 @@ interface Internals {
 type Outgoing = ServerResponse & Internals;
 
 /** Makes the response object of a request. */
-export function responseOf(request: IncomingMessage, socket: RequestSocket, owner: ResponseOwner): ServerResponse {
-  const response = new ServerResponse(request) as Outgoing;
+export function responseOf(
+  request: IncomingMessage,
+  socket: RequestSocket,
+  owner: ResponseOwner,
+  Class: new (request: never) => object,
+): ServerResponse {
+  const response = new Class(request as never) as Outgoing;
   response[OWNER] = owner;
   response._storeHeader = storeHeader;
   response._send = send;

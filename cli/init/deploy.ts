@@ -17,14 +17,14 @@ export function deployFiles(runtime: ProjectRuntime, name: string): ProjectFile[
     { path: `deploy/${name}.socket`, what: "its socket", text: socket(name) },
     { path: "deploy/nginx.conf", what: "a site for nginx", text: site(name) },
     { path: "Dockerfile", what: "an image", text: DOCKERFILES[runtime] },
-    { path: ".dockerignore", what: "what is not copied into it", text: ".git\nnode_modules\ndeploy\n" },
+    { path: ".dockerignore", what: "files that are not copied into it", text: ".git\nnode_modules\ndeploy\n" },
   ];
 }
 
 function service(runtime: ProjectRuntime, name: string): string {
   // Only Deno needs LimitNOFILE: Node and Bun raise the number of open files to the hard limit by themselves.
   const cache = runtime === "deno"
-    ? `CacheDirectory=${name}\nEnvironment=DENO_DIR=%C/${name}\n# Connections are open files.\nLimitNOFILE=16384\n`
+    ? `CacheDirectory=${name}\nEnvironment=DENO_DIR=%C/${name}\n# Each connection is an open file.\nLimitNOFILE=16384\n`
     : "";
   return `[Unit]
 Description=${name}
@@ -33,16 +33,16 @@ After=network.target ${name}.socket
 
 [Service]
 Type=notify
-# The command systemd-notify tells of readiness.
+# The command systemd-notify reports that the service is ready.
 NotifyAccess=all
 DynamicUser=yes
 ${cache}WorkingDirectory=/srv/${name}
-# Some frameworks tell clients where an error happened, unless they run in production.
+# Outside production, some frameworks send stack traces to clients.
 Environment=NODE_ENV=production
 # systemd looks for ${runtime} in /usr/local/bin and /usr/bin, among others.
 ExecStart=${PROJECTS[runtime].command.join(" ")} --workers auto ${APP_FILE}
 ExecReload=/bin/kill -HUP $MAINPID
-# The workers are stopped by the arbiter; requests have 30 s.
+# The arbiter stops the workers. Running requests have 30 s to finish.
 KillMode=mixed
 TimeoutStopSec=40
 Restart=on-failure
@@ -68,7 +68,7 @@ WantedBy=sockets.target
 
 function site(name: string): string {
   const id = name.replaceAll("-", "_");
-  return `# In /etc/nginx/conf.d/. TLS is nginx's affair: certbot --nginx adds it.
+  return `# In /etc/nginx/conf.d/. nginx ends TLS: certbot --nginx adds the certificate here.
 
 upstream ${id} {
     server 127.0.0.1:8000;
@@ -82,7 +82,7 @@ map $http_host $${id}_port {
     default       "";
 }
 
-# An Upgrade (WebSocket) passes; else connections are kept open.
+# An Upgrade (WebSocket) is passed on. Otherwise connections to the server are kept open.
 map $http_upgrade $${id}_connection {
     ""      "";
     default upgrade;
@@ -103,7 +103,7 @@ server {
         proxy_pass_header Date;
         proxy_pass_header Server;
 
-        # Blocks and uploads pass as they come; the limit is tsgi's limitRequestBody.
+        # Responses and uploads pass without buffering. The limit of a body is tsgi's limitRequestBody.
         proxy_buffering off;
         proxy_request_buffering off;
         client_max_body_size 0;

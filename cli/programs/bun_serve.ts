@@ -4,7 +4,7 @@
  * @module
  */
 
-import { addressOf, type Capture, ProgramError, type Restore } from "./program.ts";
+import { addressOf, type Capture, ProgramError, type Served } from "./program.ts";
 
 /** The address of a client, as `requestIP` returns it. */
 interface ClientAddress {
@@ -24,6 +24,8 @@ type Handler = (this: object, request: Request, server: object) => Response | Pr
 interface Options {
   readonly fetch?: Handler;
   readonly error?: (this: object, error: unknown) => Response | Promise<Response>;
+  /** Names the server: a later call with the same name replaces what it serves. */
+  readonly id?: string | null;
   readonly port?: number | string;
   readonly unix?: string;
   readonly tls?: unknown;
@@ -50,20 +52,26 @@ const REFUSED: readonly (readonly [keyof Options, string])[] = [
 ];
 
 /** Captures `Bun.serve`. */
-export function captureBunServe(capture: Capture): Restore {
+export function captureBunServe(capture: Capture): void {
   const { Bun } = globalThis as unknown as { readonly Bun: BunGlobal };
   const original = Bun.serve;
+  const byId = new Map<string, { reload(options: Options): object }>(); // the servers that have a name
   Bun.serve = (options) => {
     if (INTERNAL in options) return original.call(Bun, options);
-    let current = checked(options);
+    const id = options.id ?? "";
+    const same = byId.get(id);
+    if (same !== undefined) return same.reload(options); // as Bun does with --hot
+    let current = capture.decided ? options : checked(options);
     const contexts = new WeakMap<Request, Context>();
     const handler = (request: Request, context: Context): Response | Promise<Response> => {
       contexts.set(request, context);
       return answer(current, request, server);
     };
     const where = options.unix ?? (options.port === undefined ? "its default port" : `port ${options.port}`);
-    if (!capture.listens(`Bun.serve on ${where}`, { kind: "fetch", handler })) return original.call(Bun, options);
-    const server: object = bunServer(capture, {
+    const served: Served = { kind: "fetch", handler };
+    if (!capture.listens(`Bun.serve on ${where}`, served)) return original.call(Bun, options);
+    const server = bunServer(capture, () => capture.closes(served), {
+      id,
       fetch: (request: Request) => answer(current, request, server),
       requestIP: (request: Request) => contexts.get(request)?.requestIP(request) ?? null,
       reload: (next: Options) => {
@@ -72,9 +80,9 @@ export function captureBunServe(capture: Capture): Restore {
       },
       development: Boolean(options.development ?? false),
     });
+    if (id !== "") byId.set(id, server);
     return server;
   };
-  return () => void (Bun.serve = original);
 }
 
 function checked(options: Options): Options {
@@ -95,20 +103,15 @@ async function answer({ fetch, error }: Options, request: Request, server: objec
 }
 
 /** Makes an object with the members of a server of Bun. */
-function bunServer(capture: Capture, own: object): object {
+function bunServer<Own extends object>(capture: Capture, stop: () => Promise<void>, own: Own): Own {
   const address = addressOf(capture.bind);
   const tcp = typeof address === "string" ? undefined : address;
   const hostname = tcp?.address.includes(":") === true ? `[${tcp.address}]` : tcp?.address;
-  const stop = (): Promise<void> => {
-    capture.closes();
-    return capture.drained;
-  };
   return {
     address,
     port: tcp?.port,
     hostname: tcp?.address,
     url: new URL(tcp === undefined ? `unix://${address as string}` : `http://${hostname}:${tcp.port}/`),
-    id: "",
     protocol: "http",
     pendingWebSockets: 0,
     get pendingRequests(): number {

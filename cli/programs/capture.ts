@@ -1,6 +1,6 @@
 /**
- * Captures a program's calls to listen: the first names what the program serves, `--extra-listen` decides on the
- * others.
+ * Captures a module's calls to listen. A worker serves one thing: what the first call names, or an application that the
+ * module exports. `--extra-listen` decides what becomes of every other call.
  *
  * @module
  */
@@ -8,12 +8,17 @@
 import { writeSync } from "node:fs";
 import process from "node:process";
 import type { Bind } from "../bind.ts";
-import { refuseCluster } from "./cluster.ts";
-import { ProgramEnding } from "./ending.ts";
-import { captureNodeListen, refuseSecureServers } from "./node_listen.ts";
+import type { ProgramEnding } from "./ending.ts";
+import { captureNodeListen } from "./node_listen.ts";
 import { type Capture, type ExtraListen, ProgramError, type Restore, type Served } from "./program.ts";
 
-const EXPORT = "the exported application"; // is served, rather than what a call names
+/** What the worker serves, as far as it is decided. */
+type Decision =
+  | { readonly kind: "open" }
+  /** What a call to listen names; `what` describes the call. */
+  | { readonly kind: "call"; readonly what: string; readonly served: Served }
+  /** What the module exports. */
+  | { readonly kind: "export" };
 
 /** What a capture is told. */
 export interface CaptureOptions {
@@ -35,47 +40,64 @@ export class ListenCapture implements Capture {
   readonly drained: Promise<void>;
   /** Settles at the first call, with what it serves. */
   readonly served: Promise<Served>;
-  /** Controls the end of the program; only in a worker. */
-  readonly ending: ProgramEnding | undefined;
+  /** Controls the end of the program; only of a program in a worker. */
+  ending: ProgramEnding | undefined;
   readonly #options: CaptureOptions;
-  #first: string | undefined; // description of the first call
+  #decision: Decision = { kind: "open" };
   #closes = false;
   #serve: (served: Served) => void = () => {};
   #drained: () => void = () => {};
-  #restore: readonly Restore[] = [];
+  #restore: Restore[] = []; // of what only a program must not do
 
-  /** Holds the program's exit and signals, in a worker; `start` replaces the functions that listen. */
   private constructor(options: CaptureOptions) {
     this.bind = options.bind;
     this.#options = options;
-    this.ending = options.stopping === undefined ? undefined : new ProgramEnding(options.stopping);
     this.served = new Promise((resolve) => this.#serve = resolve);
     this.drained = new Promise((resolve) => this.#drained = resolve);
   }
 
-  /** Replaces the calls of this runtime. */
-  static async start(options: CaptureOptions): Promise<ListenCapture> {
+  /** Starts the capture for a module that may be a program. In a worker it holds the program's exit and signals. */
+  static async ofProgram(options: CaptureOptions): Promise<ListenCapture> {
     const capture = new ListenCapture(options);
-    captureNodeListen(capture);
-    const restore = [refuseSecureServers(capture), refuseCluster()];
-    if (process.versions.deno !== undefined) {
-      restore.push((await import("./deno_serve.ts")).captureDenoServe(capture));
-      if (capture.ending !== undefined) restore.push((await import("./deno_signals.ts")).captureDenoSignals());
-    } else if (process.versions.bun !== undefined) {
-      restore.push((await import("./bun_serve.ts")).captureBunServe(capture));
+    const { stopping } = options;
+    if (stopping !== undefined) capture.ending = new (await import("./ending.ts")).ProgramEnding(stopping);
+    const { refuseCluster } = await import("./cluster.ts");
+    const { refuseSecureServers } = await import("./secure_servers.ts");
+    capture.#restore = [refuseSecureServers(capture), refuseCluster()];
+    if (process.versions.deno !== undefined && capture.ending !== undefined) {
+      capture.#restore.push((await import("./deno_signals.ts")).captureDenoSignals());
     }
-    capture.#restore = restore;
+    await capture.#replaceCalls();
     return capture;
   }
 
-  /** Whether the program has listened. */
-  get listened(): boolean {
-    return this.#first !== undefined;
+  /** Starts the capture for a module whose export is served, whatever it listens with. */
+  static async ofExport(options: CaptureOptions): Promise<ListenCapture> {
+    const capture = new ListenCapture(options);
+    capture.servesExport();
+    await capture.#replaceCalls();
+    return capture;
   }
 
-  /** The module exports an application, which is served whatever the module listens with later. */
+  /** Replaces the calls of this runtime, for good. */
+  async #replaceCalls(): Promise<void> {
+    captureNodeListen(this);
+    if (process.versions.deno !== undefined) (await import("./deno_serve.ts")).captureDenoServe(this);
+    else if (process.versions.bun !== undefined) (await import("./bun_serve.ts")).captureBunServe(this);
+  }
+
+  /** Whether the module is a program: a call to listen names what is served. */
+  get listened(): boolean {
+    return this.#decision.kind === "call";
+  }
+
+  get decided(): boolean {
+    return this.#decision.kind !== "open";
+  }
+
+  /** Decides that an export of the module is served, whatever the module listens with. */
   servesExport(): void {
-    this.#first = EXPORT;
+    this.#decision = { kind: "export" };
     this.#restore.forEach((restore) => restore());
     this.#restore = [];
     this.ending?.restore();
@@ -92,29 +114,33 @@ export class ListenCapture implements Capture {
   }
 
   listens(what: string, served: Served, again: boolean = false): boolean {
-    if (this.#first === undefined) {
-      this.#first = what;
+    const decision = this.#decision;
+    if (decision.kind === "open") {
+      this.#decision = { kind: "call", what, served };
       this.#serve(served);
-      return true;
-    }
-    if (this.#first === EXPORT && this.#options.extraListen === "refuse") {
-      writeSync(
-        2,
-        `tsgi: The module exports an application, which is served, and calls ${what}, which has no effect. With ` +
-          "--app-type program what listens is served, with --extra-listen allow each worker really listens there\n",
-      );
       return true;
     }
     if (again || this.#options.extraListen === "ignore") return true;
     if (this.#options.extraListen === "allow") return false;
+    if (decision.kind === "export") {
+      writeSync(
+        2,
+        `tsgi: The module exports an application, which is served, and calls ${what}, which has no effect. ` +
+          "To serve what listens, name the module alone, with --app-type program; with --extra-listen allow each " +
+          "worker really listens there\n",
+      );
+      return true;
+    }
     throw new ProgramError(
-      `The program listens a second time: ${what}, after ${this.#first}, which the command serves. ` +
+      `The program listens a second time: ${what}, after ${decision.what}, which the command serves. ` +
         "With --extra-listen allow each worker really listens there, with --extra-listen ignore none does",
     );
   }
 
-  closes(): void {
+  closes(served: Served): Promise<void> {
+    if (this.#decision.kind !== "call" || this.#decision.served !== served) return Promise.resolve();
     this.#closes = true;
     this.#options.closed();
+    return this.drained;
   }
 }

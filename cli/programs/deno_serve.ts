@@ -4,7 +4,7 @@
  * @module
  */
 
-import { addressOf, type Capture, ProgramError, type Restore, type Served } from "./program.ts";
+import { addressOf, type Capture, ProgramError, type Served } from "./program.ts";
 
 type Handler = (request: Request, info: never) => Response | Promise<Response>;
 
@@ -26,12 +26,12 @@ interface DenoGlobal {
 }
 
 /** Captures `Deno.serve`. */
-export function captureDenoServe(capture: Capture): Restore {
+export function captureDenoServe(capture: Capture): void {
   const { Deno } = globalThis as unknown as { readonly Deno: DenoGlobal };
   const original = Deno.serve;
   Deno.serve = (...args) => {
     const { handler, options } = argumentsOf(args);
-    if (options.cert !== undefined || options.key !== undefined) {
+    if (!capture.decided && (options.cert !== undefined || options.key !== undefined)) {
       throw new ProgramError(
         "Deno.serve is called with a certificate. A worker gets plain requests from the command: leave `cert` and `key` out",
       );
@@ -39,9 +39,8 @@ export function captureDenoServe(capture: Capture): Restore {
     const where = options.path ?? (options.port === undefined ? "its default port" : `port ${options.port}`);
     const served: Served = { kind: "fetch", handler: withErrors(handler, options.onError) };
     if (!capture.listens(`Deno.serve on ${where}`, served)) return original.apply(Deno, args);
-    return server(options, capture);
+    return server(options, served, capture);
   };
-  return () => void (Deno.serve = original);
 }
 
 /** Reads the three forms of arguments: `(handler)`, `(options, handler)`, `(options with a handler)`. */
@@ -64,20 +63,23 @@ function withErrors(handler: Handler, onError: Options["onError"]): Handler {
   };
 }
 
-function server(options: Options, capture: Capture): object {
+function server(options: Options, served: Served, capture: Capture): object {
   const address = addressOf(capture.bind);
   const addr = typeof address === "string"
     ? { transport: "unix", path: address }
     : { transport: "tcp", hostname: address.address, port: address.port };
+  let finish = (): void => {};
+  const finished = new Promise<void>((resolve) => finish = resolve);
+  void capture.drained.then(finish);
   const shutdown = (): Promise<void> => {
-    capture.closes();
-    return capture.drained;
+    void capture.closes(served).then(finish);
+    return finished;
   };
   options.signal?.addEventListener("abort", () => void shutdown(), { once: true });
   if (options.onListen !== undefined) options.onListen(addr);
   return {
     addr,
-    finished: capture.drained,
+    finished,
     shutdown,
     ref: () => {},
     unref: () => {},

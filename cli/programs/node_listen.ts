@@ -11,16 +11,14 @@
  * @module
  */
 
-import http from "node:http";
-import http2 from "node:http2";
-import https from "node:https";
+import type http from "node:http";
 import process from "node:process";
-import { addressOf, type Capture, ProgramError, type Restore, type Served } from "./program.ts";
+import { addressOf, type Capture, type MessageClasses, type Restore, type Served } from "./program.ts";
 
 type Callback = (error?: Error) => void;
 
 /** The part of a server that is used or replaced here. */
-interface Listening {
+export interface Listening {
   listen(...args: unknown[]): this;
   emit(event: string, ...args: unknown[]): boolean;
   once(event: string, listener: (...args: never[]) => void): this;
@@ -35,6 +33,8 @@ export interface ListenCall {
   /** Closes the server when it fires. */
   readonly signal?: AbortSignal;
 }
+
+const NOT_KEPT = Symbol(); // for the runtime's own class, which is the default
 
 const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "::1"]);
 
@@ -54,7 +54,8 @@ export function listenCall(args: readonly unknown[]): ListenCall {
   return { where: numberOf(first), host: typeof second === "string" ? second : undefined, callback };
 }
 
-function placeOf({ where }: ListenCall): string {
+/** The place of a call to `listen()`, for messages. */
+export function placeOf({ where }: ListenCall): string {
   if (where === undefined) return "a free port";
   return typeof where === "number" ? `port ${where}` : where;
 }
@@ -67,52 +68,40 @@ function numberOf(value: unknown): string | number | undefined {
 /** Captures `listen()` of every server of node:http, for good. */
 export function captureNodeListen(capture: Capture): void {
   let where: string | number | undefined; // of the first call
-  replaceListen(http.Server.prototype, function (original, args) {
+  // An import declaration would load undici on Node, for http.WebSocket: 33 ms and 6 MB in each worker.
+  const { Server } = process.getBuiltinModule("node:http");
+  replaceListen(Server.prototype, function (original, args) {
     const call = listenCall(args);
     // Fastify binds "localhost" with one server for each of its addresses.
-    const again = capture.listened && call.where === where && LOOPBACK.has(call.host ?? "");
-    const isFirst = !capture.listened;
-    if (!capture.listens(`listen() on ${placeOf(call)}`, served(this), again)) return original.apply(this, args as []);
+    const again = capture.decided && call.where === where && LOOPBACK.has(call.host ?? "");
+    const isFirst = !capture.decided;
+    const served = servedBy(this);
+    if (!capture.listens(`listen() on ${placeOf(call)}`, served, again)) return original.apply(this, args as []);
     if (isFirst) where = call.where;
-    return pretend(this as unknown as http.Server, call, capture);
+    return pretend(this as unknown as http.Server, call, () => capture.closes(served), capture);
   });
 }
 
-/**
- * Refuses servers of node:https and node:http2. One that a program listens with behind the first is a further one, where
- * `--extra-listen` says what becomes of it.
- */
-export function refuseSecureServers(capture: Capture): Restore {
-  const restores = refusedServers().map(([prototype, kind]) =>
-    replaceListen(prototype, function (original, args) {
-      if (!capture.listened) {
-        throw new ProgramError(
-          `The program listens with ${kind}. A worker gets plain requests from the command: let it listen with node:http`,
-        );
-      }
-      const call = listenCall(args);
-      const isCaptured = capture.listens(`listen() with ${kind} on ${placeOf(call)}`, served(this));
-      return isCaptured ? pretend(this as unknown as http.Server, call, capture) : original.apply(this, args as []);
-    })
-  );
-  return () => restores.forEach((restore) => restore());
+/** What a server of node:http serves: it emits an event for each request. */
+export function servedBy(server: Listening): Served {
+  return {
+    kind: "node",
+    listener: (request, response) => server.emit("request", request, response),
+    classes: classesOf(server),
+  };
 }
 
-function served(server: Listening): Served {
-  return { kind: "node", listener: (request, response) => server.emit("request", request, response) };
-}
-
-/** The prototypes of servers that a worker cannot serve, and what they speak. node:http2 does not export its own. */
-function refusedServers(): (readonly [prototype: object, kind: string])[] {
-  return [
-    [https.Server.prototype, "TLS"],
-    [Object.getPrototypeOf(http2.createSecureServer()) as object, "TLS"],
-    [Object.getPrototypeOf(http2.createServer()) as object, "HTTP/2"],
-  ];
+/** The classes that `createServer(options)` got; none for another object. Node, Deno and Bun keep them under symbols of these names. */
+export function classesOf(server: object): MessageClasses {
+  const kept = (name: keyof MessageClasses): never => {
+    const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === name);
+    return (server as Record<symbol, unknown>)[symbol ?? NOT_KEPT] as never;
+  };
+  return { IncomingMessage: kept("IncomingMessage"), ServerResponse: kept("ServerResponse") };
 }
 
 /** Replaces `listen` of a prototype. */
-function replaceListen(
+export function replaceListen(
   prototype: object,
   replacement: (this: Listening, original: Listening["listen"], args: readonly unknown[]) => unknown,
 ): Restore {
@@ -132,8 +121,13 @@ function replaceListen(
   };
 }
 
-/** Makes a server behave like one that listens. */
-function pretend(server: http.Server, { callback, signal }: ListenCall, capture: Capture): http.Server {
+/** Makes a server behave like one that listens, without a socket. `closes` settles once it is closed. */
+export function pretend(
+  server: http.Server,
+  { callback, signal }: ListenCall,
+  closes: () => Promise<void>,
+  capture: Capture,
+): http.Server {
   let listening = true;
   const closed = (done?: Callback): http.Server => {
     if (!listening) {
@@ -143,8 +137,7 @@ function pretend(server: http.Server, { callback, signal }: ListenCall, capture:
     }
     listening = false;
     if (done !== undefined) server.once("close", done);
-    capture.closes();
-    void capture.drained.then(() => server.emit("close"));
+    void closes().then(() => server.emit("close"));
     return server;
   };
   const own = {

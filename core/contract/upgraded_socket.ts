@@ -16,7 +16,7 @@
  */
 
 import { describe } from "../errors.ts";
-import type { Connection, RawSocket, Transport } from "../seams.ts";
+import type { RawConnection, RawSocket, Transport } from "../seams.ts";
 import { ClientDisconnectedError } from "./request_body.ts";
 
 const READ_AHEAD = 65536; // bytes
@@ -24,7 +24,8 @@ const READ_AHEAD = 65536; // bytes
 /**
  * A socket after an Upgrade (RFC 9110 7.8), in the shape of the WinterTC sockets API.
  *
- * The two directions end independently: when the client has sent FIN, `readable` closes and `writable` still works.
+ * The two directions end independently: when the client has sent FIN, `readable` closes and `writable` still works. A
+ * client that takes none of the output for `writeTimeout` is reset.
  */
 export interface UpgradedSocket {
   /** Bytes from the client. Closes when the client has sent FIN; fails when the connection breaks. */
@@ -50,8 +51,9 @@ export function upgradedSocket(raw: RawSocket): UpgradedSocket {
 }
 
 /** The Connection behind an {@linkcode UpgradedSocket}. */
-class SocketStreams implements Connection {
+class SocketStreams implements RawConnection {
   readonly socket: UpgradedSocket;
+  written = 0;
   readonly #transport: Transport;
   readonly #stopping = new AbortController();
   #input: ReadableStreamDefaultController<Uint8Array> | undefined; // while it can be read
@@ -149,6 +151,7 @@ class SocketStreams implements Connection {
       if (this.#closing) this.#finish();
       throw new TypeError(`writable: expected a Uint8Array, got ${describe(chunk)}`);
     }
+    this.written += chunk.length;
     const flows = chunk.length === 0 || this.#transport.write(chunk.slice());
     if (this.#closing && this.#queued === 0) this.#finish();
     return flows ? undefined : new Promise((resolve) => this.#resumeWrite = resolve);

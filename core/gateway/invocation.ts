@@ -6,10 +6,10 @@
  * - `startResponse` checks and stores a head but sends nothing (PEP 3333).
  * - The head is sent late: with the first non-empty block, the first `write()`, or the end. Until then an error can
  *   still become a clean 500; afterwards it can only cut the response off.
- * - Blocks are pulled one at a time, never while the exchange is above its high-water mark. After each MiB other
- *   connections get a turn of the event loop. A synchronous application creates no promise while the client keeps up.
- * - `#release` ends every response in the same way, whether it was complete, failed, was cut short or lost its client:
+ * - A body of one block is sent at once. A `Pump` pulls the blocks of every other body (`pump.ts`).
+ * - `release` ends every response in the same way, whether it was complete, failed, was cut short or lost its client:
  *   it stops the iterator if it is not exhausted, and calls `close()` once.
+ * - The departure of the client reaches the application through a `Departure` (`departure.ts`).
  *
  * @module
  */
@@ -19,25 +19,20 @@ import type { Exchange, Octets, ResponseHead } from "../seams.ts";
 import { LoggedExchange } from "./access_log.ts";
 import { blockOctets, cancelled, firstOctets, isThenable, notABody } from "./blocks.ts";
 import { closeBody, hasClose } from "./closing.ts";
+import { Departure } from "./departure.ts";
 import { type Gateway, type RequestTimeoutError, statusOf, WriteError } from "./gateway.ts";
+import { GO, Pump, type Pumped, STOP, type Verdict, WAIT } from "./pump.ts";
 import { InputStream } from "../contract/input_stream.ts";
 import { GatewayRequest, type RequestState } from "../contract/tsgi_request.ts";
-import { ClientDisconnectedError, InputError, type RequestBody } from "../contract/request_body.ts";
+import { ClientDisconnectedError, type RequestBody } from "../contract/request_body.ts";
 import { isContentless, responseHead, StartResponseError } from "../contract/response_head.ts";
 import type { Environ, StartResponse, Write } from "../contract/types.ts";
-
-type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
-
-/** How a pull loop continues after a block. */
-const GO = 0;
-const WAIT = 1;
-const STOP = 2;
 
 const TURN_BYTES = 1024 * 1024; // after these bytes other connections get a turn
 const BLOCK_COST = 256; // each block counts as at least this many bytes
 
 /** One call of an application. */
-export class Invocation implements RequestState {
+export class Invocation implements RequestState, Pumped {
   readonly #gateway: Gateway;
   readonly #environ: Environ;
   readonly #method: string;
@@ -47,8 +42,7 @@ export class Invocation implements RequestState {
   #headSent = false;
   #began = false; // startResponse was called, even if it threw
   #returned = false; // the application has returned: write() is not allowed any more
-  #inside = false; // the application or its iterator is on the stack
-  #pulled = false; // the iterator was asked for a block
+  #inside = false; // the application is on the stack
   #released = false;
   #bodyless = false;
   #whole = false; // the body is an array, so all its blocks exist already
@@ -58,12 +52,10 @@ export class Invocation implements RequestState {
   #turnBytes = 0;
   #unawaited = 0; // bytes that write() accepted above the high-water mark
   #body: unknown;
-  #iterator: AnyIterator | undefined;
+  #pump: Pump | undefined; // created for a body that has an iterator
   #waiters: (() => void)[] | undefined; // called by `drained`
   #failure: unknown; // the error that has been reported
-  #departure: Error | undefined;
-  #controller: AbortController | undefined;
-  #departing: ((reason: Error) => void)[] | undefined; // the listeners of onDeparture
+  #departure: Departure | undefined; // created on first use
 
   /** Prepares a call: adds `wsgi.input` and `tsgi.request` to `environ`. The response goes to `exchange`. */
   constructor(gateway: Gateway, exchange: Exchange, environ: Environ, body: RequestBody) {
@@ -104,30 +96,12 @@ export class Invocation implements RequestState {
 
   /** Fires when the client goes away before the response is complete. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#departure !== undefined) this.#controller.abort(this.#departure);
-    }
-    return this.#controller.signal;
+    return (this.#departure ??= new Departure()).signal;
   }
 
   /** Calls `listener` when `signal` fires, or would fire if it had been created. */
   onDeparture(listener: (reason: Error) => void): void {
-    const departure = this.#departure;
-    if (departure === undefined) (this.#departing ??= []).push(listener);
-    else queueMicrotask(() => listener(departure));
-  }
-
-  #depart(reason: Error): void {
-    this.#departure = reason;
-    this.#controller?.abort(reason);
-    for (const listener of this.#departing ?? []) {
-      try {
-        listener(reason);
-      } catch (error) {
-        this.#log(`onDeparture: ${errorText(error)}`);
-      }
-    }
+    (this.#departure ??= new Departure()).listen(listener);
   }
 
   /** The protocols that the client offers to change to. */
@@ -161,7 +135,7 @@ export class Invocation implements RequestState {
     if (this.#exchange instanceof LoggedExchange) this.#exchange.departed();
     this.#exchange = undefined;
     this.#depart(new ClientDisconnectedError("The client closed the connection before the response was complete"));
-    this.#release();
+    this.release();
     this.drained(); // wakes those that wait for output: they find that there is no exchange
   }
 
@@ -169,8 +143,12 @@ export class Invocation implements RequestState {
   expired(reason: RequestTimeoutError): void {
     if (this.#exchange === undefined) return;
     this.#depart(reason);
-    this.#fail(reason);
+    this.fail(reason);
     this.drained();
+  }
+
+  #depart(reason: Error): void {
+    (this.#departure ??= new Departure()).happen(reason, (error) => this.#log(`onDeparture: ${errorText(error)}`));
   }
 
   // The call.
@@ -191,7 +169,7 @@ export class Invocation implements RequestState {
   #failed(error: unknown): void {
     this.#inside = false;
     this.#returned = true;
-    this.#fail(error);
+    this.fail(error);
   }
 
   /** Creates the callable for the application. A closure, so that a kept callable cannot affect another request. */
@@ -211,7 +189,7 @@ export class Invocation implements RequestState {
     if (excInfo === undefined || excInfo === null) {
       if (this.#began) throw new StartResponseError("startResponse: called a second time without excInfo");
     } else if (this.#headSent) {
-      this.#fail(excInfo);
+      this.fail(excInfo);
       throw excInfo;
     }
     this.#began = true;
@@ -222,7 +200,7 @@ export class Invocation implements RequestState {
   #write(chunk: unknown): Promise<void> | undefined {
     if (this.#returned) throw new WriteError("write: called after the application has returned");
     const bytes = blockOctets(chunk, "write");
-    if (this.#departure !== undefined) return handled(Promise.reject(this.#departure));
+    if (this.#departure?.reason !== undefined) return this.#departure.rejection();
     if (this.#exchange === undefined) throw new WriteError("write: the response has ended");
     if (this.#unawaited > 0 && this.#unawaited + bytes.length > this.#gateway.writeBufferLimit) {
       throw new WriteError(
@@ -230,13 +208,13 @@ export class Invocation implements RequestState {
       );
     }
     if (!this.#headSent) this.#sendHead();
-    if (bytes.length === 0 || this.#bodyless) return this.#nextTurn(bytes);
+    if (bytes.length === 0 || this.#bodyless) return this.#turnAfter(bytes);
     const fits = bytes.length <= this.#remaining;
     const flowing = this.#send(bytes);
     if (!fits) throw new WriteError(`write: more bytes than the Content-Length of ${this.#head?.contentLength}`);
-    if (flowing) return this.#nextTurn(bytes);
+    if (flowing) return this.#turnAfter(bytes);
     this.#unawaited += bytes.length;
-    return this.#untilDrained();
+    return new Promise((resolve) => this.whenDrained(resolve));
   }
 
   /** Takes the body that the application returned, or that its promise resolved to. */
@@ -244,21 +222,21 @@ export class Invocation implements RequestState {
     if (this.#returned) return; // a thenable of a library may settle twice
     this.#returned = true;
     this.#body = body;
-    if (this.#exchange === undefined) return this.#release(); // departed, upgraded, or failed by excInfo
+    if (this.#exchange === undefined) return this.release(); // departed, upgraded, or failed by excInfo
     try {
       if (typeof body === "string" || body instanceof Uint8Array) return this.#respondArray([body]);
       if (Array.isArray(body)) return this.#respondArray(body);
       if (body === null || typeof body !== "object") throw notABody(body);
       if (Symbol.iterator in body) {
-        this.#iterator = (body as Iterable<unknown>)[Symbol.iterator]();
-        return this.#beginPump();
+        this.#pump = new Pump(this, (body as Iterable<unknown>)[Symbol.iterator]());
+        return this.#pump.pull();
       }
       if (!(Symbol.asyncIterator in body)) throw notABody(body);
-      this.#iterator = (body as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+      this.#pump = new Pump(this, (body as AsyncIterable<unknown>)[Symbol.asyncIterator]());
+      void this.#pump.pullAsync(); // which never rejects
     } catch (error) {
-      return this.#fail(error);
+      this.fail(error);
     }
-    this.#pumpAsync(this.#iterator as AsyncIterator<unknown>).catch((error) => this.#fail(error));
   }
 
   /** Sends an array as the body. Its length in bytes is known before anything is sent. */
@@ -269,89 +247,48 @@ export class Invocation implements RequestState {
       const block = blockOctets(chunks[0], "The body");
       this.#autoLength = block.length;
       this.#sendBlock(block);
-      return this.#complete();
+      return this.complete();
     }
     const blocks = chunks.map((chunk) => blockOctets(chunk, "The body"));
     this.#autoLength = blocks.reduce((sum, block) => sum + block.length, 0);
-    this.#iterator = blocks.values();
-    this.#beginPump();
+    this.#pump = new Pump(this, blocks.values());
+    this.#pump.pull();
   }
 
-  /** Begins to pull, after waiting for `drained` if `write()` went above the high-water mark. */
-  #beginPump(): void {
-    if (this.#unawaited > 0) (this.#waiters ??= []).push(() => this.#pump());
-    else this.#pump();
+  // Calls by the pump.
+
+  /** Whether `write()` has sent more than the client takes, so that no block may be pulled yet. */
+  get isWaiting(): boolean {
+    return this.#unawaited > 0;
   }
 
-  /** Pulls blocks from a synchronous iterator until it ends, has to stop, or has to wait. */
-  #pump(): void {
-    const iterator = this.#iterator as Iterator<unknown>;
-    try {
-      while (this.#exchange !== undefined) {
-        const step = this.#next(iterator) as IteratorResult<unknown>;
-        if (step.done === true) {
-          this.#iterator = undefined;
-          return this.#complete();
-        }
-        const verdict = this.#take(step.value);
-        if (verdict === STOP) return this.#complete();
-        if (verdict === WAIT) {
-          (this.#waiters ??= []).push(() => this.#pump());
-          return;
-        }
-        if (this.#turnIsOver()) return this.#gateway.turn(() => this.#pump());
-      }
-      this.#release();
-    } catch (error) {
-      this.#fail(error);
-    }
+  /** Calls `resume` when output is below the high-water mark. */
+  whenDrained(resume: () => void): void {
+    (this.#waiters ??= []).push(resume);
   }
 
-  /** Pulls blocks from an asynchronous iterator, as `#pump` does. */
-  async #pumpAsync(iterator: AsyncIterator<unknown>): Promise<void> {
-    if (this.#unawaited > 0) await this.#untilDrained();
-    while (this.#exchange !== undefined) {
-      let step: IteratorResult<unknown>;
-      try {
-        step = await (this.#next(iterator) as Promise<IteratorResult<unknown>>);
-      } catch (error) {
-        this.#iterator = undefined; // it has ended by throwing
-        throw error;
-      }
-      if (this.#exchange === undefined) break;
-      if (step.done === true) {
-        this.#iterator = undefined;
-        return this.#complete();
-      }
-      const verdict = this.#take(step.value);
-      if (verdict === STOP) return this.#complete();
-      if (verdict === WAIT) await this.#untilDrained();
-      if (this.#turnIsOver()) await new Promise<void>((resolve) => this.#gateway.turn(resolve));
-    }
-    this.#release();
+  /** Whether this turn of the event loop has used its share. */
+  turnIsOver(): boolean {
+    if (this.#turnBytes < TURN_BYTES) return false;
+    this.#turnBytes = 0;
+    return true;
   }
 
-  #next(iterator: AnyIterator): IteratorResult<unknown> | Promise<IteratorResult<unknown>> {
-    this.#inside = true;
-    this.#pulled = true;
-    try {
-      return iterator.next();
-    } catch (error) {
-      this.#iterator = undefined; // it has ended by throwing
-      throw error;
-    } finally {
-      this.#inside = false;
-    }
+  /** Calls `resume` in a later turn of the event loop. */
+  nextTurn(resume: () => void): void {
+    this.#gateway.turn(resume);
   }
 
   /** Sends a block of the body, and says whether to pull another. */
-  #take(chunk: unknown): typeof GO | typeof WAIT | typeof STOP {
+  take(chunk: unknown): Verdict {
     if (this.#exchange === undefined) return STOP; // the application failed the response while producing the block
     this.#requireStart();
     return this.#sendBlock(blockOctets(chunk, "The body"));
   }
 
-  #sendBlock(block: Octets): typeof GO | typeof WAIT | typeof STOP {
+  // Sending.
+
+  #sendBlock(block: Octets): Verdict {
     this.#turnBytes += Math.max(block.length, BLOCK_COST);
     if (block.length === 0) {
       this.#emptyBlocks++;
@@ -369,15 +306,9 @@ export class Invocation implements RequestState {
   }
 
   /** For `write()`: a promise of the next turn of the event loop if this turn has used its share, else undefined. */
-  #nextTurn(block: Octets): Promise<void> | undefined {
+  #turnAfter(block: Octets): Promise<void> | undefined {
     this.#turnBytes += Math.max(block.length, BLOCK_COST);
-    return this.#turnIsOver() ? new Promise((resolve) => this.#gateway.turn(resolve)) : undefined;
-  }
-
-  #turnIsOver(): boolean {
-    if (this.#turnBytes < TURN_BYTES) return false;
-    this.#turnBytes = 0;
-    return true;
+    return this.turnIsOver() ? new Promise((resolve) => this.nextTurn(resolve)) : undefined;
   }
 
   #requireStart(): void {
@@ -404,16 +335,12 @@ export class Invocation implements RequestState {
     return fitting.length === 0 || this.#exchange === undefined || this.#exchange.body(fitting);
   }
 
-  #untilDrained(): Promise<void> {
-    return new Promise((resolve) => (this.#waiters ??= []).push(resolve));
-  }
-
   // The endings.
 
   /** Ends a response whose body is exhausted. */
-  #complete(): void {
+  complete(): void {
     const exchange = this.#exchange;
-    if (exchange === undefined) return this.#release();
+    if (exchange === undefined) return this.release();
     if (!this.#headSent) {
       this.#requireStart();
       this.#autoLength ??= 0;
@@ -428,15 +355,15 @@ export class Invocation implements RequestState {
     } else {
       exchange.end();
     }
-    this.#release();
+    this.release();
   }
 
   /** Ends a response with an error. */
-  #fail(error: unknown): void {
+  fail(error: unknown): void {
     const exchange = this.#exchange;
     this.#exchange = undefined;
     if (exchange === undefined) {
-      if (error !== this.#failure && !this.#followsDeparture(error)) this.#log(errorText(error));
+      if (error !== this.#failure && this.#departure?.explains(error) !== true) this.#log(errorText(error));
     } else {
       this.#failure = error;
       const status = statusOf(error);
@@ -449,30 +376,17 @@ export class Invocation implements RequestState {
         this.#log(errorText(second)); // an error of the transport: the body is closed anyway
       }
     }
-    this.#release();
-  }
-
-  /** Whether an error only follows from the departure of the client, which is known already. */
-  #followsDeparture(error: unknown): boolean {
-    if (this.#departure === undefined) return false;
-    try {
-      return error === this.#departure || error instanceof InputError || (error as Error | null)?.name === "AbortError";
-    } catch {
-      return false;
-    }
+    this.release();
   }
 
   /** Stops the iterator if it is not exhausted, then calls `close()`. Acts once, and not while the application runs. */
-  #release(): void {
-    if (this.#released || this.#inside || !this.#returned) return;
+  release(): void {
+    if (this.#released || this.#inside || this.#pump?.inside === true || !this.#returned) return;
     this.#released = true;
     if (this.#whole && !hasClose(this.#body)) return this.#gateway.closed?.();
-    const iterator = this.#iterator;
-    this.#iterator = undefined;
-    const stop = (): unknown =>
-      iterator !== undefined ? iterator.return?.() : this.#pulled ? undefined : cancelled(this.#body);
+    const stop = (): unknown => this.#pump === undefined ? cancelled(this.#body) : this.#pump.stop();
     const failed = (error: unknown, where: string): void => {
-      if (!this.#followsDeparture(error)) this.#log(`${where}${errorText(error)}`);
+      if (this.#departure?.explains(error) !== true) this.#log(`${where}${errorText(error)}`);
     };
     closeBody(this.#body, stop, failed, () => this.#gateway.closed?.());
   }
@@ -481,10 +395,4 @@ export class Invocation implements RequestState {
     const uri = this.#uri.replace(/[^\x21-\x7e]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16)}`);
     this.#gateway.errors.write(`tsgi: ${this.#method} ${uri}: ${text}\n`);
   }
-}
-
-/** Marks a promise as handled: if it rejects and nobody awaits it, the process does not end. */
-function handled(promise: Promise<void>): Promise<void> {
-  promise.catch(() => {});
-  return promise;
 }

@@ -19,7 +19,7 @@ import type { ServeOptions } from "./serve_options.ts";
 import { proxyStage, ServerListener, type ServerShare, url } from "./server_listener.ts";
 import type { ConnectionFacts, Stage, StagedConnection, StageOwner } from "./stage.ts";
 import { FORBIDDEN, SERVICE_UNAVAILABLE } from "../refusal.ts";
-import type { Address, Connection, Host, Transport } from "../seams.ts";
+import type { Address, Connection, Host, RawConnection, Transport } from "../seams.ts";
 import type { WireConnection } from "../wires/wire.ts";
 import { loadWire, type Wire } from "../wires/load.ts";
 
@@ -353,8 +353,10 @@ export class RunningServer implements Server {
     this.#settle();
   }
 
-  #adopt(old: Connection, next: Connection, transport: Transport): Connection {
-    const guarded: Connection = new GuardedConnection(next, transport, this.#errors, () => this.#forget(guarded));
+  #adopt(old: Connection, next: RawConnection, transport: Transport): Connection {
+    const forget = (): void => this.#forget(guarded);
+    const timeout = this.#settings.writeTimeout * 1000;
+    const guarded: Connection = new GuardedConnection(next, transport, this.#errors, timeout, forget);
     this.#connections.add(guarded, transport);
     this.#forget(old);
     if (this.#stopping) guarded.shutdown();

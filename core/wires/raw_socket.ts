@@ -3,27 +3,37 @@
  *
  * The Connection that is attached to it then does not belong to a wire. If it throws, the error is reported and only that
  * socket is reset. The server still tracks the connection: it calls `tick` and `shutdown`, and cuts it at the time-out of
- * the shutdown.
+ * the shutdown. As in the wires, a peer that takes no output for `writeTimeout` is reset.
  *
  * @module
  */
 
 import { errorText } from "../errors.ts";
 import type { ErrorStream } from "../contract/error_stream.ts";
-import type { Connection, Transport } from "../seams.ts";
+import { Stopwatch } from "../lifecycle/stopwatch.ts";
+import type { Connection, RawConnection, Transport } from "../seams.ts";
 
 /** Wraps a connection that does not belong to a wire, and catches its errors. */
 export class GuardedConnection implements Connection {
-  readonly #inner: Connection;
+  readonly #inner: RawConnection;
   readonly #transport: Transport;
   readonly #errors: ErrorStream;
+  readonly #writeTimeout: number;
   readonly #closed: () => void;
+  readonly #stalled = new Stopwatch();
 
-  /** Wraps `inner`; calls `closed` once it is closed. */
-  constructor(inner: Connection, transport: Transport, errors: ErrorStream, closed: () => void) {
+  /** Wraps `inner`; calls `closed` once it is closed. `writeTimeout` is in milliseconds. */
+  constructor(
+    inner: RawConnection,
+    transport: Transport,
+    errors: ErrorStream,
+    writeTimeout: number,
+    closed: () => void,
+  ) {
     this.#inner = inner;
     this.#transport = transport;
     this.#errors = errors;
+    this.#writeTimeout = writeTimeout;
     this.#closed = closed;
   }
 
@@ -49,6 +59,9 @@ export class GuardedConnection implements Connection {
   }
 
   tick(now: number): void {
+    const { buffered } = this.#transport;
+    const stalled = this.#stalled.waited(now, buffered > 0 ? 1 : 0, this.#inner.written - buffered);
+    if (buffered > 0 && stalled >= this.#writeTimeout) return this.#transport.reset();
     this.#call(() => this.#inner.tick(now));
   }
 

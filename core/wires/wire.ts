@@ -9,7 +9,7 @@
 
 import type { EnvironTemplate } from "../contract/environ.ts";
 import type { LifecycleConfig } from "../lifecycle/timeouts.ts";
-import type { Connection, Transport } from "../seams.ts";
+import type { Connection, RawConnection, Transport } from "../seams.ts";
 
 /** The configuration that all connections of one server share, in any protocol. */
 export interface WireConfig extends LifecycleConfig {
@@ -28,7 +28,7 @@ export interface WireConfig extends LifecycleConfig {
   /** The wire calls this when a connection is closed. */
   forget(connection: Connection): void;
   /** Called when a socket gets a new connection after an Upgrade. Returns the connection to attach in place of `next`. */
-  adopt(old: Connection, next: Connection, transport: Transport): Connection;
+  adopt(old: Connection, next: RawConnection, transport: Transport): Connection;
 }
 
 /** A connection as its server sees it. */

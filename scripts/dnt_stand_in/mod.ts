@@ -1,10 +1,10 @@
 /**
- * Stands in for `jsr:@deno/dnt` where JSR cannot be reached: the options that dnt documents (0.42), as far as they say
- * something for a package without CommonJS, tests and shims, and a `build` that rehearses what dnt does with them. It
- * checks types and compiles with TypeScript 5 by dnt's compiler options, puts the files where dnt puts them, and
- * merges the manifest as dnt does. It does not take code from other registries, and it does not install anything.
+ * Stands in for `jsr:@deno/dnt` where JSR cannot be reached. It accepts the options that dnt 0.42 documents, as far as
+ * they matter for a package without CommonJS, tests and shims. Its `build` does what dnt does: it checks types and
+ * compiles with TypeScript 5 and dnt's compiler options, writes the files to the same paths, and merges the manifest in
+ * the same way. It does not fetch code from other registries, and it installs nothing.
  *
- * `deno.json` maps the name to the real one; `import_map.json` maps it here.
+ * `deno.json` maps the name to the real dnt, and `import_map.json` maps it to this file.
  *
  * @module
  */
@@ -18,9 +18,9 @@ import { compilers, newestNode } from "../pack/hosts.ts";
 
 /** An entry of `exports`, or a command. */
 export interface EntryPoint {
-  /** An export, if it is not said. */
+  /** The default is an export. */
   readonly kind?: "bin" | "export";
-  /** `"."`, `"./node"`; of a command its name. */
+  /** For an export `"."` or `"./node"`, for a command its name. */
   readonly name: string;
   readonly path: string;
 }
@@ -29,7 +29,7 @@ export interface EntryPoint {
 export interface BuildOptions {
   readonly entryPoints: readonly (string | EntryPoint)[];
   readonly outDir: string;
-  /** What is put in place of globals of Deno. */
+  /** Replacements for globals of Deno. */
   readonly shims: Readonly<Record<string, never>>;
   readonly typeCheck?: "both" | "single" | false;
   readonly test?: boolean;
@@ -48,7 +48,7 @@ export interface BuildOptions {
   };
 }
 
-/** The names of all options: what the real one does not know, it passes over in silence. */
+/** The names of all options. The real dnt silently ignores an option that it does not know. */
 const OPTIONS = [
   "entryPoints",
   "outDir",
@@ -69,14 +69,14 @@ const COMPILER_OPTIONS = [
   "skipLibCheck",
 ];
 
-/** Makes a folder, or removes what is in it. */
+/** Makes an empty folder. */
 export function emptyDir(path: string): Promise<void> {
   rmSync(path, { recursive: true, force: true });
   mkdirSync(path, { recursive: true });
   return Promise.resolve();
 }
 
-/** Makes a package of modules. */
+/** Builds a package from modules. */
 export function build(options: BuildOptions): Promise<void> {
   refuseUnknown(options, [...OPTIONS, ...MORE_OPTIONS]);
   refuseUnknown(options.compilerOptions ?? {}, COMPILER_OPTIONS);
@@ -101,7 +101,7 @@ function refuseUnknown(options: object, known: readonly string[]): void {
   if (unknown.length > 0) throw new Error(`dnt has no option ${unknown.join(", ")}`);
 }
 
-/** As dnt merges it: entry points, then what was given, which wins. */
+/** Merges the manifest as dnt does: the given fields override those of the entry points. */
 function packageJson(given: BuildOptions["package"], entryPoints: readonly EntryPoint[]): object {
   const place = ({ path }: EntryPoint): string => `./esm/${path.replace(/^\.\//, "").replace(/\.ts$/, ".js")}`;
   const of = (kind: string): EntryPoint[] => entryPoints.filter((entry) => (entry.kind ?? "export") === kind);

@@ -17,7 +17,7 @@ interface Start {
   readonly name: string;
   /** Fills the folder, in which the package is installed. @returns the program to run. */
   readonly fill: (folder: string) => Promise<string> | string;
-  /** What a request is answered with. */
+  /** The expected response. */
   readonly answers: readonly { readonly request: RequestInit; readonly text: string }[];
 }
 

@@ -20,14 +20,14 @@ export const root: string = fileURLToPath(new URL("../../", import.meta.url));
 /** An entry of `exports` in the sources. */
 export type Entry = string | Readonly<Record<string, string>>;
 
-/** `package.json` of the sources, as far as it is read. */
+/** The fields of the sources' `package.json` that are used here. */
 export interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly license: string;
   readonly exports: Readonly<Record<string, Entry>>;
   readonly bin: Readonly<Record<string, string>>;
-  /** What is published: files and folders. */
+  /** The published files and folders. */
   readonly files: readonly string[];
   readonly scripts: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
@@ -60,13 +60,13 @@ export function readManifest(path: string = join(root, "package.json")): Manifes
   return JSON.parse(readFileSync(path, "utf8")) as Manifest;
 }
 
-/** The sources that are entry points: what `exports` names, by the name that a consumer imports; no data. */
+/** The source files of the entry points, by the names that consumers import. Data files are left out. */
 export function entryPoints(manifest: Manifest): Map<string, string> {
   const all = Object.entries(manifest.exports).map(([name, entry]) => [name, typesOf(entry)] as const);
   return new Map(all.filter(([, path]) => isModule(path)));
 }
 
-/** The sources that only a condition leads to. */
+/** The source files that are reached only under a condition. */
 export function alternatives(manifest: Manifest): string[] {
   const all = Object.values(manifest.exports).flatMap((entry) => typeof entry === "string" ? [] : Object.values(entry));
   const entries = new Set(entryPoints(manifest).values());

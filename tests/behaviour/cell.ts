@@ -1,8 +1,8 @@
 /**
- * A cell: one runtime, one way of serving, one process with a server for each variant of the application.
+ * A cell: one runtime and one way of serving, as a process with a server for each variant of the application.
  *
- * The process is asked for nothing but a line with its ports; everything else goes over HTTP. It ends with the pipe
- * of its parent's signal, by pid. What it writes to standard error is kept: a crash must say why.
+ * The process prints a line with its ports; everything else goes over HTTP. It is ended by a signal to its pid. Its
+ * standard error is kept, so that a crash shows its reason.
  *
  * @module
  */
@@ -14,30 +14,30 @@ import { type Memory, ServedMemory } from "./memory.ts";
 /** How a cell is run. */
 export interface CellPlan {
   readonly name: string;
-  /** Who parses HTTP: our wire over sockets, the host, or a front end before our wire. */
+  /** What parses HTTP: our wire over sockets, the host, or a front end before our wire. */
   readonly kind: "socket" | "fetch" | "front";
   readonly runtime: Runtime;
   readonly runner: string;
-  /** Behind a front end: what it speaks to us. */
+  /** The protocol that the front end speaks to us. */
   readonly protocol?: "http" | "fastcgi" | "scgi" | "uwsgi" | "cgi";
-  /** Further names by which a case can leave the cell out: of the front end, its program, the protocol. */
+  /** Further names under which a case can exclude the cell: the front end, its program, the protocol. */
   readonly labels?: readonly string[];
 }
 
-/** A cell that runs: what a trial needs of it. */
+/** A running cell, as a trial uses it. */
 export interface RunningCell {
   readonly plan: CellPlan;
-  /** Where a client connects, for each variant. */
+  /** The port of each variant. */
   readonly ports: Readonly<Record<VariantName, number>>;
-  /** What SERVER_PORT says. */
+  /** The expected SERVER_PORT. */
   readonly serverPort: number;
-  /** What the applications remember. */
+  /** The records of the applications. */
   readonly memory: Memory;
   /** Whether all of its processes still run. */
   readonly alive: boolean;
   /** What the server under test wrote to standard error. */
   readonly stderr: string;
-  /** What is to be shown when a case fails. */
+  /** The text to show when a case fails. */
   readonly report: string;
   stop(): Promise<void>;
 }
@@ -53,7 +53,7 @@ export const cellPlans: readonly CellPlan[] = [
   { name: "bun-fetch", kind: "fetch", runtime: "bun", runner: "bun_fetch.ts" },
 ];
 
-/** What a server needs of Deno. */
+/** The permissions that a server needs on Deno. */
 const FLAGS = ["--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
 
 /** What a runner prints. */

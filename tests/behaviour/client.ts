@@ -1,9 +1,9 @@
 /**
- * A raw client over node:net: it sends exactly the bytes a test gives, and waits for what the test names.
+ * A raw client over node:net. It sends exactly the bytes that a test gives, and waits for the condition that it names.
  *
- * The socket is half-open by choice: sending FIN does not stop reading, and the server's FIN does not stop sending.
- * Nothing here sleeps. Every wait is a predicate that is tried again at each event of the socket, with a deadline
- * whose error message tells what had arrived, so that a hang reads as a failure and not as a time limit.
+ * The socket allows half-open connections: sending FIN does not stop reading, and the server's FIN does not stop
+ * sending. Nothing here sleeps. Each wait checks its condition again at every event of the socket. At its deadline, the
+ * error says what had arrived until then.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import { bytesOf, ResponseReader, textOf, type WireResponse } from "./response.t
 /** How long one wait may take. */
 export const DEADLINE = 5000;
 
-/** What `request` sends besides method and target. */
+/** The parts of a request besides method and target. */
 export interface RequestInit {
   readonly version?: string;
   /** Field lines; Host comes first unless `host` is null. */
   readonly headers?: readonly (readonly [string, string])[];
   readonly host?: string | null;
-  /** Bytes behind the head; a Content-Length is added unless the headers frame the body already. */
+  /** The body. A Content-Length is added unless the headers already frame it. */
   readonly body?: string | Uint8Array;
 }
 
@@ -29,7 +29,7 @@ export function latin1(text: string): Buffer {
   return Buffer.from(text, "latin1");
 }
 
-/** A body in chunked coding, a chunk an element. */
+/** Encodes a body as chunks, one for each element. */
 export function chunked(parts: readonly (string | Uint8Array)[]): Buffer {
   const out: Uint8Array[] = [];
   for (const part of parts) {
@@ -98,7 +98,7 @@ export class Client {
     return this.#seen;
   }
 
-  /** Bytes that were sent and that the system has not taken yet. */
+  /** Bytes that were sent here and not yet taken by the system. */
   get unsent(): number {
     return this.#socket.writableLength;
   }
@@ -151,7 +151,7 @@ export class Client {
     this.#socket.resume();
   }
 
-  /** Reads slowly: after each block that arrives it waits a turn of the timer. */
+  /** Reads slowly: pauses after each block until the next timer. */
   readSlowly(): void {
     this.#socket.on("data", () => {
       this.#socket.pause();
@@ -174,7 +174,7 @@ export class Client {
       `${this.fin ? "; FIN" : ""}${this.failure === null ? "" : `; ${this.failure.message}`}`;
   }
 
-  /** Waits until the predicate holds; an error once the deadline has passed or, unless allowed, at a malformed response. */
+  /** Waits until the predicate holds. Throws at the deadline, and at a malformed response unless that is allowed. */
   until(what: string, predicate: () => boolean, deadline: number = DEADLINE): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (error: Error | null): void => {
@@ -197,7 +197,7 @@ export class Client {
     });
   }
 
-  /** The head of the next response that `response` has not given yet; the body may still be on its way. */
+  /** Waits for the head of the next response. Its body may still be incomplete. */
   async head(): Promise<WireResponse> {
     await this.until("a response head", () => this.reader.finals.length > this.#given || this.over);
     const response = this.reader.finals[this.#given];
@@ -205,7 +205,7 @@ export class Client {
     return response;
   }
 
-  /** The next response, complete. */
+  /** Waits for the next complete response. */
   async response(deadline: number = DEADLINE): Promise<WireResponse> {
     await this.until(
       "a complete response",
@@ -232,7 +232,7 @@ export class Client {
     return this.reader.finals[this.#given]!;
   }
 
-  /** The next response, which must be cut off: the connection ends before the response does. */
+  /** Waits for the next response, which has to be cut off: the connection ends before it is complete. */
   async truncated(): Promise<WireResponse> {
     await this.until("the end of the connection", () => this.over);
     const response = this.reader.finals[this.#given];

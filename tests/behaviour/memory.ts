@@ -1,5 +1,5 @@
 /**
- * How a test reaches what the applications remember, and opens their gates: by HTTP, past any front end, or in files.
+ * Reads the records of the applications and opens their gates: by HTTP, directly and not through a front end, or in files.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import { bytesOf } from "./response.ts";
 
 /** The memory of a cell. */
 export interface Memory {
-  /** What the applications remembered under a key. */
+  /** Returns the records of the applications under a key. */
   record(key: string): Promise<Entry>;
   /** Opens a gate. */
   release(key: string, name: string): Promise<void>;
-  /** Log text from a place on, and where the log ends. */
+  /** Returns the log text from an offset on, and the offset of its end. */
   log(from: number): Promise<{ readonly size: number; readonly text: string }>;
 }
 
-/** The memory of a process, which serves it by HTTP. */
+/** The records of a process that serves them by HTTP. */
 export class ServedMemory implements Memory {
   readonly #port: number;
 
@@ -52,7 +52,7 @@ export class ServedMemory implements Memory {
   }
 }
 
-/** The memory of processes that come and go: a directory. */
+/** The records of short-lived processes, which write them to a directory. */
 export class KeptMemory implements Memory {
   readonly #store: FileStore;
 

@@ -1,10 +1,10 @@
 /**
  * A strict HTTP/1.1 response reader: bytes in, responses out, no sockets.
  *
- * It is incremental, so that a test can look at a head or at the first block while the rest is still on its way.
- * It is stricter than a browser: a response with two framings, a repeated Content-Length, a 204 with a length,
- * a chunk that does not end where it says, bytes after the last response or after `Connection: close` are all errors.
- * What the reader cannot know is which request a response answers: `expect(method)` tells it, in order.
+ * It is incremental, so that a test can look at a head or at the first block before the rest has arrived. It is stricter
+ * than a browser. These are errors: two framings, a repeated Content-Length, a 204 with a length, a chunk that does not
+ * end at its length, and bytes after the last response or after `Connection: close`. The test calls `expect(method)` for
+ * each request in order, because the reader cannot know which request a response answers.
  *
  * @module
  */
@@ -76,7 +76,7 @@ export class ResponseReader {
   #left = 0;
   #last = false;
 
-  /** Tells that a request was sent, and its method. */
+  /** Notes that a request with this method was sent. */
   expect(method: string): void {
     this.#methods.push(method);
   }

@@ -1,8 +1,8 @@
 /**
  * The behaviour suite: all cases, run against one cell.
  *
- * The cases run one after the other, so that log text belongs to the case that made it. After each the cell must still
- * be alive and serve (X15). A cell that cannot be started fails all of its cases.
+ * The cases run one after the other, so that log text can be attributed to a case. After each case the cell must still
+ * run and serve (X15). If a cell cannot be started, all of its cases fail.
  *
  * @module
  */
@@ -31,21 +31,21 @@ export const cases: readonly Case[] = [
   ...fileWrapperCases,
 ];
 
-/** Whether to run what is left out instead: a case that passes then need not be. */
+/** Whether to run only the cases that are left out. One that passes need not be left out any more. */
 const LEFT_OUT = process.env["TSGI_LEFT_OUT"] === "1";
 
 async function run(one: Case, cell: RunningCell): Promise<void> {
   const trial = await Trial.begin(cell);
   try {
     await one.check(trial);
-    // X15: whatever happened, the server serves. A CGI process serves once.
+    // X15: the server still serves. A CGI process serves one request only.
     if (cell.plan.protocol !== "cgi") expect(await trial.text("/ok")).toBe("ok");
   } finally {
     trial.end();
   }
 }
 
-/** Runs the cases that apply to a cell, and tells of each that passed. */
+/** Runs the cases that apply to a cell, and reports each that passed. */
 export function suite(plan: CellPlan, start: () => Promise<RunningCell>, passed: () => void = () => {}): void {
   let cell: RunningCell | undefined;
   let failure: unknown;

@@ -1,8 +1,8 @@
 /**
- * What a case gets to work with: a cell, a key of its own, and verbs that wait for conditions.
+ * The tools of a case: a cell, a key of its own, and functions that wait for conditions.
  *
- * A case is a title that begins with its rule, a check, and where it does not apply, the reason, as data: by a cell's
- * name or another name of it (see `namesOf`). There is no other way to leave a cell out.
+ * A case has a title that begins with its rule, a check, and a table of the cells where it does not apply, with the
+ * reasons. A cell is named by any of its names (see `namesOf`). There is no other way to leave a cell out.
  *
  * @module
  */
@@ -20,9 +20,9 @@ export interface Case {
   /** Begins with the name of the rule. */
   readonly title: string;
   readonly check: (t: Trial) => Promise<void>;
-  /** Cells, by any of their names, that the case says nothing about, each with the reason. */
+  /** The cells where the case does not apply, by any of their names, with the reasons. */
   readonly not?: Readonly<Record<string, string>>;
-  /** Milliseconds the case may take, when it is more than usual. */
+  /** Milliseconds that the case may take, if it needs more than usual. */
   readonly timeout?: number;
 }
 
@@ -34,7 +34,7 @@ export function namesOf(plan: CellPlan): readonly string[] {
   return [plan.name, ...plan.labels ?? [], plan.kind];
 }
 
-/** Why a case is left out in a cell, or null when it is to be run. */
+/** Returns the reason why a case is left out in a cell, or null if it has to run. */
 export function exclusion(one: Case, plan: CellPlan): string | null {
   for (const name of namesOf(plan)) if (one.not?.[name] !== undefined) return one.not[name];
   return null;
@@ -55,7 +55,7 @@ export class Trial {
     this.key = `k${++trials}`;
   }
 
-  /** Begins a trial; log text from now on counts as its own. */
+  /** Begins a trial. Log text from now on belongs to it. */
   static async begin(cell: RunningCell): Promise<Trial> {
     const trial = new Trial(cell);
     trial.#logFrom = (await cell.memory.log(0)).size;
@@ -79,7 +79,7 @@ export class Trial {
     return `${path}${path.includes("?") ? "&" : "?"}key=${this.key}`;
   }
 
-  /** Opens a connection and sends a request with the key; the response is not waited for. */
+  /** Opens a connection and sends a request with the key. Does not wait for the response. */
   async open(
     path: string,
     init: RequestInit & { method?: string } = {},
@@ -103,7 +103,7 @@ export class Trial {
     return this.open(path, { ...init, headers: this.last });
   }
 
-  /** One request on a connection of its own, and its complete response. */
+  /** Sends a request on a new connection, and waits for its complete response. */
   async ask(
     path: string,
     init: RequestInit & { method?: string } = {},
@@ -153,7 +153,7 @@ export class Trial {
     return response === undefined || response.status >= 500 ? null : await client.truncated();
   }
 
-  /** What the applications remembered under the key. */
+  /** Returns the records under the key. */
   record(): Promise<Entry> {
     return this.cell.memory.record(this.key);
   }

@@ -1,5 +1,5 @@
 /**
- * The tests that every wire with one request a connection has to pass.
+ * The tests for every wire that has one request per connection.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export const BODIES: Readonly<Record<"none" | "form" | "parts" | "begun" | "larg
   cut: "TruncatedBodyError",
 };
 
-/** What a capture is to be understood as: the request, and the body. */
+/** The expected reading of a capture: the request and the body. */
 export type Expected = Readonly<Record<string, readonly [request: Verdict["request"], body: string]>>;
 
 /** Defines the tests of one wire. */

@@ -1,8 +1,8 @@
 /**
- * One request a connection, without sockets: what SCGI and uwsgi tests share.
+ * Runs one request per connection without sockets, for the tests of SCGI and uwsgi.
  *
- * `tests/captures/` holds what nginx and Apache sent for known requests, a file a connection. A *verdict* is what can be
- * told from outside: whether the application was called and with what, and what was answered.
+ * `tests/captures/` contains what nginx and Apache sent for known requests, one file per connection. A *verdict* is what
+ * can be observed from outside: whether and with what the application was called, and the response.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export function captures(protocol: string): readonly (readonly [name: string, by
   ) => [name.replace(".bin", ""), new Uint8Array(readFileSync(projectPath(`tests/captures/${name}`)))]);
 }
 
-/** What became of a connection. */
+/** The observed result of a connection. */
 export interface Verdict {
   /** The status of the answer; 0 for none. */
   readonly status: number;
@@ -37,7 +37,7 @@ export function digest(bytes: Uint8Array): string {
   return `${bytes.length} ${createHash("sha1").update(bytes).digest("hex").slice(0, 12)}`;
 }
 
-/** Feeds pieces to a connection, then FIN, and says what came of it. */
+/** Feeds pieces and then FIN to a connection; returns the verdict. */
 export async function verdictOf(
   wire: Wire,
   pieces: readonly Uint8Array[],
@@ -67,7 +67,7 @@ export async function verdictOf(
   return { status, request, body };
 }
 
-/** A generator of numbers below 2^32 that a seed determines (xorshift). */
+/** Makes a generator of pseudo-random numbers below 2^32 (xorshift), which a seed determines. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0 || 1;
   return () => {

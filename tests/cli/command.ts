@@ -1,8 +1,8 @@
 /**
- * The `tsgi` command as a real process, in a folder of its own, with the processes it starts.
+ * Runs the `tsgi` command as a real process, in a folder of its own.
  *
- * What a test waits for is a line of its log, or a condition that is tried again; nothing is guessed. At the end every
- * process of it is killed by its id.
+ * A test waits for a line of the log, or checks a condition repeatedly; it never waits for a guessed time. At the end,
+ * every process of the command is killed by its id.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { type Exit, ownEnvironment, projectPath, runCommand, type Runtime } from
 export { until } from "../lifecycle/cell.ts";
 export { projectPath, type Runtime } from "../server_process.ts";
 
-/** The three. */
+/** The three runtimes. */
 export const runtimes: readonly Runtime[] = ["node", "deno", "bun"];
 
 /** The application that most tests serve. */
@@ -37,10 +37,10 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Path of the program, where it is not the one of the project. */
   readonly main?: string;
-  /** Descriptors in place of standard output and standard error, which the command then has nothing of. */
+  /** Descriptors that replace standard output and standard error. Their text is then not collected here. */
   readonly out?: number;
   readonly err?: number;
-  /** What runs it in place of the test: `"$@"` is the command line. */
+  /** A shell script that runs it; `"$@"` is the command line. */
   readonly shell?: string;
 }
 
@@ -50,7 +50,7 @@ export class Command {
   readonly folder: string;
   /** How it ended. */
   readonly exited: Promise<Exit>;
-  /** Settles once its output has ended too. */
+  /** Settles when its output has ended too. */
   readonly closed: Promise<void>;
   readonly #child: ChildProcess;
   readonly #output = { out: "", err: "" };
@@ -95,7 +95,7 @@ export class Command {
     return command;
   }
 
-  /** Id of what was started: it takes the signals. */
+  /** Id of the started process, which gets the signals. */
   get pid(): number {
     return this.#child.pid as number;
   }
@@ -177,7 +177,7 @@ export class Command {
   }
 }
 
-/** Runs with a command that serves, and ends it whatever happens. */
+/** Starts a command that serves, calls `run` with it, and always ends it. */
 export async function withCommand(
   runtime: Runtime,
   options: CommandOptions,
@@ -186,7 +186,7 @@ export async function withCommand(
   await runAndStop(await Command.serving(runtime, options), run);
 }
 
-/** Runs with a command, and ends it whatever happens. An error tells what the command has logged. */
+/** Calls `run` with a command, and always ends it. An error contains the log of the command. */
 export async function runAndStop(command: Command, run: (command: Command) => Promise<void>): Promise<void> {
   try {
     await run(command);
@@ -197,7 +197,7 @@ export async function runAndStop(command: Command, run: (command: Command) => Pr
   }
 }
 
-/** Runs a command that does not serve. */
+/** Runs a command to its end. */
 export async function ended(runtime: Runtime, options: CommandOptions): Promise<Exit & { out: string; err: string }> {
   const command = new Command(runtime, options);
   try {
@@ -209,7 +209,7 @@ export async function ended(runtime: Runtime, options: CommandOptions): Promise<
   }
 }
 
-/** Whether a process runs; one that is dead and not waited for does not. */
+/** Whether a process runs. A zombie does not. */
 export function runs(pid: number): boolean {
   return stateOf(pid)?.[0] !== undefined && stateOf(pid)?.[0] !== "Z";
 }
@@ -222,7 +222,7 @@ function kill(pid: number): void {
   }
 }
 
-/** State and parent of a process, and when it was started. */
+/** The state, the parent and the start time of a process. */
 function stateOf(pid: number): [state: string, parent: number, start: number] | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\) /s, "").split(" ");
@@ -232,7 +232,7 @@ function stateOf(pid: number): [state: string, parent: number, start: number] | 
   }
 }
 
-/** The processes that a process has started and that run, the oldest first: their numbers may begin anew. */
+/** The running children of a process, the oldest first. Ids do not give that order, because they wrap around. */
 export function childrenOf(parent: number): number[] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
   return pids.filter((pid) => {

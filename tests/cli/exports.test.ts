@@ -3,7 +3,9 @@
  */
 
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -33,11 +35,29 @@ const served: readonly { readonly name: string; readonly file: string; readonly 
     text: `${HTTP} const main = async () => once(${LISTENS}.listen(3000), "close"); export default main();`,
   },
   {
+    name: "2e a server of node:http with a class of its own",
+    file: "app.mjs",
+    text: `import { createServer, ServerResponse } from "node:http";
+      class Response extends ServerResponse { text(body) { this.end(body); } }
+      export default createServer({ ServerResponse: Response }, (_request, response) => response.text("served\\n"));`,
+  },
+  {
     name: "a program that waits for the end of its server",
     file: "app.mjs",
     text: `${HTTP} await once(${LISTENS}.listen(3000), "close"); console.log("program: the end");`,
   },
 ];
+
+/** Runs with a port of this machine that is in use. */
+async function withPort(run: (port: number) => Promise<void>): Promise<void> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    await run((server.address() as AddressInfo).port);
+  } finally {
+    server.close();
+  }
+}
 
 describe.concurrent.each(runtimes)("%s", (runtime) => {
   it.each(served)("serves $name", async ({ file, text }) => {
@@ -57,6 +77,56 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
       expect(await command.get("/")).toBe("served\n");
       command.kill("SIGTERM");
       expect(await command.exit()).toEqual({ code: 0, signal: null });
+    });
+  });
+
+  it.each([
+    { args: ["app.mjs:app"] },
+    { args: ["--app-type", "wsgi", "app.mjs"] },
+  ])("2a the export that $args names is served, and nothing that the module listens with", async ({ args }) => {
+    const text = `${HTTP} export const app = ${APP};
+      const port = Number(process.env.OWN_PORT);
+      const server = ${LISTENS}.listen(port, () => {
+        console.log("told", server.listening);
+        server.close(() => console.log("closed"));
+      });
+      globalThis.Deno?.serve({ port, onListen() {} }, () => new Response("x"));
+      globalThis.Bun?.serve({ port, fetch: () => new Response("x") });`;
+    const calls = ["listen\\(\\)", ...(runtime === "node" ? [] : runtime === "deno" ? ["Deno.serve"] : ["Bun.serve"])];
+    await withPort(async (port) => { // which is in use: whoever really listens there fails
+      const options = { args, files: { "app.mjs": text }, env: { OWN_PORT: String(port) } };
+      await withCommand(runtime, options, async (command) => {
+        await until("the module hears of its server", () => command.out === "told true\nclosed\n");
+        for (const call of calls) {
+          expect(command.log).toMatch(new RegExp(`calls ${call} on port ${port}, which has no effect`));
+        }
+        expect(await command.get("/")).toBe("served\n"); // although a server of the module was closed
+        command.kill("SIGTERM");
+        expect(await command.exit()).toEqual({ code: 0, signal: null });
+        expect(command.log.match(/Booting worker/g)).toHaveLength(1);
+      });
+    });
+  });
+
+  it("2a with --extra-listen allow, what a module with a named export listens with really listens", async () => {
+    const text = `${HTTP} export const app = ${APP};
+      const server = ${LISTENS}.listen(0, "127.0.0.1", () => console.log("at", server.address().port));`;
+    const options = { args: ["--extra-listen", "allow", "app.mjs:app"], files: { "app.mjs": text } };
+    await withCommand(runtime, options, async (command) => {
+      await until("the port", () => command.out.includes("at "));
+      const [, port] = /at (\d+)/.exec(command.out) as unknown as [string, string];
+      expect(Number(port)).not.toBe(command.port);
+      expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("served\n");
+      expect(await command.get("/")).toBe("served\n");
+    });
+  });
+
+  it("2e a port of node:net that is in use: the log says that each worker listens there", async () => {
+    await withPort(async (port) => {
+      const text = `import { createServer } from "node:net"; export const app = ${APP};
+        createServer().listen(${port}, "127.0.0.1");`;
+      const options = { args: ["-b", "127.0.0.1:0", "app.mjs"], files: { "app.mjs": text } };
+      expect((await ended(runtime, options)).err).toMatch(/EADDRINUSE[^]*Each worker runs the whole module/);
     });
   });
 

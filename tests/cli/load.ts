@@ -1,5 +1,5 @@
 /**
- * Load while something happens: fresh, closing and kept connections, each response checked to the last byte.
+ * Puts load on a command: fresh, closing and kept connections. Each response is checked to the last byte.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { expect } from "vitest";
 import { CLIENTS, clientsOf, noTally, type Tally } from "../lifecycle/load.ts";
 import { type Command, until } from "./command.ts";
 
-/** Runs with load on a command; gives what became of the requests. */
+/** Calls `run` while a command is under load; returns the counts of the requests. */
 export async function underLoad(command: Command, run: () => Promise<void>): Promise<Tally> {
   const tally = noTally();
   let over = false;

@@ -3,14 +3,16 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { LogFile, type LogFileOptions } from "../../cli/log_file.ts";
 import { makePipe, type Pipe } from "../pipe.ts";
-import { Command, runtimes, SITE, until, withCommand } from "./command.ts";
+import { Command, projectPath, runtimes, SITE, until, withCommand } from "./command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tsgi-streams-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -114,6 +116,22 @@ describe("a log in this process", () => {
     file.write("line 5\nline 6\n");
     await file.close();
     expect(lost).toEqual([[5, expect.stringMatching(/ENOSPC/)], [2, expect.stringMatching(/ENOSPC/)]]);
+  });
+
+  it("2g a line of which a part was written gets its end, though no line follows", () => {
+    const path = join(folder, "torn");
+    const script = `
+      import { truncateSync } from "node:fs";
+      const { LogFile } = await import(${JSON.stringify(pathToFileURL(projectPath("cli/log_file.ts")).href)});
+      const lost = (lines) => console.log("lost", lines);
+      const log = new LogFile({ path: ${JSON.stringify(path)}, standard: 1, delay: 0, lost, failed: console.log });
+      for (let i = 0; i < 3; i++) log.write("x".repeat(299) + "\\n");
+      truncateSync(${JSON.stringify(path)}, 400); // there is room again
+      await log.close();`;
+    const limited = ["-c", 'ulimit -f 1; exec "$@"', "sh", process.execPath, "--input-type=module", "-e", script];
+    const output = execFileSync("sh", limited, { encoding: "utf8" }); // 512 bytes
+    expect(output).toBe("lost 2\n"); // the one that is torn, and the one behind it
+    expect(readFileSync(path, "utf8")).toBe(`${"x".repeat(299)}\n${"x".repeat(100)}\n`);
   });
 
   it.each([

@@ -78,6 +78,9 @@ const runs: readonly Run[] = [
   { file: "koa.mjs", gets: { "/x": "koa /x" } },
   { file: "fastify.mjs", gets: { "/": '{"fastify":true}' }, says: /program: http:\/\/127\.0\.0\.1:\d+/ },
   { file: "hono.ts", gets: { "/": "hono" } },
+  { file: "classes.mjs", gets: { "/path?query": "/path began true " } }, // 2e
+  { file: "deno_aborted.ts", only: "deno", gets: { "/": "served" } }, // 2c
+  { file: "bun_again.ts", only: "bun", gets: { "/": "second" }, says: /program: true site/ }, // 2b
   {
     file: "deno_serve.ts",
     only: "deno",

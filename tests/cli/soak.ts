@@ -6,7 +6,7 @@
  * - a Hono application and an Express program as they are: 5 HUPs each, until 20,000 requests are answered, and none may
  *   fail.
  *
- * Before that, event streams whose clients leave: nothing of them may stay alive (tests/lifecycle/soak.ts).
+ * First come event streams whose clients leave. No memory of them may stay in use (tests/lifecycle/soak.ts).
  *
  * @module
  */
@@ -25,7 +25,7 @@ const FRAMEWORK_REQUESTS = 20_000;
 const FRAMEWORK_HUPS = 5;
 const CLIENTS = 16;
 
-/** What became of the requests. */
+/** The counts of the requests. */
 interface Tally {
   answered: number;
   connections: number;

@@ -1,5 +1,5 @@
 /**
- * A headless Chromium, told what to do over the DevTools protocol.
+ * Controls a headless Chromium over the DevTools protocol.
  *
  * `--remote-debugging-port=0` makes it print the address of a WebSocket. Commands carry an id and their answers the same
  * id; everything else that arrives is an event. A page is a session: its messages carry the session's name.
@@ -82,7 +82,7 @@ export class Chromium {
     });
   }
 
-  /** The value of an expression in the page. */
+  /** Evaluates an expression in the page. */
   async evaluate(expression: string): Promise<unknown> {
     const { result } = await this.command("Runtime.evaluate", { expression, returnByValue: true });
     return (result as { readonly value?: unknown }).value;

@@ -1,8 +1,8 @@
 /**
  * An example as its reader starts it: `node examples/X.ts`, `deno run --allow-net examples/X.ts`, `bun run examples/X.ts`.
  *
- * The line on standard error is the only news of the port, so it is what is waited for, and it is checked in whole.
- * The three binaries are programs, not wrappers: the pid is the server's, SIGTERM to it is enough.
+ * The line on standard error is the only place that has the port. The test waits for it and checks all of it. The three
+ * binaries are not wrappers, so their pid is that of the server.
  *
  * @module
  */
@@ -91,7 +91,7 @@ export class Example {
     return this.#stderr();
   }
 
-  /** SIGTERM, then waits for the end. One that does not end in time is killed, and that is an error. */
+  /** Sends SIGTERM and waits for the end. Kills an example that does not end in time, and throws. */
   async stop(): Promise<void> {
     await stopChild(this.#child, `${this.name} on ${this.runtime}`);
   }

@@ -1,8 +1,8 @@
 /**
- * Programs of the system: curl, wrk, h2load, chromium.
+ * Finds and runs programs of the system: curl, wrk, h2load, chromium.
  *
- * A machine without one of them still runs the other tests, and its report names the tests it skipped. In CI nothing is
- * skipped: there a missing program is a failure, or the tests would one day stop running and nobody would know.
+ * On a machine without one of them, the tests that need it are skipped, and the report names them. In CI a missing
+ * program is a failure, because otherwise nobody would notice that tests no longer run.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const packages = { curl: "curl", wrk: "wrk", h2load: "nghttp2-client", chromium:
 
 export type Tool = keyof typeof packages;
 
-/** Where a program is, or null. */
+/** Returns the path of a program, or null. */
 export function find(tool: Tool): string | null {
   for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
     const path = join(folder, tool);
@@ -33,13 +33,13 @@ export function find(tool: Tool): string | null {
       accessSync(path, constants.X_OK);
       return path;
     } catch {
-      // Not here.
+      // It is not in this directory.
     }
   }
   return null;
 }
 
-/** A test that needs a program: without it, a failure when CI is "true", else a skipped test that says so. */
+/** Registers a test that needs a program. Without the program it fails if CI is "true", and is skipped otherwise. */
 export function testWith(tool: Tool, name: string, body: () => Promise<void>, timeout?: number): void {
   if (find(tool) !== null) return test(name, timeout === undefined ? {} : { timeout }, body);
   if (process.env["CI"] !== "true") return test.skip(`${name} (there is no ${tool} on the PATH)`, body);

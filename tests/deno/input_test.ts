@@ -5,7 +5,7 @@ import { InputClosedError, RequestBody, TruncatedBodyError } from "../../core/co
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (part: Uint8Array): string => new TextDecoder().decode(part);
 
-/** A stream whose body arrives part by part, when it is asked for. */
+/** An input stream that gets its body in parts, each on demand. */
 function over(parts: readonly string[], end: (body: RequestBody) => void = (body) => body.finish()): InputStream {
   const left = [...parts];
   const step = (): void => {

@@ -5,7 +5,7 @@ import type { Application } from "../../core/contract/types.ts";
 import type { TcpAddress } from "../../core/seams.ts";
 import type { Server } from "../../core/server/server.ts";
 
-/** Answers with what it was asked, then with the body it was sent. */
+/** Answers with path and query, then with the request body. The method is in a header. */
 const echo: Application = async function* (environ, startResponse) {
   startResponse("200 OK", [["Content-Type", "text/plain"], ["X-Method", environ.REQUEST_METHOD]]);
   yield `${environ.PATH_INFO}?${environ.QUERY_STRING}\n`;

@@ -24,11 +24,11 @@ export interface Block {
   /** The file it is written to, relative to the folder of all blocks. */
   readonly file: string;
   readonly code: string;
-  /** Where it runs. */
+  /** The runtimes that it runs on. */
   readonly runtimes: readonly Runtime[];
 }
 
-/** The three. */
+/** The three runtimes. */
 export const runtimes: readonly Runtime[] = ["node", "deno", "bun"];
 
 const COMMENT = /\/\*\*[\s\S]*?\*\//g;
@@ -90,7 +90,7 @@ export function pageBlocks(page: string): Block[] {
   });
 }
 
-/** Number of the line, from 1, that index `at` is in. */
+/** The line number, from 1, of index `at`. */
 function lineAt(text: string, at: number): number {
   return text.slice(0, at).split("\n").length;
 }
@@ -120,12 +120,12 @@ export function removeFolder(folder: string): void {
   }
 }
 
-/** Where `"tsgi"` and its subpaths lead: the sources that package.json exports. */
+/** The source files of `"tsgi"` and its subpaths, as package.json exports them. */
 export function specifiers(): Map<string, string> {
   return new Map([...entryPoints(readManifest())].map(([name, path]) => [`tsgi${name.slice(1)}`, join(root, path)]));
 }
 
-/** Writes blocks below `folder`, an absolute path inside the project; `entries` says where `"tsgi"` leads. */
+/** Writes blocks below `folder`, an absolute path inside the project. `entries` has the files of `"tsgi"`. */
 export function writeBlocks(
   blocks: readonly Block[],
   folder: string,

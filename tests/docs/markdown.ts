@@ -1,6 +1,6 @@
 /**
- * What the tests of the documentation read in Markdown: fenced blocks, headings, links. No more of the language than our
- * own pages use, and a fence that does not end is an error.
+ * Reads Markdown for the tests of the documentation: fenced blocks, headings and links. It knows only the Markdown that
+ * our pages use. A fence that does not end is an error.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface Fence {
   readonly page: string;
   /** Page and line of its first line: `"docs/README.md:12"`. */
   readonly name: string;
-  /** What stands behind the opening fence: `"ts"`, `"ts node"`. */
+  /** The info string after the opening fence: `"ts"`, `"ts node"`. */
   readonly info: string;
   /** Its lines, each with its end, without the indentation of the fence. */
   readonly code: string;

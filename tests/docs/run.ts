@@ -1,5 +1,5 @@
 /**
- * Runs examples in one process, on any of the three runtimes: imports one after the other and says how each went.
+ * Runs examples in one process, on any of the three runtimes. It imports them one after the other and prints the results.
  *
  * `console.assert` only prints; here it throws, and is remembered in case the example catches what it throws. A module
  * that exports `app` is a server program: being imported it does not listen, so its application is called here, and so
@@ -14,16 +14,16 @@ import { askAndEnd } from "./served.ts";
 /** What precedes each result on standard output. */
 export const MARK = "example-result ";
 
-/** How one example went. */
+/** The result of one example. */
 export interface Result {
   readonly name: string;
-  /** What went wrong, or null. */
+  /** The error, or null. */
   readonly error: string | null;
 }
 
 const DEADLINE = 5000; // ms for one example
 
-/** What a module of a block may export. */
+/** The exports of a block's module. */
 interface Example {
   readonly app?: Application;
   readonly default?: { readonly fetch?: FetchHandler };
@@ -54,14 +54,14 @@ export async function run(examples: readonly (readonly [name: string, load: () =
   }
 }
 
-/** Does with a module what its reader would have it for. */
+/** Uses the exports of a module as its reader would. */
 async function use(module: Example): Promise<void> {
   if (typeof module.default?.fetch === "function") await call(module.default.fetch);
   if (module.app !== undefined) await call(toFetch(module.app));
   await askAndEnd();
 }
 
-/** Calls a handler: it answers 200 and gives a block. */
+/** Calls a handler; throws unless it answers 200 with a block. */
 async function call(handler: FetchHandler): Promise<void> {
   const response = await handler(new Request("http://localhost/"));
   if (response.status !== 200) throw new Error(`app answered ${response.status}`);

@@ -1,5 +1,5 @@
 /**
- * `serve` as the blocks of the documentation get it: what a block leaves running is asked once, and shut down.
+ * The `serve` of the documentation's blocks. A server that a block leaves running gets one request and is shut down.
  *
  * A block names the port that its reader would; here each server takes a free one. PORT, which a block that names none
  * goes by, is 0.
@@ -71,7 +71,7 @@ export function ask(to: { host: string; port: number } | { path: string }, proto
   });
 }
 
-/** Whether what a server has said begins a 200. */
+/** Whether the text of a server begins with a 200. */
 export function isAnswer(text: string): boolean {
   return /^HTTP\/1\.1 200 |Status: 200 /.test(text);
 }
@@ -86,7 +86,7 @@ function fastcgiPair(name: string, value: string): string {
 
 const PAIRS = fastcgiPair("REQUEST_METHOD", "GET") + fastcgiPair("PATH_INFO", "/");
 
-/** A GET of `/` after which the server closes. */
+/** A GET of `/` that asks the server to close the connection. */
 const REQUESTS: Readonly<Record<Protocol, string>> = {
   http: "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
   scgi: scgiRequest(),

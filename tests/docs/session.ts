@@ -21,15 +21,15 @@ import { ask, isAnswer } from "./served.ts";
 
 const root = projectPath("");
 
-/** What a server says once it serves: `serve`, `tsgi`, `deno serve`, and Bun for a default export. */
+/** The line of a server that is ready: of `serve`, `tsgi`, `deno serve`, and Bun with a default export. */
 const READY = /Listening on (\S+)|Started development server: (\S+)|All workers are ready/;
-/** Commands of a runtime, or of ours; and those of them that are to end. */
+/** The commands of the runtimes and of tsgi, and those among them that have to end. */
 const SERVES = /^(?:\w+=\S+ )*(?:node|deno|bun|tsgi|npm start)\b/;
 const ENDS = /--(?:check-config|print-config|version|help)\b/;
 const LISTENING = /Listening at: (\S+?),? /;
 const DEADLINE = 30_000; // ms
 
-/** Values that stand for a machine's own. */
+/** Example values, which are replaced by those of this machine. */
 const PORTS = /\b(?:127\.0\.0\.1|0\.0\.0\.0|localhost):(?:8000|9000|4000|3031)\b/g;
 const ABSOLUTE = /(^|[\s"'=:])(\/(?:run|srv|var|etc)\/[\w./-]+)/g;
 
@@ -49,7 +49,7 @@ export function commandLines(code: string): string[] {
 /** A line that has been run. */
 export interface Ran {
   readonly output: string;
-  /** Status of its end; null when it serves. */
+  /** The exit status; null while it serves. */
   readonly status: number | null;
 }
 
@@ -58,9 +58,9 @@ interface Address {
   readonly protocol: Protocol;
 }
 
-/** A reader who works through a page. */
+/** Runs the commands of a page in order, as a reader does. */
 export class Session {
-  /** Where the reader is. */
+  /** The working directory. */
   readonly folder: string;
   readonly #base: string;
   readonly #bin: string;
@@ -157,7 +157,7 @@ export class Session {
     this.#server = undefined;
   }
 
-  /** Ends what runs, and removes the folder. */
+  /** Ends the running processes, and removes the folder. */
   async end(): Promise<void> {
     await this.#stopServing();
     removeFolder(this.#base);
@@ -165,7 +165,7 @@ export class Session {
   }
 }
 
-/** Where a server listens, by what it has said. */
+/** Finds the address of a server in its output. */
 function addressOf(line: string, output: string): Address {
   const ready = READY.exec(output);
   const url = (ready?.[1] ?? ready?.[2] ?? LISTENING.exec(output)?.[1]) as string;

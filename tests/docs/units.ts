@@ -1,6 +1,6 @@
 /**
- * systemd units, as far as those of our pages go: sections, and the directives that we use. A directive that is not
- * known here is an error, for systemd would ignore it with a line in a log that nobody reads.
+ * Parses systemd units: sections, and the directives that our pages use. An unknown directive is an error, because systemd
+ * would ignore it and only log that.
  *
  * @module
  */

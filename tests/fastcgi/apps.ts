@@ -23,7 +23,7 @@ export async function echo(environ: Environ, startResponse: StartResponse): Prom
   return [body];
 }
 
-/** Requests that are answered when the test says so; each notes how it fared. */
+/** Requests that are answered when the test says so. Each records what happens to it. */
 export class Held {
   readonly requests: HeldRequest[] = [];
 

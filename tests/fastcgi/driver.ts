@@ -1,5 +1,5 @@
 /**
- * Runs bytes of a web server through a connection, many times a second, and says what became of them.
+ * Runs bytes of a web server through a connection, many times a second, and returns the verdicts.
  *
  * The web servers of the captures begin a request once the one before has ended. So bytes are cut where records begin
  * and everything that is ready runs there, besides whatever cuts a test makes.
@@ -16,10 +16,10 @@ import { comparable, type Verdict } from "./naive.ts";
 const SIZE = 1 << 17;
 const memory = new Uint8Array(SIZE); // shared by all: tests here have one connection at a time
 
-/** Whether tests that are nearly as good with fewer cases run all of them: minutes instead of seconds. */
+/** Whether to run all cases, in minutes. By default the tests run fewer cases, in seconds. */
 export const exhaustive: boolean = process.env["TSGI_EXHAUSTIVE"] !== undefined;
 
-/** A transport that keeps nothing but how it ended. */
+/** A transport that records only how it ended. */
 class QuietTransport implements Transport {
   readonly peer = { remoteAddress: "192.0.2.1", remotePort: "4711", localAddress: "192.0.2.2", localPort: "80" };
   readonly givesInput = false;
@@ -50,7 +50,7 @@ class QuietTransport implements Transport {
   }
 }
 
-/** What every environ starts from. */
+/** The common part of every environ. */
 export const template: EnvironTemplate = configOf(() => [], () => {}).template;
 
 const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

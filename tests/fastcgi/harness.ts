@@ -1,7 +1,7 @@
 /**
  * A FastCGI connection without sockets, and the web server's side of the protocol in latin-1 text.
  *
- * What is sent is taken apart by code of its own: an encoder and a decoder that shared a mistake would agree.
+ * Its decoder shares no code with the connection's encoder, because a shared mistake would not be noticed.
  */
 
 import type { Application } from "../../core/contract/types.ts";
@@ -10,7 +10,7 @@ import { writeLatin1 } from "../../core/grammar.ts";
 import type { WireConnection } from "../../core/wires/wire.ts";
 import { configOf, RecordingTransport } from "../http1/harness.ts";
 
-/** What a test may set of the configuration. */
+/** The part of the configuration that a test may set. */
 export type Overrides = Partial<Omit<FastcgiConfig, "gateway" | "template">>;
 
 /** Bytes of latin-1 text. */
@@ -27,11 +27,11 @@ export interface TextRecord {
   readonly content: string;
 }
 
-/** A connection under test with all that surrounds it. */
+/** A connection under test, with its transport, application and log. */
 export class Talk {
   readonly transport: RecordingTransport = new RecordingTransport();
   readonly connection: WireConnection;
-  /** What went to wsgi.errors. */
+  /** The text of wsgi.errors. */
   log = "";
   /** How often the connection asked to be forgotten. */
   forgotten = 0;
@@ -76,7 +76,7 @@ export class Talk {
   }
 }
 
-/** What a web server makes of the records of one request. */
+/** The response of one request, as a web server reads it from the records. */
 export interface Response {
   readonly stdout: string;
   /** Part of stdout: up to the empty line. */
@@ -103,7 +103,7 @@ export function responseOf(records: readonly TextRecord[], id: number): Response
   };
 }
 
-/** Takes whole records apart; what is not one throws. */
+/** Parses complete records; throws for anything else. */
 export function recordsOf(text: string): TextRecord[] {
   const records: TextRecord[] = [];
   for (let at = 0; at < text.length;) {

@@ -14,17 +14,17 @@ import { Refusal } from "../../core/refusal.ts";
 /** How a body ended: its bytes as latin-1, or the name of the error. */
 export type BodyOutcome = string;
 
-/** What became of some bytes. */
+/** The verdict on some bytes. */
 export interface Verdict {
-  /** What the application was called with, in order. */
+  /** The calls of the application, in order. */
   readonly accepted: { readonly environ: string; body: BodyOutcome }[];
-  /** Statuses of requests that were refused before, and words for those the protocol has a word for. */
+  /** The refused requests: their statuses, or the protocol's own names for the refusals. */
   readonly refused: string[];
-  /** What became of the connection. */
+  /** The end of the connection. */
   ending: "open" | "end" | "reset";
 }
 
-/** What of an environ can be compared. */
+/** The comparable part of an environ. */
 export function comparable(environ: Environ): string {
   return JSON.stringify(Object.entries(environ).filter(([name]) => !name.includes(".")));
 }
@@ -36,7 +36,7 @@ interface Running {
   body: string;
 }
 
-/** Offsets at which records begin, up to the first that is none. */
+/** The offsets of the records, up to the first invalid one. */
 export function recordOffsets(bytes: Uint8Array): number[] {
   const offsets: number[] = [];
   for (let at = 0; at < bytes.length;) {
@@ -47,7 +47,7 @@ export function recordOffsets(bytes: Uint8Array): number[] {
   return offsets;
 }
 
-/** The verdict on bytes behind which the connection is gone. */
+/** The verdict on bytes after which the connection ends. */
 export function naive(bytes: Uint8Array, template: Record<string, unknown>): Verdict {
   const verdict: Verdict = { accepted: [], refused: [], ending: "open" };
   const running = new Map<number, Running>();

@@ -25,7 +25,7 @@ function logged(app: Application, options: FetchOptions = {}): [ReturnType<typeo
   return [toFetch(app, { errorLog: (text) => void (log += text), ...options }), () => log];
 }
 
-/** A body that tells what becomes of it. */
+/** A body that records what happens to it. */
 function watched(...pieces: readonly string[]): { stream: ReadableStream<Uint8Array>; cancelled: Promise<void> } {
   let tell = (): void => {};
   const cancelled = new Promise<void>((resolve) => tell = resolve);
@@ -54,7 +54,7 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   throw new Error(`Waited for ${what}`);
 }
 
-/** Applications that leave the body alone, and how their response ends. */
+/** Applications that do not read the whole body, and how their response ends. */
 const unread: readonly (readonly [how: string, status: number, app: ApplicationFunction])[] = [
   ["an array", 200, hello],
   ["a failure", 500, () => {

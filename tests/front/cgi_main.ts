@@ -1,5 +1,5 @@
 /**
- * What each CGI script under test does: serve one variant of the application, and remember in the directory TSGI_RECORD.
+ * The program of every CGI script under test: serves one variant of the application, with its records in TSGI_RECORD.
  *
  * @module
  */

@@ -1,9 +1,8 @@
 /**
  * Runs the config that a page of docs/deploy/ shows.
  *
- * What is run is the block of the page itself. Only the example values that the page uses for things that belong to a
- * machine are replaced: ports, addresses, paths, the name that the config gives our server. An example value that does
- * not occur is an error, so that a page cannot drift away from its tests.
+ * The block of the page itself is run. Only its example values are replaced: ports, addresses, paths, and the name of our
+ * server. An example value that does not occur in the page is an error, so that the page and its tests stay in step.
  *
  * @module
  */
@@ -37,7 +36,7 @@ export function enabledModules(name: string): string[] {
   return line[1]!.split(" ");
 }
 
-/** Replaces example values, all at once: what replaces one may look like another. */
+/** Replaces all example values in one pass, because a replacement may look like another example value. */
 export function substituted(text: string, values: Readonly<Record<string, string>>): string {
   const examples = Object.keys(values);
   for (const example of examples) {

@@ -1,5 +1,5 @@
 /**
- * The front ends, as data: which program, what it speaks to us, and where its config is documented.
+ * The front ends, as data: the program, the protocol that it speaks to us, and the page with its config.
  *
  * @module
  */

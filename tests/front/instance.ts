@@ -1,8 +1,8 @@
 /**
- * An instance of a front end: its own config, directory and ports, in the foreground, ended by its pid.
+ * Runs a front end in the foreground, with its own config, directory and ports, and ends it by its pid.
  *
- * The ports are free ones of this machine. Another process may take one before the instance does; it then does not
- * start, says so in its error log, and is started again with others.
+ * The ports are free ones. Another process may take one first. The front end then does not start, and is started again
+ * with other ports.
  *
  * @module
  */
@@ -20,9 +20,9 @@ export interface Recipe {
   readonly name: string;
   /** Listening ports it needs. */
   readonly ports: number;
-  /** Writes the config for the ports it gets into its directory, and tells the command. */
+  /** Writes the config for the given ports into the directory, and returns the command. */
   readonly prepare: (directory: string, ports: readonly number[]) => readonly [command: string, ...args: string[]];
-  /** Environment beside that of this process. */
+  /** Environment variables, in addition to those of this process. */
   readonly env?: Readonly<Record<string, string>>;
   /** Its file of errors, in the directory. */
   readonly errorLog: string;
@@ -124,7 +124,7 @@ export class Instance {
     return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** What it wrote, and its error log. */
+  /** Its output and its error log. */
   get log(): string {
     return this.#log();
   }

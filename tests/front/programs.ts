@@ -1,7 +1,7 @@
 /**
- * nginx and Apache: where they are, and the main config around a documented block.
+ * Finds nginx and Apache, and writes the main config around a documented block.
  *
- * The main config has what Debian's has, as far as it matters, and nothing that a page would have to tell.
+ * The main config corresponds to Debian's. It contains nothing that a page would have to mention.
  *
  * @module
  */
@@ -19,14 +19,14 @@ const places: Readonly<Record<FrontProgram, readonly string[]>> = {
 /** The Debian package of each. */
 export const packages: Readonly<Record<FrontProgram, string>> = { nginx: "nginx", apache: "apache2" };
 
-/** Where a program is, or null. */
+/** Returns the path of a program, or null. */
 export function find(program: FrontProgram): string | null {
   for (const path of places[program]) {
     try {
       accessSync(path, constants.X_OK);
       return path;
     } catch {
-      // Not here.
+      // It is not in this directory.
     }
   }
   return null;

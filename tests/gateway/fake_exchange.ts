@@ -20,7 +20,7 @@ import { RequestBody } from "../../core/contract/request_body.ts";
 import type { Application, Environ } from "../../core/contract/types.ts";
 import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../../core/seams.ts";
 
-/** Records what it is told. */
+/** An Exchange that records its calls. */
 export class FakeExchange implements Exchange {
   /** Every call in order, in words. */
   readonly calls: string[] = [];
@@ -28,11 +28,11 @@ export class FakeExchange implements Exchange {
   readonly blocks: Uint8Array[] = [];
   /** The head. */
   sent: ResponseHead | undefined;
-  /** What `abort` was given. */
+  /** The argument of `abort`. */
   error: unknown;
-  /** What `body` answers: false plays a slow client. */
+  /** The result of `body`. False plays a slow client. */
   flow = true;
-  /** What `upgrade` gives; without it `upgrade` throws. */
+  /** The result of `upgrade`. Without it `upgrade` throws. */
   socket: RawSocket | undefined;
   #state: "new" | "head" | "over" = "new";
 
@@ -85,7 +85,7 @@ export class FakeExchange implements Exchange {
   }
 }
 
-/** What a call is made with, apart from application and environ. */
+/** The options of a call. */
 export interface Setup {
   /** Whether the client is quick enough from the start. Default true. */
   readonly flow?: boolean;
@@ -97,7 +97,7 @@ export interface Setup {
   readonly writeBufferLimit?: number;
   /** Receives the log instead of `log`. */
   readonly errorLog?: (text: string) => void;
-  /** Leaves the call to the test, which says `invocation.run()` itself. */
+  /** Whether the test calls `invocation.run()` itself. */
   readonly later?: boolean;
 }
 
@@ -106,11 +106,11 @@ export interface Called {
   readonly invocation: Invocation;
   readonly exchange: FakeExchange;
   readonly environ: Environ;
-  /** Every text that went to `wsgi.errors`. */
+  /** The texts of `wsgi.errors`. */
   readonly log: readonly string[];
   /** How often the gateway asked for a later turn. */
   readonly turns: () => number;
-  /** Lets the client be quick again, and tells the invocation. */
+  /** Makes the client quick again, and calls `drained`. */
   readonly drain: () => void;
 }
 
@@ -155,12 +155,12 @@ function anEnviron(errors: ErrorStream): Environ {
   return requestEnviron(template, { method: "GET", target, path: "/path", query: "query", protocol: "HTTP/1.1" }, "");
 }
 
-/** Lets everything that is ready happen. */
+/** Waits until all pending callbacks have run. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 3; i++) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** What `action` throws; a marker when it does not. */
+/** Returns what `action` throws, or a marker if it does not throw. */
 export function thrownBy(action: () => unknown): unknown {
   try {
     action();
@@ -170,7 +170,7 @@ export function thrownBy(action: () => unknown): unknown {
   return NOTHING_THROWN;
 }
 
-/** What {@linkcode thrownBy} gives when nothing was thrown. */
+/** The marker of {@linkcode thrownBy} if nothing was thrown. */
 export const NOTHING_THROWN = "nothing was thrown";
 
 /** A promise and the means to settle it. */

@@ -1,15 +1,15 @@
 /**
- * Bodies of every kind, played from one script and watched: how often they were pulled, stopped and closed.
+ * Makes bodies of every kind from one script, and counts how often they were pulled, stopped and closed.
  *
- * A script is a list of blocks; a function in it is called when its turn comes, and its value (or what it throws, or
- * what its promise gives) takes its place. So one script describes an ending for all kinds of body at once.
+ * A script is a list of blocks. A function in it is called when its turn comes, and its result replaces it: a value, an
+ * error or a promise. So one script describes the same ending for all kinds of body.
  *
  * @module
  */
 
 import type { Body } from "../../core/contract/types.ts";
 
-/** What happened to a body. */
+/** The counts of a body. */
 export class BodyWatch {
   /** Calls of `next`. */
   pulls = 0;

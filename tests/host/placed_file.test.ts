@@ -7,6 +7,7 @@ import {
   existsSync,
   linkSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -17,6 +18,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { identityAt, placeFile, temporaryName } from "../../adapters/placed_file.ts";
+import { UnixPath } from "../../adapters/unix_path.ts";
 import { until } from "../lifecycle/cell.ts";
 
 const root = mkdtempSync(join(tmpdir(), "tsgi-placed-"));
@@ -111,10 +113,29 @@ describe("14.4 a temporary name", () => {
   it.each(["s", "ss", "s".repeat(30), "\u00e9\u00e9"])("is no longer than there is room: %s", (name) => {
     const room = new TextEncoder().encode(path(name)).length;
     for (let i = 0; i < 200; i++) {
-      const temporary = temporaryName(path(name), room);
+      const temporary = temporaryName(path(name), room) ?? expect.fail("no name");
       expect(new TextEncoder().encode(temporary).length).toBeLessThanOrEqual(room);
       expect(basename(temporary)).not.toBe(name);
       expect(basename(temporary)).not.toBe("");
     }
+  });
+
+  it("2h is undefined where there is room for one letter and all are taken, or for none", () => {
+    for (let i = 0; i < 36; i++) writeFileSync(path(i.toString(36)), "");
+    const room = new TextEncoder().encode(path("s")).length;
+    expect(temporaryName(path("s"), room)).toBeUndefined();
+    expect(temporaryName(path("s"), room - 1)).toBeUndefined();
+    expect(temporaryName(path("ss"), room + 1)).toBeDefined();
+  });
+
+  it("2h a Unix socket that has room for no other name is refused with the reason", async () => {
+    const most = process.platform === "linux" ? 107 : 103;
+    const deep = path("d".repeat(most - 3 - folder.length));
+    mkdirSync(deep);
+    for (let i = 0; i < 36; i++) writeFileSync(join(deep, i.toString(36)), "");
+    rmSync(join(deep, "s"));
+    await expect(UnixPath.claim(join(deep, "s"), {})).rejects.toThrow(
+      /made under another name first, and no name of at most \d+ bytes is free in its directory: choose a shorter path/,
+    );
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Every kind of listening socket, used by a program: arguments are the adapter (`native` or `net`) and the kind.
- * What happens is printed, a line each.
+ * A program for every kind of listening socket. Its arguments are the adapter (`native` or `net`) and the kind. It prints
+ * each result on a line.
  */
 
 import { spawnSync } from "node:child_process";
@@ -108,7 +108,7 @@ switch (kind) {
     break;
   }
   case "swapped": {
-    // Somebody who may write in the directory puts a link in the place of the socket that has just been made.
+    // Another user of the directory replaces the new socket by a link.
     const precious = process.argv[4] as string;
     const claimed = await UnixPath.claim(path, { mode: 0o660, uid: process.getuid?.(), gid: process.getgid?.() });
     const server = createServer();
@@ -127,7 +127,7 @@ switch (kind) {
     break;
   }
   case "moved on": {
-    // The working directory is another one at the end.
+    // The working directory changes before the end.
     process.chdir(process.argv[4] as string);
     const server = await attempt({ path: "relative.sock" });
     console.log(existsSync("relative.sock"));

@@ -1,8 +1,8 @@
 /**
  * A connection without sockets: bytes in as text, bytes out as text, and what the application saw.
  *
- * The transport records every call and calls nothing back, so each test says itself when a drain, a FIN or the end of
- * the socket comes. Text is latin-1 throughout.
+ * The transport records every call and calls nothing back. So each test decides when a drain, a FIN or the end of the
+ * socket comes. All text is latin-1.
  */
 
 import { serverTemplate } from "../../core/contract/environ.ts";
@@ -28,7 +28,7 @@ export class RecordingTransport implements Transport {
   sent = "";
   /** Calls other than those that send, in order. */
   readonly calls: string[] = [];
-  /** What write and commit answer. */
+  /** The result of write and commit. */
   flowing = true;
   buffered = 0;
   next: Connection | undefined;
@@ -66,7 +66,7 @@ export class RecordingTransport implements Transport {
   }
 }
 
-/** What a test may set of the configuration. */
+/** The part of the configuration that a test may set. */
 export type Overrides = Partial<Omit<Http1Config, "gateway" | "template">>;
 
 /** HTTP/1.1 with a memory of heads, as a server's connections have it; without `models`, none. */
@@ -95,11 +95,11 @@ export function configOf(app: Application, log: (text: string) => void, forget: 
   };
 }
 
-/** A connection under test with all that surrounds it. */
+/** A connection under test, with its transport, application and log. */
 export class Talk {
   readonly transport: RecordingTransport = new RecordingTransport();
   readonly connection: WireConnection;
-  /** What went to wsgi.errors. */
+  /** The text of wsgi.errors. */
   log = "";
   /** How often the connection asked to be forgotten. */
   forgotten = 0;

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { GuardedConnection } from "../../core/wires/raw_socket.ts";
 import { ErrorStream } from "../../core/contract/error_stream.ts";
 import type { Body, Environ, StartResponse } from "../../core/contract/types.ts";
-import type { Connection } from "../../core/seams.ts";
+import type { RawConnection } from "../../core/seams.ts";
 import { hello, RecordingTransport, Talk } from "./harness.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -78,13 +78,19 @@ describe("Upgrade", () => {
   it("an error in the application's connection is reported and costs its socket", () => {
     let log = "";
     let closed = 0;
-    const throwing = new Proxy({} as Connection, {
+    const throwing = new Proxy({} as RawConnection, {
       get: (_target, name) => () => {
         throw new Error(`in ${String(name)}`);
       },
     });
     const transport = new RecordingTransport();
-    const guarded = new GuardedConnection(throwing, transport, new ErrorStream((text) => log += text), () => closed++);
+    const guarded = new GuardedConnection(
+      throwing,
+      transport,
+      new ErrorStream((text) => log += text),
+      1000,
+      () => closed++,
+    );
     guarded.receive(new Uint8Array(1));
     guarded.drained();
     guarded.ended();

@@ -1,8 +1,7 @@
 /**
  * A cell: one runtime and one way of serving, in a process whose exit, memory and sockets are watched from outside.
  *
- * What a test waits for is a condition that is tried again, with a deadline; numbers come from /proc, not from the
- * process itself.
+ * A test checks a condition repeatedly until a deadline. Figures come from /proc, not from the process itself.
  *
  * @module
  */
@@ -39,7 +38,7 @@ export interface StartOptions {
   readonly bare?: boolean;
   /** Most descriptors that the process may have. */
   readonly descriptors?: number;
-  /** A socket of this process that it gets as its number 3; Bun cannot tell the port of such a one. */
+  /** A socket of this process that the cell gets as its descriptor 3. Its port is given, because Bun does not reveal it. */
   readonly socket?: { readonly fd: number; readonly port: number };
 }
 
@@ -90,13 +89,13 @@ export class Cell {
     return this.#process.alive;
   }
 
-  /** A figure of /proc/PID/status in bytes: VmRSS is resident memory, VmHWM its peak. */
+  /** Returns a figure of /proc/PID/status in bytes: VmRSS is resident memory, VmHWM its peak. */
   memory(name: "VmRSS" | "VmHWM"): number {
     const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
     return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
   }
 
-  /** How many sockets the process has, apart from standard output, which is one that runtimes duplicate. */
+  /** Counts the sockets of the process without standard output, which is a socket that runtimes duplicate. */
   sockets(): number {
     const directory = `/proc/${this.pid}/fd`;
     const sockets = new Set<string>();
@@ -117,7 +116,7 @@ export class Cell {
     this.#process.kill(signal);
   }
 
-  /** How the process ended by itself; an error if it does not. */
+  /** Waits until the process ends by itself; throws if it does not. */
   async exit(deadline: number): Promise<Exit> {
     let ended: Exit | undefined;
     this.exited.then((exit) => ended = exit);
@@ -131,7 +130,7 @@ export class Cell {
   }
 }
 
-/** Runs with a cell, and ends it whatever happens. */
+/** Calls `run` with a cell, and always ends it. */
 export async function withCell(
   plan: CellPlan,
   options: StartOptions,

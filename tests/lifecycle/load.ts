@@ -1,5 +1,5 @@
 /**
- * Load for the shutdown tests: clients that connect until they are refused, and check each response to the last byte.
+ * Makes load for the shutdown tests. Its clients connect until they are refused, and check each response to the last byte.
  *
  * @module
  */
@@ -13,14 +13,14 @@ export const CLIENTS = 8;
 const GAP = 50; // ms between requests of a keep-alive client, below drainIdle
 const DEADLINE = 20_000;
 
-/** What became of the requests of one round. */
+/** The counts of the requests of one round. */
 export interface Tally {
   answered: number;
-  /** Of those: told that the connection ends. */
+  /** Those whose response announced the end of the connection. */
   last: number;
-  /** Connections the system made and then reset before a request was sent. */
+  /** Connections that the system reset before a request was sent. */
   unsent: number;
-  /** First requests of connections that the system reset without a byte: never accepted by the server. */
+  /** First requests of connections that were reset without a byte, because the server never accepted them. */
   backlog: number;
   failures: string[];
 }
@@ -72,7 +72,7 @@ async function connectAgainAndAgain(
   }
 }
 
-/** A tally of nothing yet. */
+/** A tally with all counts at 0. */
 export function noTally(): Tally {
   return { answered: 0, last: 0, unsent: 0, backlog: 0, failures: [] };
 }

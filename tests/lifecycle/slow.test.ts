@@ -8,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Client } from "../behaviour/client.ts";
 import { type Cell, cells, mib, until, withCell } from "./cell.ts";
+import type { Counts } from "./programs/app.ts";
 
 const MANY = 500;
 const HEADER_TIMEOUT = 3; // s
@@ -139,4 +140,28 @@ describe.each(cells)("$name", (plan) => {
       for (const { socket } of [read, unread]) socket.destroy();
     });
   }, 60_000);
+
+  it(
+    "2j a peer that reads nothing after an Upgrade is reset after writeTimeout; one that reads slowly is not",
+    async () => {
+      await withCell(plan, { serve: { writeTimeout: 2 } }, async (cell) => {
+        const head = "GET /upgraded HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
+        const [deaf, slow] = await Promise.all([visit(cell.port, head), visit(cell.port, head)]);
+        for (const { socket } of [deaf, slow]) socket.pause();
+        const reading = setInterval(() => slow.socket.read(), 10);
+        const counts = async (): Promise<Counts> =>
+          await (await fetch(`http://127.0.0.1:${cell.port}/counts`)).json() as Counts;
+        await until("the Upgrades", async () => (await counts()).begun === 2);
+        await until("one of them to be cut", async () => (await counts()).finals === 1, 10_000);
+        await pause(1000); // two ticks: the other one has existed for as long
+        clearInterval(reading);
+        expect((await counts()).finals).toBe(1);
+        deaf.socket.resume();
+        await until("the end of the first", () => deaf.socket.closed);
+        expect(slow.socket.closed).toBe(false);
+        slow.socket.destroy();
+      });
+    },
+    60_000,
+  );
 });

@@ -45,7 +45,7 @@ async function round(port: number): Promise<void> {
   }
 }
 
-/** What is alive, once all streams have been closed. */
+/** Measures the live heap, once all streams have been closed. */
 async function settled(port: number, deadline: number): Promise<Heap> {
   for (;;) {
     const heap = await (await fetch(`http://127.0.0.1:${port}/heap`)).json() as Heap;
@@ -54,7 +54,7 @@ async function settled(port: number, deadline: number): Promise<Heap> {
   }
 }
 
-/** The slope of the line through `values` that fits best, per step: one garbage collection that is late does not count. */
+/** The slope of the best-fitting line through `values`, per step. One late garbage collection hardly changes it. */
 function slope(values: readonly number[]): number {
   const middle = (values.length - 1) / 2;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,5 +1,5 @@
 /**
- * Peak memory of one transfer: a fresh process, one connection, so many bytes, and VmHWM at the end.
+ * Measures the peak memory of one transfer: a fresh process, one connection, and VmHWM at the end.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export type Direction = "upload" | "download";
 /** The directions. */
 export const directions: readonly Direction[] = ["upload", "download"];
 
-/** What was measured, in bytes. */
+/** The figures, in bytes. */
 export interface Figures {
   readonly cell: string;
   readonly direction: Direction;
@@ -27,7 +27,7 @@ const MIB = 1048576;
 const OVER_BARE = 32 * MIB;
 const OVER_ONCE = 8 * MIB;
 
-/** Sends or receives so many bytes, and checks that all arrived. */
+/** Sends or receives this many bytes, and checks that all arrived. */
 function transfer(port: number, direction: Direction, bytes: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: "127.0.0.1", port });
@@ -90,7 +90,7 @@ export async function measure(plan: CellPlan, direction: Direction, bytes: numbe
   return { cell: plan.name, direction, once, twice, bare };
 }
 
-/** What is wrong with the figures; empty when nothing is. */
+/** Describes what is wrong with the figures. Empty if nothing is. */
 export function verdict({ once, twice, bare }: Figures): string {
   const faults: string[] = [];
   if (once > bare + OVER_BARE) faults.push(`${mib(once - bare)} MiB over bare`);

@@ -1,5 +1,5 @@
 /**
- * A program that serves an application of any shape with `serve`: there, a bridge is named where one is needed.
+ * A program that serves an application of any shape with `serve`, through a bridge if the shape needs one.
  *
  * @module
  */

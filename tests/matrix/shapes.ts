@@ -1,5 +1,5 @@
 /**
- * The shapes of application, as data: the file of each, and what it cannot do anywhere.
+ * The shapes of application, as data: the file of each, and the ways in which it cannot be served.
  *
  * @module
  */

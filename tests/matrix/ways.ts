@@ -28,7 +28,7 @@ export const ways: readonly Way[] = ["serve", "tsgi -w 2", "FastCGI", "CGI"];
 export interface Served {
   /** The port that clients connect to. */
   readonly port: number;
-  /** What the processes have written. */
+  /** The output of the processes. */
   readonly report: () => string;
   /** Ends all of it. */
   stop(): Promise<void>;
@@ -99,7 +99,7 @@ async function startBehindNginx(runtime: Runtime, file: string): Promise<Served>
   }
 }
 
-/** How a script begins that the command runs: what stands behind `#!/usr/bin/env -S`. */
+/** The first line, after `#!/usr/bin/env -S`, of a script that the command runs. */
 function interpreter(runtime: Runtime, root: string): string {
   const main = join(root, "app/node_modules/tsgi/cli/main.js");
   switch (runtime) {

@@ -1,9 +1,9 @@
 /**
- * HTTP in front of the test client: it reads raw requests from sockets, makes them with the client, and writes what it
- * gets back as HTTP/1.1, so that the behaviour suite can ask the test client what it asks a server.
+ * An HTTP server in front of the test client, so that the behaviour suite can test the client. It reads raw requests from
+ * sockets, makes them with the client, and writes the results as HTTP/1.1.
  *
- * It does no more than the suite needs: one request at a time on a connection, Content-Length and chunked bodies,
- * keep-alive, Date. What it decides by itself concerns the wire, and those cases are left out (`client.test.ts`).
+ * It supports only what the suite needs: one request at a time on a connection, Content-Length and chunked bodies,
+ * keep-alive, Date. Its own decisions concern the wire, and cases about these are left out (`client.test.ts`).
  *
  * @module
  */
@@ -164,7 +164,7 @@ async function serve(socket: Socket, client: TestClient): Promise<void> {
   }
 }
 
-/** Takes what is left of a body, if that is not too much. */
+/** Reads the rest of a body, unless it is too long. */
 async function drained(parts: AsyncIterable<Uint8Array> | null): Promise<boolean> {
   let count = 0;
   try {

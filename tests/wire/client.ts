@@ -1,9 +1,8 @@
 /**
  * A raw client of one TCP connection: bytes out, bytes in, and waiting for a condition.
  *
- * The socket is half-open: the two directions end apart, as HTTP needs (a client may send FIN and still read its
- * answer). What came in is kept whole, as a latin-1 string. Nothing here sleeps: `until` looks again whenever
- * something changed, and gives up at its deadline.
+ * The two directions of the socket end independently, because a client may send FIN and still read its response. All
+ * input is kept as a latin-1 string. Nothing here sleeps: `until` checks again after each event, until its deadline.
  *
  * A server that refuses a request closes while we may still be writing; the reset that follows makes Node destroy
  * the socket with whatever it has not read yet. So a large message goes out in pieces, with a turn of the event

@@ -1,5 +1,5 @@
 /**
- * A strict parser of HTTP/1.1 responses, for tests: what is not exactly right is a failure.
+ * A strict parser of HTTP/1.1 responses for tests. Every deviation is a failure.
  *
  * Bytes are held as a latin-1 string, one code unit a byte, so that the grammar can be written as regular
  * expressions. A parse has three outcomes: a response and what follows it, `null` for "incomplete, more may come",

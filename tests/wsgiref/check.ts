@@ -1,7 +1,7 @@
 /**
  * Checks that are written once and run on every runtime: a name and a function that throws when something is wrong.
  *
- * No test runner is named here. `run` prints how each went, a line of JSON each, and `portable.ts` reads it.
+ * This module uses no test runner. `run` prints each result as a line of JSON, and `portable.ts` reads it.
  *
  * @module
  */
@@ -12,10 +12,10 @@ export interface Check {
   readonly run: () => void | Promise<void>;
 }
 
-/** What precedes each result on standard output. */
+/** The prefix of each result on standard output. */
 export const MARK = "check-result ";
 
-/** How a check went. */
+/** The result of a check. */
 export interface Result {
   readonly name: string;
   readonly error: string | null;

@@ -1,6 +1,6 @@
 /**
- * The validator changes nothing that is right: forms stay forms, what is synchronous stays synchronous, what a server does
- * at the end of a body reaches the body.
+ * The validator does not change correct behaviour: forms stay the same, synchronous calls stay synchronous, and the calls
+ * with which a server ends a body reach the body.
  *
  * @module
  */

@@ -324,7 +324,7 @@ export function isViolation(error: unknown, rule: string, bound: string): void {
   ok(error.message.includes(error.rule.text), error.message);
 }
 
-/** A check a row. */
+/** Makes a check for each row. */
 export const applicationChecks: readonly Check[] = applicationRows.map(({ rule, what, strict = false, app }) => ({
   name: `${rule} is broken by an application${strict ? ", strictly" : ""}: ${what}`,
   run: async () => {

@@ -11,9 +11,9 @@ import { type Check, equal, thrownBy } from "./check.ts";
 import { isViolation, type Row } from "./violations_by_application.ts";
 
 interface ServerRow extends Row {
-  /** The application that is good, and shows what the server does. */
+  /** A correct application, which shows what the server does. */
   readonly app?: Application;
-  /** Serves it, badly. */
+  /** Serves it with the mistake. */
   readonly serve: (app: ValidatedApplication) => unknown;
 }
 
@@ -390,7 +390,7 @@ export const serverRows: readonly ServerRow[] = [
   ...others,
 ];
 
-/** A check a row, and one for what is reported since nobody can catch it. */
+/** Makes a check for each row, and one for errors that are reported because nobody can catch them. */
 export const serverChecks: readonly Check[] = [
   ...serverRows.map(({ rule, what, strict = false, app = hello, serve }): Check => ({
     name: `${rule} is broken by a server${strict ? ", strictly" : ""}: ${what}`,

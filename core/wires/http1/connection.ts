@@ -26,7 +26,7 @@ import { ConnectionLifecycle } from "../../lifecycle/connection.ts";
 import { DRAIN_LIMIT, RequestLifecycle } from "../../lifecycle/request.ts";
 import { BODY, BROKEN, DRAIN, HEAD, LOST, OVER, RECEIVED } from "../../lifecycle/states.ts";
 import { Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
-import type { Connection, RawSocket, Transport } from "../../seams.ts";
+import type { RawConnection, RawSocket, Transport } from "../../seams.ts";
 import { nextIdle, type WireConnection } from "../wire.ts";
 import { ChunkedDecoder } from "./chunked_decoder.ts";
 import type { Http1Config } from "./config.ts";
@@ -180,7 +180,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     leftover.set(this.#held, unread.length);
     this.#held = NO_BYTES;
     const transport = this.#transport;
-    const attach = (next: Connection): void => transport.attach(this.#config.adopt(this, next, transport), leftover);
+    const attach = (next: RawConnection): void => transport.attach(this.#config.adopt(this, next, transport), leftover);
     return { transport, leftover, attach };
   }
 

@@ -16,7 +16,7 @@ import { APACHE_DEAF, halfClose, oneRequest, uploadStream } from "./reasons.ts";
 
 const NGINX_FIN = "nginx makes a FIN of a reset, which before the head is a half-close";
 
-/** Waits for close(), lets the server do more, and checks that it was called once. */
+/** Waits for close(), gives the server time for more calls, and checks that there was only one. */
 export async function closedOnce(t: Trial): Promise<void> {
   const entry = await t.until("close()", (e) => e.closed !== undefined);
   await t.fence();

@@ -15,7 +15,7 @@ import { cutOff, cutOffEarly, cutShort, WIRE } from "./reasons.ts";
 
 const PARSER = "the host's parser refuses, in its own words";
 
-/** A generic 500: plain text, framed by length, with nothing of the application in it. */
+/** Checks a generic 500: plain text with a length, and no text of the application. */
 function cleanError(t: Trial, response: WireResponse): void {
   expect(response.status).toBe(500);
   expect(field(response, "content-type")).toMatch(/^text\/plain/);
@@ -25,7 +25,7 @@ function cleanError(t: Trial, response: WireResponse): void {
   expect(textOf(response)).not.toMatch(/boom|Error:|\bat |\.ts\b/);
 }
 
-/** A front end that saw us cut a response off before it had sent anything of it answers in its own words. */
+/** Whether a front end sent its own error: it noticed our cut before it had sent any of the response. */
 function refused(t: Trial, response: WireResponse | undefined): boolean {
   return t.cell.plan.kind === "front" && response !== undefined && response.status >= 500 &&
     !/begun|boom/.test(textOf(response));

@@ -1,13 +1,13 @@
 /**
- * Why front ends leave cases out, in words that several cases share.
+ * The reasons, shared by several cases, why a case does not run behind a front end.
  *
- * A reason says what the front end forbids, changes or does by itself; a case that would only need to look in another
- * way at the same thing is made to look in that way instead.
+ * A reason says what the front end forbids, changes or does by itself. If a case could check the same behaviour in
+ * another way, it is changed instead of left out.
  *
  * @module
  */
 
-/** The front end reads the client's HTTP: what is malformed never reaches us, and its words are its own. */
+/** The front end parses the client's HTTP. A malformed request never reaches us, and the error text is its own. */
 export const WIRE = "wire only: the front end parses the client's HTTP and answers what is malformed itself";
 
 /** `not` of a case about the client's wire. */
@@ -70,6 +70,6 @@ export const cutShort: Readonly<Record<string, string>> = { cgi: WHOLE, "apache-
 /** `not` of a case about what happens in a process after a response. */
 export const oneRequest: Readonly<Record<string, string>> = { cgi: "the process ends with the response" };
 
-/** mod_proxy looks at the client only when it has something to send. */
+/** mod_proxy notices that the client has left only when it sends. */
 export const APACHE_DEAF =
   "Apache does not look at the client while it waits for us, so it does not tell that it has gone";

@@ -5,23 +5,23 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** Adds to what is compared. */
+/** Adds a note to those that are compared. */
 export type Note = (what: unknown) => void;
 
 /** One case. */
 export interface Case {
   readonly name: string;
-  /** May be asynchronous; what it notes, and the events of both objects, are compared. */
+  /** May be asynchronous. Its notes and the events of both objects are compared. */
   readonly listener: (req: IncomingMessage, res: ServerResponse, note: Note) => unknown;
-  /** First line of the request; `GET / HTTP/1.1` unless told. */
+  /** First line of the request. Default `GET / HTTP/1.1`. */
   readonly line?: string;
   /** More header lines. */
   readonly headers?: readonly string[];
-  /** The body, in pieces; between them the client waits until the listener has noted `"next"`. */
+  /** The pieces of the body. After each, the client waits until the listener has noted `"next"`. */
   readonly body?: readonly string[];
-  /** When the client leaves before it has all: once the listener has noted `"leave"`. */
+  /** Whether the client leaves early, once the listener has noted `"leave"`. */
   readonly leaves?: boolean;
-  /** The listener cuts the connection: only that the response is not complete is compared. */
+  /** Whether the listener cuts the connection. Then only the incompleteness of the response is compared. */
   readonly cut?: boolean;
   /** Events that are not compared, with the reason. */
   readonly unordered?: string;

@@ -1,25 +1,25 @@
 /**
- * Asks one case of a server, byte by byte, and reads all that comes back.
+ * Sends the request of a case to a server, and reads the whole response.
  */
 
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import type { Case } from "./case.ts";
 
-/** What is compared. */
+/** The compared data. */
 export interface Outcome {
   readonly status: string;
   readonly headers: readonly string[];
   readonly body: string;
-  /** Whether the response came to its end. */
+  /** Whether the response is complete. */
   readonly complete: boolean;
   readonly record: readonly unknown[];
 }
 
-/** Headers that are the server's. */
+/** Headers that the server adds. They are not compared. */
 const SERVERS_OWN = /^(?:date|server|connection|keep-alive): /;
 
-/** What a run of a case has noted. */
+/** The notes of a run. */
 async function recordOf(port: number, run: string, when: "now" | "over"): Promise<unknown[]> {
   const response = await fetch(`http://127.0.0.1:${port}/${when}`, { headers: { "x-record": run } });
   return await response.json();

@@ -10,7 +10,7 @@ import { serve } from "../../../mod.ts";
 
 type Listener = (req: IncomingMessage, res: ServerResponse) => unknown;
 
-/** What happened, for the client to ask. */
+/** The events, which the client can request. */
 const events: unknown[] = [];
 const sockets = new WeakSet<object>();
 

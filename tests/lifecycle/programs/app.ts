@@ -137,6 +137,15 @@ export async function app(environ: Environ, startResponse: StartResponse): Promi
       ok();
       return [`got ${got}`];
     }
+    case "/upgraded": { // writes without end, until the connection breaks
+      const { writable, closed } = environ["tsgi.request"].upgrade();
+      begun++;
+      new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(BLOCK)) }).pipeTo(writable).catch(
+        () => {},
+      );
+      closed.catch(() => finals++);
+      return [];
+    }
     case "/download": {
       const bytes = Number(query.get("bytes"));
       ok(bytes);
