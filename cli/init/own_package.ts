@@ -131,14 +131,17 @@ function sources(root: string, manifest: Manifest): OwnPackage {
   const from = existsSync(join(root, "src/mod.ts")) ? join(root, "src") : root;
   const names = from === root ? (manifest.files ?? []) : readdirSync(from);
   const files = names.flatMap((name) => filesBelow(join(from, name))).filter((path) => path.endsWith(".ts"));
-  const imports: Record<string, string> = {};
-  for (const [name, entry] of Object.entries(manifest.exports ?? {})) {
+  const modules = Object.entries(manifest.exports ?? {}).map(([name, entry]): [string, string] => {
     const code = typeof entry === "string" ? entry : entry["default"] as string;
-    const source = code.replace(/\.js$/, ".ts");
-    if (source.endsWith(".ts")) imports[`tsgi${name.slice(1)}`] = `./${folder}/${source.slice("./".length)}`;
-  }
-  imports["tsgi/cli"] = `./${folder}/cli/main.ts`;
-  for (const [name, range] of Object.entries(manifest.dependencies ?? {})) imports[name] = `npm:${name}@${range}`;
+    return [`tsgi${name.slice(1)}`, code.replace(/\.js$/, ".ts")];
+  });
+  const packages = Object.entries(manifest.dependencies ?? {});
+  const imports = Object.fromEntries([
+    ...[...modules, ["tsgi/cli", "./cli/main.ts"] as const]
+      .filter(([, source]) => source.endsWith(".ts"))
+      .map(([name, source]) => [name, `./${folder}/${source.slice("./".length)}`] as const),
+    ...packages.map(([name, range]) => [name, `npm:${name}@${range}`] as const),
+  ]);
   return {
     folder: COPY,
     dependency: null,
