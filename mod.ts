@@ -18,6 +18,7 @@
 
 import type { Application } from "./core/contract/types.ts";
 import { asFunction } from "./core/contract/application.ts";
+import { pointAtCall, pointingAtCall } from "./core/errors.ts";
 import { settings } from "./core/server/options.ts";
 import type { ServeOptions } from "./core/server/serve_options.ts";
 import type { Server } from "./core/server/server.ts";
@@ -57,9 +58,11 @@ const runtimes = globalThis as unknown as Runtimes;
  * await server.shutdown({ timeout: 0 });
  * ```
  */
-export async function serve(app: Application, options?: ServeOptions): Promise<Server> {
-  if (isCgi()) return (await import("./adapters/cgi.ts")).serve(app, options);
-  return (await adapter(options)).serve(app, options);
+export function serve(app: Application, options?: ServeOptions): Promise<Server> {
+  return pointingAtCall(async () => {
+    if (isCgi()) return await (await import("./adapters/cgi.ts")).serve(app, options);
+    return await (await adapter(options)).serve(app, options);
+  });
 }
 
 /**
@@ -87,17 +90,19 @@ export async function serve(app: Application, options?: ServeOptions): Promise<S
  * await server.shutdown({ timeout: 0 });
  * ```
  */
-export async function makeServer(
+export function makeServer(
   host: string,
   port: number,
   app: Application,
   options?: Omit<ServeOptions, "hostname" | "port">,
 ): Promise<SimpleServer> {
-  const [{ startSimpleServer }, pinned] = await Promise.all([
-    import("./core/server/simple_server.ts"),
-    adapter(options),
-  ]);
-  return startSimpleServer(pinned.host, host, port, app, options);
+  return pointingAtCall(async () => {
+    const [{ startSimpleServer }, pinned] = await Promise.all([
+      import("./core/server/simple_server.ts"),
+      adapter(options),
+    ]);
+    return await startSimpleServer(pinned.host, host, port, app, options);
+  });
 }
 
 /**
@@ -122,8 +127,13 @@ export async function makeServer(
  */
 export function toFetch(app: Application, options: FetchOptions = {}): FetchHandler {
   // Wrong arguments throw here, at once. The adapter loads in the background; requests that come earlier wait for it.
-  asFunction(app);
-  settings(options, { port: undefined, errorLog: () => {} });
+  try {
+    asFunction(app);
+    settings(options, { port: undefined, errorLog: () => {}, fetch: true });
+  } catch (error) {
+    pointAtCall(error, new Error());
+    throw error;
+  }
   let handler: FetchHandler | undefined;
   const loaded = import("./adapters/fetch.ts").then((adapter) => handler = adapter.toFetch(app, options));
   return (request, info) => handler?.(request, info) ?? loaded.then((handle) => handle(request, info));

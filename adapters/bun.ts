@@ -4,7 +4,7 @@
  * @module
  */
 
-import { listenError } from "../core/errors.ts";
+import { listenError, pointingAtCall } from "../core/errors.ts";
 import type { Application } from "../core/contract/types.ts";
 import type { ServeOptions } from "../core/server/serve_options.ts";
 import type { Address, Host, Listener, ListenOptions, SocketKind } from "../core/seams.ts";
@@ -153,5 +153,5 @@ async function unresolved(hostname: string): Promise<string> {
  * ```
  */
 export function serve(app: Application, options?: ServeOptions): Promise<Server> {
-  return startServer(host, app, options);
+  return pointingAtCall(() => startServer(host, app, options));
 }

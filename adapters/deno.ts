@@ -8,7 +8,7 @@
  * @module
  */
 
-import { listenError } from "../core/errors.ts";
+import { listenError, pointingAtCall } from "../core/errors.ts";
 import { readLatin1 } from "../core/grammar.ts";
 import type { Application } from "../core/contract/types.ts";
 import type { ServeOptions } from "../core/server/serve_options.ts";
@@ -168,5 +168,5 @@ function open(conn: PromisedSocket, accept: (transport: Transport) => Connection
  * ```
  */
 export function serve(app: Application, options?: ServeOptions): Promise<Server> {
-  return startServer(host, app, options);
+  return pointingAtCall(() => startServer(host, app, options));
 }

@@ -11,7 +11,7 @@
  */
 
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net";
-import { listenError } from "../core/errors.ts";
+import { listenError, pointingAtCall } from "../core/errors.ts";
 import type { Application } from "../core/contract/types.ts";
 import type { ServeOptions } from "../core/server/serve_options.ts";
 import type { Connection, Host, Listener, ListenOptions, Peer, SocketKind, Transport } from "../core/seams.ts";
@@ -209,5 +209,5 @@ function whereabouts(
  * ```
  */
 export function serve(app: Application, options?: ServeOptions): Promise<Server> {
-  return startServer(host, app, options);
+  return pointingAtCall(() => startServer(host, app, options));
 }

@@ -15,7 +15,8 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ApplicationFunction } from "../core/contract/types.ts";
 import { describe, errorText } from "../core/errors.ts";
-import { applicationOf, type AppType, served, typeOf } from "./app_type.ts";
+import { typeOf } from "../core/contract/application.ts";
+import { applicationOf, type AppType, served } from "./app_type.ts";
 import type { CaptureOptions, ListenCapture } from "./programs/capture.ts";
 import type { Served } from "./programs/program.ts";
 

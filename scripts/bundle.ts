@@ -22,7 +22,7 @@ const INTERNAL = "internal";
 const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
   [
     "core",
-    /^core\/(?:contract\/.*|gateway\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy)|wires\/(?:protocol|stopwatch|wire))\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
+    /^core\/(?:contract\/.*|gateway\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy)|wires\/(?:protocol|stopwatch|wire))\.js$|^adapters\/(?:environment|runtime_version|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
   ],
   ["server", /^core\/(?:wires\/(?:load|raw_socket)|server\/server)\.js$|^adapters\/(?:unsupported|stderr)\.js$/],
   ["http1", /^core\/wires\/http1\/(?!serializer\.js$)/],

@@ -141,7 +141,9 @@ function setOwnLength(code: 204 | 205, pairs: Pair[]): number | null {
 export function checkHeaders(headers: unknown, caller: string): Pair[] {
   if (!Array.isArray(headers)) {
     throw new StartResponseError(
-      `${caller}: expected an array of [name, value] pairs as headers, got ${describe(headers)}`,
+      `${caller}: expected an array of [name, value] pairs as headers, got ${describe(headers)}${
+        headersAdvice(headers)
+      }`,
     );
   }
   const pairs: Pair[] = [];
@@ -165,6 +167,11 @@ export function checkHeaders(headers: unknown, caller: string): Pair[] {
     pairs.push([name, value]);
   }
   return pairs;
+}
+
+function headersAdvice(headers: unknown): string {
+  if (typeof headers !== "object" || headers === null) return "";
+  return Symbol.iterator in headers ? "; write [...headers]" : "; write Object.entries(headers)";
 }
 
 function isRefusedName(name: string): boolean {

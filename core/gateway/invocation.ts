@@ -248,12 +248,12 @@ export class Invocation implements RequestState {
     try {
       if (typeof body === "string" || body instanceof Uint8Array) return this.#respondArray([body]);
       if (Array.isArray(body)) return this.#respondArray(body);
-      if (body === null || typeof body !== "object") throw notABody(body);
+      if (body === null || typeof body !== "object") throw notABody(body, this.#gateway.app);
       if (Symbol.iterator in body) {
         this.#iterator = (body as Iterable<unknown>)[Symbol.iterator]();
         return this.#beginPump();
       }
-      if (!(Symbol.asyncIterator in body)) throw notABody(body);
+      if (!(Symbol.asyncIterator in body)) throw notABody(body, this.#gateway.app);
       this.#iterator = (body as AsyncIterable<unknown>)[Symbol.asyncIterator]();
     } catch (error) {
       return this.#fail(error);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe, OptionError } from "../errors.ts";
+import { describe, nearest, OptionError } from "../errors.ts";
 import { accepts, expectedText, type OptionName, optionNames, optionTable } from "./option_table.ts";
 import { ALL_PEERS, isAddress, LOOPBACK, parseIps } from "./peer_policy.ts";
 import type { ServeOptions } from "./serve_options.ts";
@@ -53,14 +53,26 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
   all.allowIps = peersFor(given.protocol, fromHost.webServers);
   all.errorLog = fromHost.errorLog;
   for (const [name, value] of Object.entries(given)) {
-    const valid = fromHost.fetch === true ? optionNames.filter((one) => optionTable[one].fetch) : optionNames;
-    if (!valid.includes(name as OptionName)) throw new OptionError(name, `one of ${valid.join(", ")}`, name);
-    const { values } = optionTable[name as OptionName];
+    const known = Object.hasOwn(optionTable, name) ? optionTable[name as OptionName] : undefined;
+    if (known === undefined || (fromHost.fetch === true && !known.fetch)) throw unknownOption(name, fromHost);
+    const { values } = known;
     expect(accepts(values, value), name, expectedText(values), value);
     all[name] = value;
   }
   checkTogether(given);
   return all as unknown as Settings;
+}
+
+/** The error for an option that does not exist, or not on a fetch host. It offers the nearest name. */
+function unknownOption(name: string, { fetch }: DefaultsFromHost): OptionError {
+  if (Object.hasOwn(optionTable, name)) {
+    return new OptionError(name, "toFetch has no such option, because its host owns the socket");
+  }
+  const valid = fetch === true ? optionNames.filter((one) => optionTable[one].fetch) : optionNames;
+  const meant = nearest(name, valid);
+  const type = fetch === true ? "FetchOptions" : "ServeOptions";
+  const hint = meant === undefined ? `the type ${type} lists all` : `did you mean ${meant}?`;
+  return new OptionError(name, `there is no such option; ${hint}`);
 }
 
 /** The host name in HOST. Shells and build tools set HOST to other values, such as the machine's name: it is ignored then. */

@@ -40,7 +40,7 @@ const GATEWAY = [
 ];
 const SOCKETS = [
   ...all("core/", "wires/raw_socket server/server wires/load"),
-  ...all("adapters/", "environment latin1 batched_transport peer"),
+  ...all("adapters/", "environment runtime_version latin1 batched_transport peer"),
 ];
 const HTTP = all(
   "core/wires/http1/",
@@ -65,7 +65,7 @@ const UWSGI = [
 const SCRIPT = [
   "core/server/script.ts",
   ...all("core/wires/cgi/", "connection environ exchange response variables"),
-  ...all("adapters/", "cgi cgi_process environment batched_transport peer promised_socket"),
+  ...all("adapters/", "cgi cgi_process environment runtime_version batched_transport peer promised_socket"),
 ];
 const SCRIPT_NODE = all("adapters/", "cgi_node latin1");
 const MOD = "mod.ts";
