@@ -150,6 +150,7 @@ const MISTAKES: ReadonlySet<string> = new Set([
   "ListenError",
   "OptionError",
   "OverlappingReadError",
+  "ProgramError",
   "RequestError",
   "StartResponseError",
   "WriteError",
