@@ -200,7 +200,9 @@ export class Invocation implements RequestState {
     return (...args: [status: unknown, headers: unknown, excInfo?: unknown]): Write => {
       if (args.length < 2 || args.length > 3) {
         this.#began = true;
-        throw new StartResponseError(`startResponse: expected 2 or 3 arguments, got ${args.length}`);
+        throw new StartResponseError(
+          `startResponse: expected 2 or 3 arguments, got ${args.length}; give [] for no headers`,
+        );
       }
       this.#start(args[0], args[1], args[2]);
       return write;
@@ -209,7 +211,12 @@ export class Invocation implements RequestState {
 
   #start(status: unknown, headers: unknown, excInfo: unknown): void {
     if (excInfo === undefined || excInfo === null) {
-      if (this.#began) throw new StartResponseError("startResponse: called a second time without excInfo");
+      if (this.#began) {
+        throw new StartResponseError(
+          "startResponse: called a second time without excInfo; return after the first call, or give the error that made " +
+            "the second one necessary",
+        );
+      }
     } else if (this.#headSent) {
       this.#fail(excInfo);
       throw excInfo;
@@ -220,7 +227,11 @@ export class Invocation implements RequestState {
   }
 
   #write(chunk: unknown): Promise<void> | undefined {
-    if (this.#returned) throw new WriteError("write: called after the application has returned");
+    if (this.#returned) {
+      throw new WriteError(
+        "write: called after the application has returned; await all writes before, or yield the blocks",
+      );
+    }
     const bytes = blockOctets(chunk, "write");
     if (this.#departure !== undefined) return handled(Promise.reject(this.#departure));
     if (this.#exchange === undefined) throw new WriteError("write: the response has ended");
@@ -382,7 +393,9 @@ export class Invocation implements RequestState {
 
   #requireStart(): void {
     if (this.#head === undefined) {
-      throw new StartResponseError("The application gave a body without a successful call of startResponse");
+      throw new StartResponseError(
+        "The application gave a body without a successful call of startResponse; call it before the first block",
+      );
     }
   }
 

@@ -100,7 +100,7 @@ export function loopbackNotice(options: ServeOptions, { port, hostname }: Defaul
  * objects are accepted, because inherited members would be ignored and are easily overlooked.
  */
 function givenBy(options: ServeOptions): Record<string, unknown> {
-  expect(isPlainObject(options), "options", "a plain object", options);
+  expect(isPlainObject(options), "options", "a plain object, as in serve(app, { port: 8000 })", options);
   const given = Object.create(null) as Record<string, unknown>;
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined) given[name] = value;
