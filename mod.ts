@@ -18,6 +18,7 @@
 
 import type { Application } from "./core/contract/types.ts";
 import { asFunction } from "./core/contract/application.ts";
+import { pointAtCall, pointingAtCall } from "./core/errors.ts";
 import { settings } from "./core/server/options.ts";
 import type { TcpAddress } from "./core/seams.ts";
 import type { ServeOptions, TcpServeOptions } from "./core/server/serve_options.ts";
@@ -61,10 +62,12 @@ const runtimes = globalThis as unknown as Runtimes;
 export function serve(app: Application, options?: TcpServeOptions): Promise<Server<TcpAddress>>;
 /** Serves an application at a Unix socket, at a descriptor, or at several places. */
 export function serve(app: Application, options?: ServeOptions): Promise<Server>;
-export async function serve(app: Application, options?: ServeOptions | TcpServeOptions): Promise<Server> {
+export function serve(app: Application, options?: ServeOptions | TcpServeOptions): Promise<Server> {
   const all = options as ServeOptions | undefined;
-  if (isCgi()) return (await import("./adapters/cgi.ts")).serve(app, all);
-  return (await adapter(all)).serve(app, all);
+  return pointingAtCall(async () => {
+    if (isCgi()) return await (await import("./adapters/cgi.ts")).serve(app, all);
+    return await (await adapter(all)).serve(app, all);
+  });
 }
 
 /**
@@ -92,17 +95,19 @@ export async function serve(app: Application, options?: ServeOptions | TcpServeO
  * await server.shutdown({ timeout: 0 });
  * ```
  */
-export async function makeServer(
+export function makeServer(
   host: string,
   port: number,
   app: Application,
   options?: Omit<ServeOptions, "hostname" | "port">,
 ): Promise<SimpleServer> {
-  const [{ startSimpleServer }, pinned] = await Promise.all([
-    import("./core/server/simple_server.ts"),
-    adapter(options),
-  ]);
-  return startSimpleServer(pinned.host, host, port, app, options);
+  return pointingAtCall(async () => {
+    const [{ startSimpleServer }, pinned] = await Promise.all([
+      import("./core/server/simple_server.ts"),
+      adapter(options),
+    ]);
+    return await startSimpleServer(pinned.host, host, port, app, options);
+  });
 }
 
 /**
@@ -127,8 +132,13 @@ export async function makeServer(
  */
 export function toFetch(app: Application, options: FetchOptions = {}): FetchHandler {
   // Wrong arguments throw here, at once. The adapter loads in the background; requests that come earlier wait for it.
-  asFunction(app);
-  settings(options, { port: undefined, errorLog: () => {} });
+  try {
+    asFunction(app);
+    settings(options, { port: undefined, errorLog: () => {}, fetch: true });
+  } catch (error) {
+    pointAtCall(error, new Error());
+    throw error;
+  }
   let handler: FetchHandler | undefined;
   const loaded = import("./adapters/fetch.ts").then((adapter) => handler = adapter.toFetch(app, options));
   return (request, info) => handler?.(request, info) ?? loaded.then((handle) => handle(request, info));

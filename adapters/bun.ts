@@ -4,7 +4,7 @@
  * @module
  */
 
-import { listenError } from "../core/errors.ts";
+import { listenError, pointingAtCall } from "../core/errors.ts";
 import type { Application } from "../core/contract/types.ts";
 import type { ServeOptions, TcpServeOptions } from "../core/server/serve_options.ts";
 import type { Host, Listener, ListenOptions, Place, SocketKind, TcpAddress } from "../core/seams.ts";
@@ -157,5 +157,5 @@ export function serve(app: Application, options?: TcpServeOptions): Promise<Serv
 /** Serves an application at a Unix socket, at a descriptor, or at several places. */
 export function serve(app: Application, options?: ServeOptions): Promise<Server>;
 export function serve(app: Application, options?: ServeOptions | TcpServeOptions): Promise<Server> {
-  return startServer(host, app, options as ServeOptions | undefined);
+  return pointingAtCall(() => startServer(host, app, options as ServeOptions | undefined));
 }

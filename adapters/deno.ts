@@ -8,7 +8,7 @@
  * @module
  */
 
-import { listenError } from "../core/errors.ts";
+import { listenError, pointingAtCall } from "../core/errors.ts";
 import { readLatin1 } from "../core/grammar.ts";
 import type { Application } from "../core/contract/types.ts";
 import type { ServeOptions, TcpServeOptions } from "../core/server/serve_options.ts";
@@ -175,5 +175,5 @@ export function serve(app: Application, options?: TcpServeOptions): Promise<Serv
 /** Serves an application at a Unix socket, at a descriptor, or at several places. */
 export function serve(app: Application, options?: ServeOptions): Promise<Server>;
 export function serve(app: Application, options?: ServeOptions | TcpServeOptions): Promise<Server> {
-  return startServer(host, app, options as ServeOptions | undefined);
+  return pointingAtCall(() => startServer(host, app, options as ServeOptions | undefined));
 }

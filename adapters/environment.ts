@@ -1,8 +1,13 @@
 /**
- * Reads the process environment, as far as permissions allow.
+ * Reads the process environment, as far as permissions allow. Every host that serves loads this module, so a runtime that
+ * is too old is refused here.
  *
  * @module
  */
+
+import { refuseOldRuntime } from "./runtime_version.ts";
+
+refuseOldRuntime();
 
 /** The globals that hold the environment. A runtime has one or both. */
 interface Globals {

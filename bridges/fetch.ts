@@ -132,7 +132,9 @@ function handlerOf(handler: unknown): FetchFunction {
 
 function checked({ env, lazy = false, ...rest }: FromFetchOptions): Pick<FromFetchOptions, "env"> & { lazy: boolean } {
   const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw new OptionError(unknown, "one of env, lazy", unknown);
+  if (unknown !== undefined) {
+    throw new OptionError(unknown, "there is no such option of fromFetch; it has env and lazy");
+  }
   if (env !== undefined && (typeof env !== "object" || env === null)) throw new OptionError("env", "an object", env);
   if (typeof lazy !== "boolean") throw new OptionError("lazy", "true or false", lazy);
   return { ...(env === undefined ? {} : { env }), lazy };

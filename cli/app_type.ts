@@ -18,7 +18,7 @@
  */
 
 import type { ApplicationFunction } from "../core/contract/types.ts";
-import { asFunction } from "../core/contract/application.ts";
+import { asFunction, typeOf } from "../core/contract/application.ts";
 import { classesOf } from "./programs/node_listen.ts";
 import type { MessageClasses, Served } from "./programs/program.ts";
 
@@ -29,19 +29,6 @@ export const APP_TYPES = ["auto", "wsgi", "fetch", "node", "program"] as const;
 export type AppType = typeof APP_TYPES[number];
 
 type Listener = (request: never, response: never) => unknown;
-
-/** Recognizes the kind of a value by its members. */
-export function typeOf(value: unknown): "wsgi" | "fetch" | "node" {
-  // itty-router is a proxy that returns a method for any name; `in` is true for its own members only.
-  const object = Object(value) as Readonly<Record<string, unknown>>;
-  const has = (...names: string[]): boolean =>
-    names.every((name) => name in object && typeof object[name] === "function");
-  if (has("wsgiApp")) return "wsgi";
-  if (has("fetch")) return "fetch";
-  const node = has("handle", "set") || has("callback", "use") || has("handle", "use") || has("handler", "listen") ||
-    has("routing", "ready") || has("listen", "emit", "setTimeout");
-  return node ? "node" : "wsgi";
-}
 
 /**
  * Converts a value to a WSGI application.

@@ -8,16 +8,18 @@
  * @module
  */
 
-import { existsSync, statSync, writeSync } from "node:fs";
+import { existsSync, readdirSync, statSync, writeSync } from "node:fs";
 import process from "node:process";
 import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { ApplicationFunction } from "../core/contract/types.ts";
 import { describe, errorText } from "../core/errors.ts";
-import { applicationOf, type AppType, served, typeOf } from "./app_type.ts";
+import { typeOf } from "../core/contract/application.ts";
+import { applicationOf, type AppType, served } from "./app_type.ts";
 import type { CaptureOptions, ListenCapture } from "./programs/capture.ts";
 import { inUseHint, type Served } from "./programs/program.ts";
+import { suggestion } from "./suggestion.ts";
 
 /** An application cannot be loaded. */
 export class AppLoadError extends Error {
@@ -233,8 +235,19 @@ async function importModule(spec: string, module: string, asMain: boolean): Prom
     if (asMain && url.startsWith("file:")) return await (await import("./programs/main_module.ts")).importMain(url);
     return await import(url) as Record<string, unknown>;
   } catch (error) {
-    throw new AppLoadError(spec, messageOf(error), { cause: error });
+    throw new AppLoadError(spec, `${messageOf(error)}${moduleAdvice(error, url)}`, { cause: error });
   }
+}
+
+/** Advice for an ES module that a runtime has taken for CommonJS, because package.json says so. */
+function moduleAdvice(error: unknown, url: string): string {
+  const asCommonJs = /\b(?:import statement outside a module|'import\.meta' outside|Unexpected token 'export')/;
+  if (!asCommonJs.test(messageOf(error)) || !url.startsWith("file:")) return "";
+  for (let folder = dirname(fileURLToPath(url)); folder !== dirname(folder); folder = dirname(folder)) {
+    const path = join(folder, "package.json");
+    if (existsSync(path)) return `. Write "type": "module" in ${path}, or give the file the extension .mjs or .mts`;
+  }
+  return "";
 }
 
 /** The specifier to pass to `import()` for a module. */
@@ -242,7 +255,9 @@ function specifierOf(spec: string, module: string): string {
   const file = fileOf(module);
   if (file !== null || /^[a-z]+:/.test(module)) return file ?? module;
   const here = process.cwd();
-  if (/^[./]/.test(module)) throw new AppLoadError(spec, `there is no file ${resolve(here, module)}`);
+  if (/^[./]/.test(module)) {
+    throw new AppLoadError(spec, `there is no file ${resolve(here, module)}${nearFile(module, here)}`);
+  }
   try {
     return pathToFileURL(createRequire(join(here, "_.js")).resolve(module)).href;
   } catch {
@@ -253,8 +268,18 @@ function specifierOf(spec: string, module: string): string {
   } catch {
     throw new AppLoadError(
       spec,
-      `there is neither a file ${module} in ${here}, with or without .ts, nor such a package`,
+      `there is neither a file ${module} in ${here}, with or without .ts, nor such a package${nearFile(module, here)}`,
     );
+  }
+}
+
+/** Suggests a file of the same folder whose name is like that of a module. */
+function nearFile(module: string, directory: string): string {
+  const path = resolve(directory, module);
+  try {
+    return suggestion(basename(path), readdirSync(dirname(path)).filter((name) => EXTENSIONS.includes(extname(name))));
+  } catch {
+    return ""; // there is no such folder
   }
 }
 
@@ -277,7 +302,12 @@ async function choose(
     value = part === undefined ? undefined : (value as Record<string, unknown> | null | undefined)?.[part];
   }
   if (value === undefined) {
-    throw new AppLoadError(spec, `expected an export ${name ?? USUAL_NAMES.join(" or ")}; it exports ${there}`);
+    throw new AppLoadError(
+      spec,
+      `expected an export ${name ?? USUAL_NAMES.join(" or ")}; it exports ${there}${
+        suggestion(name ?? "", Object.keys(exports))
+      }`,
+    );
   }
   if (!factory) return { value: value instanceof Promise ? await settled(spec, path.join("."), value) : value };
   if (typeof value !== "function") {

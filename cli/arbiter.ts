@@ -25,6 +25,7 @@ import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, signal, s
 import type { Given } from "./command_line.ts";
 import { needRestart, type Resolved, resolveSettings, workerCount } from "./config.ts";
 import { enterAgain } from "./directory.ts";
+import { LoadReports } from "./load_reports.ts";
 import { LogFile } from "./log_file.ts";
 import { closeLog, openLog, standardOf } from "./log_open.ts";
 import { Log } from "./log.ts";
@@ -76,6 +77,7 @@ class Arbiter {
   #served = false; // all workers have been ready at least once
   #told = false; // ready() has reported that all workers are ready
   #stopping = false;
+  readonly #reports: LoadReports;
   #status = 0;
   #reloading: Promise<void> = Promise.resolve();
   #reloadWaits = false; // a reload is queued and has not begun
@@ -88,13 +90,18 @@ class Arbiter {
     this.#current = options.resolved;
     this.#proved = options.resolved;
     this.#log = new Log(this.#settings, identityOf(this.#settings));
+    this.#reports = new LoadReports(this.#log);
     this.#info = { pid: process.pid, log: (message) => this.#log.info(message) };
     this.#pool = new Pool(
       {
         spawn: (age, former) => this.#spawn(age, former ? this.#proved : this.#current),
         signal,
         changed: (workers) => this.#tell({ type: "workers", workers }),
-        proved: () => this.#proved = this.#current,
+        proved: () => {
+          this.#proved = this.#current;
+          this.#reports.showStart();
+        },
+        notLoaded: (why) => this.#reports.add(why),
         ready: () => this.#ready(),
         failed: (proven) => this.#failed(proven),
         timedOut: (pid) => this.#logTimeout(pid),
@@ -133,6 +140,7 @@ class Arbiter {
 
   #signalled(name: Signal): void {
     if (this.#stopping && name !== "SIGINT" && name !== "SIGQUIT" && name !== "SIGUSR1") return;
+    this.#reports.showStart();
     if (name !== "SIGWINCH") this.#log.info(`Handling signal: ${name.slice(3).toLowerCase()}`);
     switch (name) {
       case "SIGTERM":
@@ -168,6 +176,7 @@ class Arbiter {
     const log = this.#log;
     if (this.#stopping) return;
     log.info("Hang up: reloading");
+    this.#reports.forget();
     notify(log, "RELOADING=1");
     let next: Resolved;
     try {
@@ -217,6 +226,7 @@ class Arbiter {
   #ready(): void {
     if (this.#told) return;
     this.#told = true;
+    this.#reports.forget();
     this.#log.info(`All workers are ready (${this.#pool.wanted})`);
     notify(this.#log, "--ready", `--status=${this.#pool.wanted} workers`);
     if (!this.#served) this.#call("whenReady", () => this.#settings.whenReady?.(this.#info));
@@ -231,26 +241,27 @@ class Arbiter {
       this.#log.error(`The new workers did not start: the old ones serve on; ${this.#pool.strength}`);
       notify(this.#log, "READY=1");
     } else if (this.#settings.reload) {
+      this.#reports.showStart();
       this.#log.error("Waiting for a change of the code");
     } else {
       this.#status = LOAD_FAILED;
-      this.#stop("SIGQUIT", "the workers did not start");
+      this.#stop("SIGQUIT", "the workers did not start", this.#reports.giveUp());
     }
   }
 
-  #stop(name: "SIGTERM" | "SIGQUIT", reason?: string): void {
+  #stop(name: "SIGTERM" | "SIGQUIT", reason?: string, quiet = false): void {
     if (this.#stopping) {
       if (name === "SIGQUIT") void this.#pool.stop(name);
       return;
     }
     this.#stopping = true;
     this.#unwatch();
-    this.#log.info(`Shutting down${reason === undefined ? "" : `: ${reason}`}`);
+    if (!quiet) this.#log.info(`Shutting down${reason === undefined ? "" : `: ${reason}`}`);
     notify(this.#log, "STOPPING=1");
     this.#closeSockets();
     this.#pool.stop(name).then(async () => {
       await this.#call("onExit", () => this.#settings.onExit?.(this.#info));
-      this.#log.info("Shutting down: done");
+      if (!quiet) this.#log.info("Shutting down: done");
       await this.#log.flush();
       this.#finish(this.#status);
     });

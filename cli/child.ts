@@ -48,17 +48,27 @@ export type Role =
     readonly age: number;
   };
 
-/** A message of a worker to the arbiter: it handles signals, it serves, its heartbeat, it asks to be replaced. */
+/**
+ * A message of a worker to the arbiter: it handles signals, it serves, its heartbeat, it asks to be replaced, it ends
+ * because the application does not load.
+ */
 export type WorkerMessage =
   | HelloMessage
   | { readonly type: "ready" }
   | { readonly type: "beat"; readonly connections: number }
-  | { readonly type: "full" };
+  | { readonly type: "full" }
+  | { readonly type: "failed"; readonly why: string };
 
 /** A message of the arbiter to a worker: how many connections to close. */
 export interface ShedMessage {
   /** The number of connections. */
   readonly shed: number;
+}
+
+/** A message of the arbiter to a worker: it has got the reason why the application does not load. */
+export interface HeardMessage {
+  /** Always true. */
+  readonly heard: true;
 }
 
 /** A message of the arbiter to its launcher: it handles signals; the process ids of its workers. */

@@ -82,6 +82,12 @@ function takeOption(given: Given, arg: string, rest: string[]): void {
   else if (setting.kind.metavar === "") text = "true";
   else text = rest.shift();
   if (text === undefined) throw new SettingError(name, setting.kind.expected, "nothing");
+  const value = setting.kind.parse(text);
+  const long = suggestion(`-${arg}`, [...flags.keys()]);
+  // "-workers" is "-w orkers": a long option with one dash.
+  if (value === undefined && !arg.startsWith("--") && long !== "") {
+    throw new SettingError("command line", "an option (tsgi --help lists them)", `${arg}${long}`);
+  }
   add(given, key, read(name, setting, text));
 }
 

@@ -43,6 +43,7 @@ export class Log {
   #json: boolean;
   #held = ""; // text of an application, until its line ends
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #kept: string[] | undefined; // lines that wait, while there are such
 
   /**
    * Opens the error log that the settings name. As root, it changes the owner of the file to `owner`.
@@ -90,13 +91,37 @@ export class Log {
   /** Writes a message, if its level is logged. */
   report(level: LogLevel, message: string): void {
     if (LEVELS.indexOf(level) < this.#least) return;
-    if (this.#json) return this.#object(level, "tsgi", message);
-    this.#file.write(`${stamp(new Date())} [${process.pid}] [${level.toUpperCase()}] ${message}\n`);
+    const line = this.#json
+      ? this.#object(level, "tsgi", message)
+      : `${stamp(new Date())} [${process.pid}] [${level.toUpperCase()}] ${message}\n`;
+    if (level === "info" && this.#kept !== undefined) return void this.#kept.push(line);
+    this.release();
+    this.#file.write(line);
   }
 
-  #object(level: LogLevel, source: string, message: string): void {
+  #object(level: LogLevel, source: string, message: string): string {
     const all = { time: new Date().toISOString(), level, pid: process.pid, source, message };
-    this.#file.write(`${jsonLine(all, this.#file.mostLine)}\n`);
+    return `${jsonLine(all, this.#file.mostLine)}\n`;
+  }
+
+  /**
+   * Keeps lines about normal events back, until `release` or a line about something else. With the level `debug` it does
+   * nothing.
+   */
+  hold(): void {
+    if (this.#least > 0) this.#kept ??= [];
+  }
+
+  /** Writes the lines that were kept back. */
+  release(): void {
+    const lines = this.#kept;
+    this.#kept = undefined;
+    for (const line of lines ?? []) this.#file.write(line);
+  }
+
+  /** Drops the lines that were kept back. */
+  drop(): void {
+    this.#kept = undefined;
   }
 
   /** Logs a detail for debugging tsgi itself. */
@@ -128,16 +153,16 @@ export class Log {
   raw(text: string): void {
     if (!this.#json) return this.#file.write(text);
     this.#held += text;
-    if (this.#held.endsWith("\n") || this.#held.length > MOST_HELD) this.#release();
-    else this.#timer ??= setTimeout(() => this.#release(), LINE_WAIT);
+    if (this.#held.endsWith("\n") || this.#held.length > MOST_HELD) this.#releaseText();
+    else this.#timer ??= setTimeout(() => this.#releaseText(), LINE_WAIT);
   }
 
-  #release(): void {
+  #releaseText(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const message = this.#held.replace(/\n$/, "");
     this.#held = "";
-    if (message !== "") this.#object("error", "wsgi.errors", message);
+    if (message !== "") this.#file.write(this.#object("error", "wsgi.errors", message));
   }
 
   /** Reopens the file. */
@@ -147,7 +172,8 @@ export class Log {
 
   /** Settles when all text is written or, if the reader takes nothing, after a short time. */
   flush(): Promise<void> {
-    this.#release();
+    this.release();
+    this.#releaseText();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, LAST_LINES);
       this.#file.flush().then(() => {

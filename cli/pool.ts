@@ -55,6 +55,8 @@ export interface PoolOwner {
   changed(pids: readonly number[]): void;
   /** The current generation is proven: one of its workers is ready. */
   proved(): void;
+  /** A worker has not loaded the application. */
+  notLoaded(why: string): void;
   /** As many workers as are wanted are ready. */
   ready(): void;
   /** The current generation failed to load. With `proven`, the workers of the last proven generation serve on. */
@@ -264,6 +266,9 @@ export class Pool {
       case "full":
         worker.full = true;
         return this.#manage();
+      case "failed":
+        worker.explain();
+        return this.#owner.notLoaded(message.why);
     }
   }
 
@@ -289,7 +294,7 @@ export class Pool {
     if (worker.state === "stopping") this.#log.info(`Worker exited (pid:${worker.pid})`);
     else if (worker.state === "booting") {
       const what = code === LOAD_FAILED ? "could not load the application" : `${how} before it was ready`;
-      this.#bootFailed(worker, what);
+      this.#bootFailed(worker, what, worker.explained ? "debug" : "error");
     } else {
       this.#log.error(`Worker (pid:${worker.pid}) ${how}${this.#outdated ? `: ${this.strength}` : ""}`);
       // A SIGKILL from outside is not the application's fault, so it does not count as a crash.
@@ -300,8 +305,9 @@ export class Pool {
   }
 
   /** Handles a worker that ended, or ran out of time, before it was ready. */
-  #bootFailed({ pid, generation }: WorkerProcess, what: string): void {
-    const report = (more: string): void => this.#log.error(`Worker (pid:${pid}) ${what}${more}`);
+  #bootFailed({ pid, generation }: WorkerProcess, what: string, level: "debug" | "error" = "error"): void {
+    const report = (more: string): void =>
+      this.#log[more === "" ? level : "error"](`Worker (pid:${pid}) ${what}${more}`);
     const former = generation === this.#fallback?.generation;
     if (this.#stopped || (generation !== this.#generation && !former)) return report("");
     if (former || generation === this.#proven) {

@@ -18,6 +18,7 @@
 import process from "node:process";
 import { host } from "../adapters/node.ts";
 import { errorText } from "../core/errors.ts";
+import { named } from "../core/contract/application.ts";
 import type { ApplicationFunction } from "../core/contract/types.ts";
 import { type RunningServer, startServer } from "../core/server/server.ts";
 import type { ListenEntry, ServeOptions } from "../core/server/serve_options.ts";
@@ -27,6 +28,7 @@ import { accessFormat } from "./access_json.ts";
 import { type Bind, placeOf } from "./bind.ts";
 import {
   FIRST_SOCKET,
+  type HeardMessage,
   type Role,
   type ShedMessage,
   starterVersion,
@@ -54,6 +56,7 @@ const EXIT_GRACE = 500; // ms beyond the time to stop, at which the process exit
 const LAST_LINES = 300; // ms to write the rest of the access log at the end
 const FLUSH_AFTER = 100; // ms that a line of the access log may wait to be written
 const RELOAD_DRAIN = 0.1; // seconds of drainIdle with --reload, so that a browser soon sees the new code
+const HEARING = 5000; // ms that the arbiter has to take the reason why the application does not load
 const MOST_BEAT = 1000; // ms between two heartbeats, at most
 const EXHAUSTED_BEATS = 3; // heartbeats in a row without a free descriptor; not on Deno, which never accepts again
 
@@ -86,6 +89,7 @@ class Worker {
   #workerInt: Settings["workerInt"] = null;
   #capture: ListenCapture | undefined; // if the application is a program
   readonly #tell: (message: WorkerMessage) => void = takeSend();
+  #heard: () => void = () => {}; // the arbiter has got the reason why the application does not load
   #beats: ReturnType<typeof setInterval> | undefined;
   #requests = 0;
   #most = Infinity;
@@ -108,8 +112,7 @@ class Worker {
     try {
       app = await this.#load();
     } catch (error) {
-      this.#log.error(loadFailure(error));
-      return this.exit(LOAD_FAILED);
+      return this.#notLoaded(loadFailure(error));
     }
     // Signals that came while modules ran are handled before the worker listens: after TERM it never listens.
     await new Promise((resolve) => setImmediate(resolve));
@@ -137,6 +140,16 @@ class Worker {
       this.#beat(now - last - every);
       last = now;
     }, every);
+  }
+
+  /** Ends the process. The arbiter logs the reason: all workers have the same, and it is to be read once. */
+  #notLoaded(why: string): void {
+    this.#heard = () => this.exit(LOAD_FAILED);
+    this.#tell({ type: "failed", why });
+    setTimeout(() => {
+      this.#log.error(why);
+      this.exit(LOAD_FAILED);
+    }, HEARING);
   }
 
   /** Loads the application. A program that listens by itself sees the first address as the one it listens on. */
@@ -224,8 +237,9 @@ class Worker {
     });
     takeSignals(["SIGHUP", "SIGTTIN", "SIGTTOU", "SIGWINCH"], () => {}); // ignored: only the arbiter acts on them
     process.on("message", (message) => {
-      const { shed } = message as Partial<ShedMessage>;
+      const { shed, heard } = message as Partial<ShedMessage & HeardMessage>;
       if (shed !== undefined) this.#server?.closeAfterNext(shed);
+      if (heard === true) this.#heard();
     });
     whenOrphaned(() => this.#terminate(Math.min(ORPHAN_TIME, gracefulTimeout)));
   }
@@ -275,13 +289,13 @@ class Worker {
     const { maxRequests, maxRequestsJitter } = this.#settings;
     if (maxRequests === 0) return app;
     this.#most = maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
-    return (environ, startResponse) => {
+    return named((environ, startResponse) => {
       if (++this.#requests === this.#most) {
         this.#log.info("Autorestarting worker after current request.");
         this.#tell({ type: "full" });
       }
       return app(environ, startResponse);
-    };
+    }, app.name);
   }
 
   /** Stops serving, then exits. A later call with less time shortens the time to stop. */

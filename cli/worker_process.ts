@@ -18,7 +18,7 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import type { ShedMessage } from "./child.ts";
+import type { HeardMessage, ShedMessage } from "./child.ts";
 import type { SignalMessage } from "./signals.ts";
 
 const QUICK = 1000; // ms that a worker has to end after SIGQUIT, which cuts running requests
@@ -50,6 +50,8 @@ export class WorkerProcess {
   readonly generation: number;
   /** Whether it has asked to be replaced. */
   full = false;
+  /** Whether it has said why it does not load the application. */
+  explained = false;
   /** The open connections that its last heartbeat reported. */
   connections = 0;
   /** When it reported that it is ready. */
@@ -103,6 +105,12 @@ export class WorkerProcess {
     return true;
   }
 
+  /** Notes that the worker has said why it does not load the application, and lets it end. */
+  explain(): void {
+    this.explained = true;
+    this.#send({ heard: true });
+  }
+
   /** Tells it to reopen its logs, or does so after its hello: it may have opened them before that. */
   reopenLogs(): void {
     this.#reopens = !this.#greeted;
@@ -116,7 +124,7 @@ export class WorkerProcess {
     this.#send({ shed: count });
   }
 
-  #send(message: ShedMessage | SignalMessage): void {
+  #send(message: ShedMessage | HeardMessage | SignalMessage): void {
     if (this.child.connected) this.child.send(message, () => {});
   }
 

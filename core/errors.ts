@@ -43,8 +43,8 @@ export function describePlace(at: Place): string {
 }
 
 const LISTEN_REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the address is already in use",
-  EADDRNOTAVAIL: "the address does not belong to this machine",
+  EADDRINUSE: "the address is already in use; choose another one, or stop the program that listens there",
+  EADDRNOTAVAIL: "the address does not belong to this machine; 127.0.0.1 is for this machine only, 0.0.0.0 for all",
   EACCES: "permission denied",
   EPERM: "permission denied",
   ENOTFOUND: "the host name cannot be resolved",
@@ -67,11 +67,49 @@ export class OptionError extends Error {
   /** Name of the option. */
   readonly option: string;
 
-  /** Says which option, what was expected and what was given. */
-  constructor(option: string, expected: string, given: unknown) {
-    super(`Option ${option}: expected ${expected}, got ${describe(given)}`);
+  /** Says which option, what was expected and what was given; or, with two arguments, which option and what is wrong. */
+  constructor(option: string, ...what: [expected: string, given: unknown] | [reason: string]) {
+    super(`Option ${option}: ${what.length === 1 ? what[0] : `expected ${what[0]}, got ${describe(what[1])}`}`);
     this.option = option;
   }
+}
+
+const MOST_CHANGES = 3; // in a long name; fewer in a short one
+
+/**
+ * The name of which `given` may be a misspelling: the one that differs from it by the fewest letters. Undefined if none
+ * is near.
+ *
+ * @example
+ * ```ts
+ * import { nearest } from "./errors.ts";
+ * console.assert(nearest("prot", ["port", "path"]) === "port" && nearest("colour", ["port"]) === undefined);
+ * ```
+ */
+export function nearest(given: string, names: readonly string[]): string | undefined {
+  let found: string | undefined;
+  let least = Math.min(MOST_CHANGES, Math.max(2, Math.floor(given.length / 3))) + 1;
+  for (const name of names) {
+    const changes = changesBetween(given.toLowerCase(), name.toLowerCase());
+    if (changes >= least || changes >= name.length) continue;
+    least = changes;
+    found = name;
+  }
+  return found;
+}
+
+/** The Levenshtein distance: the number of letters to insert, delete or replace to get from one word to another. */
+function changesBetween(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] as number;
 }
 
 /**
@@ -109,6 +147,73 @@ function describeValue(value: unknown): string {
   }
 }
 
+/** The errors that report a mistake of the program. How this library has found it says nothing to the program's author. */
+const MISTAKES: ReadonlySet<string> = new Set([
+  "ApplicationError",
+  "ListenError",
+  "OptionError",
+  "OverlappingReadError",
+  "ProgramError",
+  "RequestError",
+  "StartResponseError",
+  "WriteError",
+]);
+
+/** The modules of this library, below its folder. In a checkout, examples and tests are beside them. */
+const OWN_MODULE = /^(?:src\/)?(?:core|adapters|bridges|cli|internal|testing|wsgiref|mod(?:_\w+)?\.[jt]s\b)/;
+
+/**
+ * The frames of an error's stack, beginning with the first one of the program. Empty if the program has none, which is
+ * the case when the mistake was found after the application has returned.
+ */
+function programFrames({ stack = "" }: Error): string[] {
+  const { href, pathname } = new URL("../", import.meta.url);
+  const isOwn = (frame: string): boolean =>
+    [href, pathname].some((root) => {
+      const at = frame.indexOf(root);
+      return at >= 0 && OWN_MODULE.test(frame.slice(at + root.length));
+    });
+  const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
+  const isFile = (frame: string): boolean => /[\\/][^:()]+:\d+:\d+\)?$/.test(frame);
+  const isRuntime = (frame: string): boolean => /[\s(]\w+:\w+\//.test(frame); // "(scheme:name/of/module"
+  const first = frames.findIndex((frame) => isFile(frame) && !isOwn(frame) && !isRuntime(frame));
+  return first < 0 ? [] : frames.slice(first);
+}
+
+/**
+ * Calls the code of a public function. An error of it that is a mistake of the program points at the call of that
+ * function: runtimes print the source at the first frame of an uncaught error, and that would be a part of this library.
+ *
+ * @param run The code. It is called while the caller of the public function is on the stack.
+ */
+export async function pointingAtCall<T>(run: () => Promise<T>): Promise<T> {
+  const call = new Error();
+  try {
+    return await run();
+  } catch (error) {
+    pointAtCall(error, call);
+    throw error;
+  }
+}
+
+/** Makes an error point at the program: its stack becomes that of `call`. Other errors than mistakes stay as they are. */
+export function pointAtCall(error: unknown, call: Error): void {
+  try {
+    if (!(error instanceof Error) || !MISTAKES.has(error.name)) return;
+    const frames = programFrames(call);
+    if (frames.length === 0) return;
+    const [, sourceURL, line, column] = /([^\s(]+):(\d+):(\d+)\)?$/.exec(frames[0] as string) ?? [];
+    for (const one of [error, error.cause]) {
+      if (!(one instanceof Error)) continue;
+      one.stack = [`${one.name}: ${one.message}`, ...frames].join("\n");
+      // JavaScriptCore has the place in properties of its own, and a runtime prints the source there.
+      if ("sourceURL" in one) Object.assign(one, { sourceURL, line: Number(line), column: Number(column) });
+    }
+  } catch {
+    // Where there is no address of a module, as in some bundles, the stack stays as it is.
+  }
+}
+
 const MOST_CAUSES = 8; // errors can be each other's cause
 
 /**
@@ -132,7 +237,7 @@ export function errorText(error: unknown): string {
 function describeError(error: unknown, causes: number): string {
   if (!(error instanceof Error)) return `Thrown value that is no Error: ${describe(error)}`;
   const title = `${error.name}: ${error.message}`;
-  const stack = error.stack ?? title;
+  const stack = MISTAKES.has(error.name) ? [title, ...programFrames(error)].join("\n") : error.stack ?? title;
   const text = stack.includes(error.message) ? stack : `${title}\n${stack}`;
   if (error.cause === undefined) return text;
   return `${text}\nCaused by: ${causes === 0 ? "..." : describeError(error.cause, causes - 1)}`;

@@ -20,6 +20,18 @@
 /**
  * A header list: name and value pairs, both latin-1 strings (PEP 3333, "The start_response() Callable"). Repeated names
  * are kept as they are.
+ *
+ * A list that is made before it is used needs this type: without it, the compiler takes the pairs for arrays of any
+ * length. A list that grows is a `[string, string][]`, which may be given wherever a HeaderList is taken.
+ *
+ * @example
+ * ```ts
+ * import type { HeaderList } from "tsgi";
+ * const headers: HeaderList = [["Content-Type", "text/plain"]];
+ * const more: [string, string][] = [];
+ * more.push(["Set-Cookie", "a=1"]);
+ * console.assert([...headers, ...more].length === 2);
+ * ```
  */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 

@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "tsgi-build-"));
 let files: string[] = [];
 
 /** Most bytes of the tarball, so that growth is noticed. Half of it is sources with their comments, and source maps. */
-const PACKED_LIMIT = 620_000;
+const PACKED_LIMIT = 640_000;
 
 const read = (file: string): string => readFileSync(join(folder, file), "utf8");
 const named = (...endings: string[]): string[] => files.filter((file) => endings.some((end) => file.endsWith(end)));

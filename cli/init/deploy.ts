@@ -7,16 +7,17 @@
  * @module
  */
 
-import { type ProjectFile, type ProjectRuntime, PROJECTS } from "./runtimes.ts";
+import { VERSION } from "../../core/version.ts";
+import { type OwnPackage, type ProjectFile, type ProjectRuntime, PROJECTS } from "./runtimes.ts";
 import { APP_FILE } from "./templates.ts";
 
 /** The deployment files. */
-export function deployFiles(runtime: ProjectRuntime, name: string): ProjectFile[] {
+export function deployFiles(runtime: ProjectRuntime, name: string, own: OwnPackage | null): ProjectFile[] {
   return [
     { path: `deploy/${name}.service`, what: "the service, for systemd", text: service(runtime, name) },
     { path: `deploy/${name}.socket`, what: "its socket", text: socket(name) },
     { path: "deploy/nginx.conf", what: "a site for nginx", text: site(name) },
-    { path: "Dockerfile", what: "an image", text: DOCKERFILES[runtime] },
+    { path: "Dockerfile", what: "an image", text: dockerfile(runtime, own) },
     { path: ".dockerignore", what: "files that are not copied into it", text: ".git\nnode_modules\ndeploy\n" },
   ];
 }
@@ -112,8 +113,11 @@ server {
 `;
 }
 
-/** In a container the server listens on all interfaces; docker publishes the port where `-p` names it. */
-const REST = `ENV NODE_ENV=production TSGI_BIND=0.0.0.0:8000
+/**
+ * In a container the server listens on all interfaces, because PORT is set; docker publishes the port where `-p` names
+ * it. A platform may set another PORT.
+ */
+const REST = `ENV NODE_ENV=production PORT=8000
 EXPOSE 8000
 `;
 
@@ -123,30 +127,35 @@ RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf 
 ENTRYPOINT ["/usr/bin/tini", "--"]
 `;
 
-const DOCKERFILES: Readonly<Record<ProjectRuntime, string>> = {
-  node: `FROM node:24-slim
+function dockerfile(runtime: ProjectRuntime, own: OwnPackage | null): string {
+  const copy = own === null ? "" : `COPY ${own.folder} ${own.folder}\n`; // the manifest refers to it
+  const command = `CMD ${JSON.stringify([...PROJECTS[runtime].command, APP_FILE])}\n`;
+  // "deno cache" does not take names of the import map.
+  const cli = own === null ? `jsr:@tsgi/tsgi@^${VERSION}/cli` : own.imports["tsgi/cli"];
+  switch (runtime) {
+    case "node":
+      return `FROM node:24-slim
 ${INIT}WORKDIR /srv/app
 COPY package*.json ./
-RUN npm install --omit=dev
+${copy}RUN npm install --omit=dev
 COPY . .
 USER node
-${REST}${command("node")}`,
-  deno: `# This image has tini as process 1: it waits for processes whose parents have ended.
+${REST}${command}`;
+    case "deno":
+      return `# This image has tini as process 1: it waits for processes whose parents have ended.
 FROM denoland/deno:2.9.6
 WORKDIR /srv/app
 COPY . .
-RUN deno cache ${APP_FILE} tsgi/cli && chown -R deno:deno /deno-dir
+RUN deno cache ${APP_FILE} ${cli} && chown -R deno:deno /deno-dir
 USER deno
-${REST}${command("deno")}`,
-  bun: `FROM oven/bun:1-slim
+${REST}${command}`;
+    case "bun":
+      return `FROM oven/bun:1-slim
 ${INIT}WORKDIR /srv/app
 COPY package.json bun.lock* ./
-RUN bun install --production
+${copy}RUN bun install --production
 COPY . .
 USER bun
-${REST}${command("bun")}`,
-};
-
-function command(runtime: ProjectRuntime): string {
-  return `CMD ${JSON.stringify([...PROJECTS[runtime].command, APP_FILE])}\n`;
+${REST}${command}`;
+  }
 }

@@ -10,14 +10,9 @@ import process from "node:process";
 import { choice } from "../settings/kinds.ts";
 import { type Kind, SettingError } from "../settings/setting.ts";
 import { projectFiles } from "./project.ts";
-import { type ProjectFile, type ProjectRuntime, PROJECTS } from "./runtimes.ts";
+import { ownPackage } from "./own_package.ts";
+import { InitError, type ProjectFile, type ProjectRuntime, PROJECTS } from "./runtimes.ts";
 import { type TemplateName, TEMPLATES } from "./templates.ts";
-
-/** The project cannot be created. */
-export class InitError extends Error {
-  /** Name of the class. */
-  override readonly name = "InitError";
-}
 
 const RUNTIME = choice("node", "deno", "bun");
 const TEMPLATE = choice("hono", "express", "wsgi");
@@ -58,7 +53,8 @@ export function init(args: readonly string[]): string {
     else folder = arg;
   }
   const path = resolve(folder ?? ".");
-  const files = projectFiles(runtime, projectName(path), TEMPLATES[template]);
+  const own = ownPackage(import.meta.url, runtime);
+  const files = projectFiles(runtime, projectName(path), TEMPLATES[template], own);
   writeAll(path, files);
   return told(runtime, relative(process.cwd(), path), files);
 }
@@ -92,8 +88,9 @@ function writeAll(folder: string, files: readonly ProjectFile[]): void {
 
 function told(runtime: ProjectRuntime, folder: string, files: readonly ProjectFile[]): string {
   const { install, test, dev, start } = PROJECTS[runtime];
-  const width = Math.max(...files.map(({ path }) => path.length));
-  const lines = files.map(({ path, what }) => `  ${path.padEnd(width)}  ${what}`);
+  const named = files.filter(({ what }) => what !== null);
+  const width = Math.max(...named.map(({ path }) => path.length));
+  const lines = named.map(({ path, what }) => `  ${path.padEnd(width)}  ${what}`);
   const next = [folder === "" ? null : `cd ${/^[\w./-]+$/.test(folder) ? folder : `'${folder}'`}`, install, test, dev];
   return [
     `Made for ${runtime}${folder === "" ? "" : ` in ${folder}`}:`,

@@ -13,14 +13,32 @@ import { APP_FILE, type Template } from "./templates.ts";
 /** A runtime that a project can be created for. */
 export type ProjectRuntime = "node" | "deno" | "bun";
 
+/** The project cannot be created. */
+export class InitError extends Error {
+  /** Name of the class. */
+  override readonly name = "InitError";
+}
+
 /** A file of a project. */
 export interface ProjectFile {
   /** Its path in the project. */
   readonly path: string;
-  /** A short description. */
-  readonly what: string;
+  /** A short description; null if the file is one of many that the list does not name. */
+  readonly what: string | null;
   /** Its content. */
-  readonly text: string;
+  readonly text: string | Uint8Array;
+}
+
+/** A copy of tsgi in the project, for a tsgi that no registry has. */
+export interface OwnPackage {
+  /** The folder of the copy. */
+  readonly folder: string;
+  /** The dependency in package.json; null if there is none. */
+  readonly dependency: string | null;
+  /** Entries of an import map, for Deno. */
+  readonly imports: Readonly<Record<string, string>>;
+  /** The files of the copy. */
+  readonly files: readonly ProjectFile[];
 }
 
 /** The shell commands of a project, and how its manifest defines them. */
@@ -77,27 +95,40 @@ export const PROJECTS: Readonly<Record<ProjectRuntime, ProjectCommands>> = {
   },
 };
 
-/** The text of the manifest. */
-export function manifest(runtime: ProjectRuntime, name: string, { packages, types }: Template): string {
-  const content = runtime === "deno" ? denoManifest(packages, types) : {
+/** The text of the manifest. With `own`, the project uses that copy of tsgi, else the one of a registry. */
+export function manifest(
+  runtime: ProjectRuntime,
+  name: string,
+  { packages, types }: Template,
+  own: OwnPackage | null,
+): string {
+  const content = runtime === "deno" ? denoManifest(packages, types, own) : {
     name,
     private: true,
     type: "module",
     scripts: { ...PROJECTS[runtime].scripts, check: "tsc" },
-    dependencies: { ...packages, tsgi: `^${VERSION}` },
+    dependencies: { ...packages, tsgi: own?.dependency ?? `^${VERSION}` },
     devDependencies: { ...types, "@types/node": "^26.6.6", typescript: "^7.0.2" },
   };
   return `${JSON.stringify(content, null, 2)}\n`;
 }
 
 /** Makes deno.json. Deno looks for types only in the package itself, unless the compiler options name others. */
-function denoManifest(packages: Template["packages"], types: Template["types"]): Record<string, unknown> {
+function denoManifest(
+  packages: Template["packages"],
+  types: Template["types"],
+  own: OwnPackage | null,
+): Record<string, unknown> {
   const fromNpm = (all: Template["packages"]): [string, string][] =>
     Object.entries(all).map(([name, range]) => [name, `npm:${name}@${range}`]);
   const typed = fromNpm(types).map(([, specifier]) => specifier);
   return {
     tasks: PROJECTS.deno.scripts,
-    imports: { ...Object.fromEntries(fromNpm(packages)), tsgi: `jsr:@tsgi/tsgi@^${VERSION}` },
+    imports: {
+      ...Object.fromEntries(fromNpm(packages)),
+      ...(own === null ? { tsgi: `jsr:@tsgi/tsgi@^${VERSION}` } : own.imports),
+    },
+    ...(own === null ? {} : { exclude: [own.folder] }), // no formatter, linter or test runner looks into the copy
     ...(typed.length === 0 ? {} : { compilerOptions: { types: typed } }),
   };
 }

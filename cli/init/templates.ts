@@ -30,15 +30,16 @@ export const APP_FILE = "app.ts";
 const WSGI_APP =
   `/** The application: a function of the request that gives the body of the response (WSGI, PEP 3333). */
 
-import type { Environ, StartResponse } from "tsgi";
+import type { Environ, HeaderList, StartResponse } from "tsgi";
+
+const HEADERS: HeaderList = [["Content-Type", "text/plain; charset=utf-8"]];
 
 export function app(environ: Environ, startResponse: StartResponse): string[] {
-  const type: [string, string] = ["Content-Type", "text/plain; charset=utf-8"];
   if (environ.PATH_INFO !== "/") {
-    startResponse("404 Not Found", [type]);
+    startResponse("404 Not Found", HEADERS);
     return ["There is nothing here.\\n"];
   }
-  startResponse("200 OK", [type]);
+  startResponse("200 OK", HEADERS);
   const query = new URLSearchParams(environ.QUERY_STRING);
   return ["Hello ", query.get("name") ?? "world", "\\n"];
 }

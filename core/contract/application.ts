@@ -39,14 +39,11 @@ export function asFunction(app: Application): ApplicationFunction {
     const object = candidate as { wsgiApp?: unknown };
     if (typeof object.wsgiApp === "function") {
       const method = object.wsgiApp as ApplicationFunction;
-      return (environ, startResponse) => method.call(object, environ, startResponse);
+      return named((environ, startResponse) => method.call(object, environ, startResponse), "wsgiApp");
     }
   }
-  if (typeof candidate !== "function") {
-    throw new ApplicationError(
-      `Expected an application: a function, a class or an object with wsgiApp, got ${describe(app)}`,
-    );
-  }
+  const listens = typeof candidate === "function" && typeof (candidate as { listen?: unknown }).listen === "function";
+  if (typeof candidate !== "function" || (listens && typeOf(candidate) === "node")) throw noApplication(candidate);
   if (!isClass(candidate)) return candidate as ApplicationFunction;
   if (typeof candidate.prototype.wsgiApp === "function") {
     throw new ApplicationError(
@@ -54,7 +51,47 @@ export function asFunction(app: Application): ApplicationFunction {
     );
   }
   const Constructor = candidate as unknown as ApplicationClass;
-  return (environ, startResponse) => new Constructor(environ, startResponse);
+  return named((environ, startResponse) => new Constructor(environ, startResponse), candidate.name);
+}
+
+/** Gives an application the name that messages show. */
+export function named(app: ApplicationFunction, name: string): ApplicationFunction {
+  return Object.defineProperty(app, "name", { value: name });
+}
+
+/**
+ * Recognizes the kind of an application by its members: `fetch`, an object with such a method; `node`, an application of
+ * Express, Koa, connect, polka or Fastify, or a server of Node's http module; `wsgi`, everything else.
+ */
+export function typeOf(value: unknown): "wsgi" | "fetch" | "node" {
+  // itty-router is a proxy that returns a method for any name; `in` is true for its own members only.
+  const object = Object(value) as Readonly<Record<string, unknown>>;
+  const has = (...names: string[]): boolean =>
+    names.every((name) => name in object && typeof object[name] === "function");
+  if (has("wsgiApp")) return "wsgi";
+  if (has("fetch")) return "fetch";
+  const node = has("handle", "set") || has("callback", "use") || has("handle", "use") || has("handler", "listen") ||
+    has("routing", "ready") || has("listen", "emit", "setTimeout");
+  return node ? "node" : "wsgi";
+}
+
+/** The error for a value that is no application, with what to do. */
+function noApplication(value: unknown): ApplicationError {
+  const what = `Expected an application: a function, a class or an object with wsgiApp, got ${describe(value)}`;
+  const kind = typeOf(value);
+  if (kind === "fetch") {
+    return new ApplicationError(`${what}. It has a method fetch: serve fromFetch(app), of "tsgi/bridges/fetch"`);
+  }
+  if (kind === "node") {
+    return new ApplicationError(
+      `${what}. It is one of a framework for node:http: serve fromNodeListener(listener), of "tsgi/bridges/node"`,
+    );
+  }
+  if (value === undefined) return new ApplicationError(`${what}. Is it exported, and imported by its name?`);
+  if (typeof (value as { then?: unknown } | null)?.then === "function") {
+    return new ApplicationError(`${what}. Await the promise first`);
+  }
+  return new ApplicationError(what);
 }
 
 function isClass(candidate: { prototype?: unknown }): candidate is { prototype: { wsgiApp?: unknown }; name: string } {

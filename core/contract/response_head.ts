@@ -141,30 +141,47 @@ function setOwnLength(code: 204 | 205, pairs: Pair[]): number | null {
 export function checkHeaders(headers: unknown, caller: string): Pair[] {
   if (!Array.isArray(headers)) {
     throw new StartResponseError(
-      `${caller}: expected an array of [name, value] pairs as headers, got ${describe(headers)}`,
+      `${caller}: expected an array of [name, value] pairs as headers, got ${describe(headers)}${
+        headersAdvice(headers)
+      }`,
     );
   }
   const pairs: Pair[] = [];
   for (let i = 0; i < headers.length; i++) {
     const pair: unknown = headers[i];
     if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== "string" || typeof pair[1] !== "string") {
-      throw new StartResponseError(`${caller}: expected a pair of two strings as header ${i + 1}, got ${show(pair)}`);
+      throw new StartResponseError(
+        `${caller}: expected a pair of two strings as header ${i + 1}, got ${show(pair)}${pairAdvice(pair)}`,
+      );
     }
     const [name, value] = pair as [string, string];
     if (!TOKEN.test(name)) {
       throw new StartResponseError(`${caller}: expected a token as header name, got ${describe(name)}`);
     }
     if (isRefusedName(name)) {
-      throw new StartResponseError(`${caller}: the header ${describe(name)} is not the application's to set`);
+      throw new StartResponseError(
+        `${caller}: the header ${describe(name)} is not the application's to set; leave it out`,
+      );
     }
     if (CONTROL_IN_VALUE.test(value) || BEYOND_LATIN1.test(value)) {
       throw new StartResponseError(
-        `${caller}: expected latin-1 text without control characters as value of ${name}, got ${describe(value)}`,
+        `${caller}: expected latin-1 text without control characters as value of ${name}, got ${
+          describe(value)
+        }; encodeURIComponent makes such text`,
       );
     }
     pairs.push([name, value]);
   }
   return pairs;
+}
+
+function headersAdvice(headers: unknown): string {
+  if (typeof headers !== "object" || headers === null) return "";
+  return Symbol.iterator in headers ? "; write [...headers]" : "; write Object.entries(headers)";
+}
+
+function pairAdvice(pair: unknown): string {
+  return Array.isArray(pair) && pair.length === 2 && typeof pair[0] === "string" ? "; write String(value)" : "";
 }
 
 function isRefusedName(name: string): boolean {

@@ -94,14 +94,43 @@ export interface Environ {
   "wsgi.input_terminated": boolean;
   /** Features that WSGI does not define: the disconnect signal, early hints, Upgrade, `waitUntil`. */
   "tsgi.request": GatewayRequest;
-  /** Request header fields are `HTTP_` and the name in upper case with `_` for `-`. */
-  [key: `HTTP_${string}`]: string;
+  /** Request header fields are `HTTP_` and the name in upper case with `_` for `-`; absent when the client sent none. */
+  [key: `HTTP_${string}`]: string | undefined;
   /** Middleware and servers add keys of their own, with a dot. */
   [key: string]: unknown;
 }
 
-/** An application as a function (PEP 3333, "The Application/Framework Side"). May be asynchronous. */
-export type ApplicationFunction = (environ: Environ, startResponse: StartResponse) => Body | Promise<Body>;
+/**
+ * An application as a function (PEP 3333, "The Application/Framework Side"). May be asynchronous.
+ *
+ * This is the form that middleware takes, calls and returns: {@linkcode Application} is any of three forms, of which only
+ * this one can be called. An application that needs keys of a middleware says so by `Env`, and no server accepts it
+ * without that middleware.
+ *
+ * @typeParam Env The environ that the application needs.
+ *
+ * @example Middleware that adds a key
+ * ```ts
+ * import type { ApplicationFunction, Environ } from "tsgi";
+ * import { client } from "tsgi/testing";
+ *
+ * type WithUser = Environ & { "site.user": string };
+ *
+ * export function authenticated(app: ApplicationFunction<WithUser>): ApplicationFunction {
+ *   return (environ, startResponse) => app(Object.assign(environ, { "site.user": "ann" }), startResponse);
+ * }
+ *
+ * export const site: ApplicationFunction = authenticated((environ, startResponse) => {
+ *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+ *   return ["Hello ", environ["site.user"].toUpperCase()];
+ * });
+ * console.assert(await (await client(site).get("/")).text() === "Hello ANN");
+ * ```
+ */
+export type ApplicationFunction<Env extends Environ = Environ> = (
+  environ: Env,
+  startResponse: StartResponse,
+) => Body | Promise<Body>;
 
 /** An application as a class: constructed for each request, then iterated. */
 export type ApplicationClass = new (environ: Environ, startResponse: StartResponse) => Body;
@@ -112,5 +141,9 @@ export interface ApplicationObject {
   wsgiApp: ApplicationFunction;
 }
 
-/** Any of the three forms of an application. */
+/**
+ * Any of the three forms of an application. It is what a server takes, and it cannot be called: middleware takes an
+ * {@linkcode ApplicationFunction}. A class becomes one by `(environ, startResponse) => new Site(environ, startResponse)`,
+ * an object by `(environ, startResponse) => site.wsgiApp(environ, startResponse)`.
+ */
 export type Application = ApplicationFunction | ApplicationClass | ApplicationObject;

@@ -178,7 +178,9 @@ export class Invocation implements RequestState, Pumped {
     return (...args: [status: unknown, headers: unknown, excInfo?: unknown]): Write => {
       if (args.length < 2 || args.length > 3) {
         this.#began = true;
-        throw new StartResponseError(`startResponse: expected 2 or 3 arguments, got ${args.length}`);
+        throw new StartResponseError(
+          `startResponse: expected 2 or 3 arguments, got ${args.length}; give [] for no headers`,
+        );
       }
       this.#start(args[0], args[1], args[2]);
       return write;
@@ -187,7 +189,12 @@ export class Invocation implements RequestState, Pumped {
 
   #start(status: unknown, headers: unknown, excInfo: unknown): void {
     if (excInfo === undefined || excInfo === null) {
-      if (this.#began) throw new StartResponseError("startResponse: called a second time without excInfo");
+      if (this.#began) {
+        throw new StartResponseError(
+          "startResponse: called a second time without excInfo; return after the first call, or give the error that made " +
+            "the second one necessary",
+        );
+      }
     } else if (this.#headSent) {
       this.fail(excInfo);
       throw excInfo;
@@ -198,7 +205,11 @@ export class Invocation implements RequestState, Pumped {
   }
 
   #write(chunk: unknown): Promise<void> | undefined {
-    if (this.#returned) throw new WriteError("write: called after the application has returned");
+    if (this.#returned) {
+      throw new WriteError(
+        "write: called after the application has returned; await all writes before, or yield the blocks",
+      );
+    }
     const bytes = blockOctets(chunk, "write");
     if (this.#departure?.reason !== undefined) return this.#departure.rejection();
     if (this.#exchange === undefined) throw new WriteError("write: the response has ended");
@@ -226,12 +237,12 @@ export class Invocation implements RequestState, Pumped {
     try {
       if (typeof body === "string" || body instanceof Uint8Array) return this.#respondArray([body]);
       if (Array.isArray(body)) return this.#respondArray(body);
-      if (body === null || typeof body !== "object") throw notABody(body);
+      if (body === null || typeof body !== "object") throw notABody(body, this.#gateway.app);
       if (Symbol.iterator in body) {
         this.#pump = new Pump(this, (body as Iterable<unknown>)[Symbol.iterator]());
         return this.#pump.pull();
       }
-      if (!(Symbol.asyncIterator in body)) throw notABody(body);
+      if (!(Symbol.asyncIterator in body)) throw notABody(body, this.#gateway.app);
       this.#pump = new Pump(this, (body as AsyncIterable<unknown>)[Symbol.asyncIterator]());
       void this.#pump.pullAsync(); // which never rejects
     } catch (error) {
@@ -313,7 +324,9 @@ export class Invocation implements RequestState, Pumped {
 
   #requireStart(): void {
     if (this.#head === undefined) {
-      throw new StartResponseError("The application gave a body without a successful call of startResponse");
+      throw new StartResponseError(
+        "The application gave a body without a successful call of startResponse; call it before the first block",
+      );
     }
   }
 

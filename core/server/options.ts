@@ -7,7 +7,7 @@
  * @module
  */
 
-import { describe, OptionError } from "../errors.ts";
+import { describe, nearest, OptionError } from "../errors.ts";
 import type { ListenOptions, Place } from "../seams.ts";
 import { accepts, expectedText, type OptionName, optionNames, optionTable } from "./option_table.ts";
 import { ALL_PEERS, isAddress, LOOPBACK, parseIps } from "./peer_policy.ts";
@@ -101,7 +101,8 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
   all.port = given.port ?? portFrom(addressed ? undefined : fromHost.port);
   all.allowIps = peersFor(given.protocol, fromHost.webServers);
   all.errorLog = fromHost.errorLog;
-  check(given, fromHost.fetch === true ? optionNames.filter((one) => optionTable[one].fetch) : optionNames);
+  if (fromHost.fetch === true) check(given, "FetchOptions", optionNames.filter((one) => optionTable[one].fetch));
+  else check(given, "ServeOptions", optionNames);
   Object.assign(all, given);
   checkTogether(given);
   all.listeners = fromHost.fetch === true ? [] : listenersOf(all as unknown as Settings);
@@ -109,9 +110,14 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
 }
 
 /** Checks the names and the values of options. */
-function check(given: Readonly<Record<string, unknown>>, valid: readonly string[], prefix = ""): void {
+function check(
+  given: Readonly<Record<string, unknown>>,
+  type: keyof typeof ELSEWHERE,
+  valid: readonly string[],
+  prefix = "",
+): void {
   for (const [name, value] of Object.entries(given)) {
-    if (!valid.includes(name)) throw new OptionError(prefix + name, `one of ${valid.join(", ")}`, name);
+    if (!valid.includes(name)) throw unknownOption(name, type, valid, prefix);
     const { values } = optionTable[name as OptionName];
     expect(accepts(values, value), prefix + name, expectedText(values), value);
   }
@@ -123,12 +129,32 @@ function listenersOf(all: Settings): ListenerSettings[] {
   return [...all.listen].map((entry, i) => {
     const prefix = `listen[${i}].`;
     const given = givenBy(entry, `listen[${i}]`);
-    check(given, entryOptions, prefix);
+    check(given, "ListenEntry", entryOptions, prefix);
     checkTogether(given, prefix);
     const placed = given.port !== undefined || given.path !== undefined || given.fd !== undefined;
     expect(placed, `listen[${i}]`, "one of port, path and fd", entry);
     return listenerOf(given as ListenEntry, all);
   });
+}
+
+/** Why an option that exists is none of a type of options. */
+const ELSEWHERE = {
+  ServeOptions: "",
+  FetchOptions: "toFetch has no such option, because its host owns the socket",
+  ListenEntry: "it is an option of the server, not of one of its places",
+};
+
+/** The error for an option that does not exist, or not there. It offers the nearest name. */
+function unknownOption(
+  name: string,
+  type: keyof typeof ELSEWHERE,
+  valid: readonly string[],
+  prefix: string,
+): OptionError {
+  if (Object.hasOwn(optionTable, name)) return new OptionError(prefix + name, ELSEWHERE[type]);
+  const meant = nearest(name, valid);
+  const hint = meant === undefined ? `the type ${type} lists all` : `did you mean ${meant}?`;
+  return new OptionError(prefix + name, `there is no such option; ${hint}`);
 }
 
 /** The host name in HOST. Shells and build tools set HOST to other values, such as the machine's name: it is ignored then. */
@@ -157,7 +183,7 @@ export function loopbackNotice(options: ServeOptions, { port, hostname }: Defaul
  * objects are accepted, because inherited members would be ignored and are easily overlooked.
  */
 function givenBy(options: ServeOptions, name: string): Record<string, unknown> {
-  expect(isPlainObject(options), name, "a plain object", options);
+  expect(isPlainObject(options), name, "a plain object, as in serve(app, { port: 8000 })", options);
   const given = Object.create(null) as Record<string, unknown>;
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined) given[name] = value;

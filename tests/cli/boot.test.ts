@@ -74,7 +74,8 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
 
   it("14.11 when none of them loads the command ends with status 3, after one try each", async () => {
     const files = { "app.ts": 'throw new Error("none");' };
-    const { code, err } = await ended(runtime, { args: ["-b", "127.0.0.1:0", "-w", "2", "app.ts"], files });
+    const args = ["-b", "127.0.0.1:0", "-w", "2", "--log-level", "debug", "app.ts"];
+    const { code, err } = await ended(runtime, { args, files });
     expect(code).toBe(3);
     expect([...err.matchAll(/Booting worker/g)]).toHaveLength(2);
   });
@@ -108,7 +109,7 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
   });
 
   it("14.12 a worker that serves before the arbiter knows it finishes what runs when it is to go", async () => {
-    const command = new Command(runtime, { args: ["-b", "127.0.0.1:0", SITE] });
+    const command = new Command(runtime, { args: ["-b", "127.0.0.1:0", "--log-level", "debug", SITE] });
     try {
       await command.logged(/Booting worker/);
       process.kill(command.arbiter, "SIGSTOP");

@@ -1,6 +1,7 @@
 /**
- * `tsgi init`: the projects that it makes are tested by their own tests, type checked, started by their own commands,
- * and answer. On Node and Bun they get the package as `npm run build` makes it, on Deno the sources.
+ * `tsgi init` of a release: the projects that it makes are tested by their own tests, type checked, started by their own
+ * commands, and answer. The registry has the package; here Node and Bun get it as `npm run build` makes it, and Deno the
+ * sources. tests/cli/init_install.test.ts installs projects of a package that no registry has.
  */
 
 import { execFile, execFileSync } from "node:child_process";
@@ -11,6 +12,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -31,16 +33,28 @@ const root = projectPath("");
 const PATH = `${join(root, "node_modules/.bin")}:${process.env["PATH"]}`;
 
 /** Not in the repository, and no other tool looks in; what the package needs is found above it. */
+let consumer = "";
+
+/** The package, as if it had been installed from a registry. */
 let build = "";
+
+/** The command of that package. */
+let main = "";
 
 beforeAll(() => {
   mkdirSync(projectPath("dist"), { recursive: true });
-  build = mkdtempSync(projectPath("dist/init-"));
-  execFileSync(process.execPath, [projectPath("scripts/build_npm.ts"), build], { stdio: "pipe" });
-  chmodSync(join(build, "cli/main.js"), 0o755); // as npm does with a package's commands
+  consumer = mkdtempSync(projectPath("dist/init-"));
+  writeFileSync(join(consumer, "package.json"), JSON.stringify({ dependencies: { tsgi: `^${VERSION}` } }));
+  build = join(consumer, "node_modules/tsgi");
+  main = join(build, "cli/main.js");
+  const built = join(consumer, "built"); // below node_modules the compiler would leave declarations out
+  execFileSync(process.execPath, [projectPath("scripts/build_npm.ts"), built], { stdio: "pipe" });
+  mkdirSync(dirname(build));
+  renameSync(built, build);
+  chmodSync(main, 0o755); // as npm does with a package's commands
 }, 60_000);
 
-afterAll(() => rmSync(build, { recursive: true, force: true }));
+afterAll(() => rmSync(consumer, { recursive: true, force: true }));
 
 /** Does what installing would do, without the network. */
 function install(runtime: Runtime, folder: string, template: TemplateName): void {
@@ -52,7 +66,7 @@ function install(runtime: Runtime, folder: string, template: TemplateName): void
     writeFileSync(path, JSON.stringify({ ...config, links: [root], nodeModulesDir: "manual", lock: false }));
     links = { ...links, ...modules("chokidar", "readdirp") };
   } else {
-    links = { ...links, tsgi: build, ".bin/tsgi": join(build, "cli/main.js") };
+    links = { ...links, tsgi: build, ".bin/tsgi": main };
   }
   for (const [name, target] of Object.entries(links)) {
     const path = join(folder, "node_modules", name);
@@ -91,7 +105,7 @@ async function withProject(
   template?: TemplateName,
 ): Promise<void> {
   const args = ["init", ...(template === undefined ? [] : ["--template", template]), "my site"];
-  const command = new Command(runtime, { args });
+  const command = new Command(runtime, { args, main });
   try {
     expect(await command.exit(), command.log).toEqual({ code: 0, signal: null });
     await command.closed;
@@ -117,12 +131,12 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
     await withProject(runtime, async (folder, out) => {
       expect(out).toMatch(`Made for ${runtime} in my site:`);
       const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
-      for (const { path } of projectFiles(runtime, "my-site", TEMPLATES.wsgi)) {
+      for (const { path } of projectFiles(runtime, "my-site", TEMPLATES.wsgi, null)) {
         expect(out).toContain(`  ${path} `);
         expect(files).toContain(path);
       }
       await passes(folder, test);
-      expect(await shell(folder, types)).toMatchObject({ code: 0 });
+      expect(await shell(folder, types)).toEqual({ code: 0, output: expect.not.stringMatching(/\berror\b/) });
       edit(join(folder, "app.ts"), '"Hello "', '"Bye "');
       expect((await shell(folder, test)).code).not.toBe(0);
       edit(join(folder, "app.ts"), '"Bye "', "1");
@@ -201,7 +215,7 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
         code: 0,
       });
       expect(await shell(folder, "deno lint --quiet *.ts")).toMatchObject({ code: 0 });
-      expect(JSON.parse(manifest(runtime, "x", TEMPLATES.wsgi))).toMatchObject(
+      expect(JSON.parse(manifest(runtime, "x", TEMPLATES.wsgi, null))).toMatchObject(
         runtime === "deno"
           ? { imports: { tsgi: `jsr:@tsgi/tsgi@^${VERSION}` } }
           : { name: "x", dependencies: { tsgi: `^${VERSION}` } },
@@ -212,7 +226,7 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
 
   it("overwrites nothing: it names what is in the way, exits with 2, and writes none", async () => {
     const files = { "README.md": "mine", "deploy/nginx.conf": "mine", "other.txt": "mine" };
-    const command = new Command(runtime, { args: ["init"], files });
+    const command = new Command(runtime, { args: ["init"], files, main });
     try {
       expect(await command.exit()).toEqual({ code: 2, signal: null });
       await command.closed;
@@ -243,28 +257,34 @@ it.each<[string[], RegExp]>([
   [["--template="], /^--template: expected one of hono, express, wsgi, got $/],
   [["--force"], /^init: expected --template, --runtime, --help or a folder, got --force$/],
   [["a", "b"], /^init: expected one folder, got a and b$/],
-  [["/dev/null/a"], /^Cannot write \/dev\/null\/a\/app\.ts: /],
 ])("init %j is refused", (args, message) => expect(() => init(args)).toThrow(message));
 
 it("is for the runtime that is named", async () => {
-  expect(await ended("node", { args: ["init", "--runtime=deno", "a"] })).toMatchObject({
+  expect(await ended("node", { args: ["init", "--runtime=deno", "a"], main })).toMatchObject({
     code: 0,
     out: expect.stringMatching(/^Made for deno in a:\n[^]*deno\.json[^]*\n {2}cd a\n {2}deno task test\n/),
   });
   expect((await ended("node", { args: ["init", "--help"] })).out).toBe(INIT_HELP);
 });
 
+it("says which file cannot be written", async () => {
+  expect(await ended("node", { args: ["init", "/dev/null/a"], main })).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/^tsgi: Cannot write \/dev\/null\/a\/app\.ts: /),
+  });
+});
+
 it("16 each template names the packages that tsgi is tested with", () => {
   const { devDependencies } = JSON.parse(readFileSync(projectPath("package.json"), "utf8"));
   for (const template of Object.values(TEMPLATES)) {
     const { packages, types } = template;
-    const node = JSON.parse(manifest("node", "x", template));
+    const node = JSON.parse(manifest("node", "x", template, null));
     const { tsgi, ...own } = node.dependencies;
     expect(tsgi).toBe(`^${VERSION}`);
     expect(own).toEqual(packages);
     expect(devDependencies).toMatchObject({ ...own, ...node.devDependencies });
-    expect(JSON.parse(manifest("bun", "x", template))).toMatchObject({ dependencies: node.dependencies });
-    const { imports, compilerOptions } = JSON.parse(manifest("deno", "x", template));
+    expect(JSON.parse(manifest("bun", "x", template, null))).toMatchObject({ dependencies: node.dependencies });
+    const { imports, compilerOptions } = JSON.parse(manifest("deno", "x", template, null));
     for (const [key, range] of Object.entries(packages)) expect(imports[key]).toBe(`npm:${key}@${range}`);
     const typed = Object.entries(types).map(([key, range]) => `npm:${key}@${range}`);
     expect(compilerOptions?.types ?? []).toEqual(typed);
@@ -278,7 +298,7 @@ it.each([["/srv/site", "site"], ["/srv/My Site!", "my-site"], ["/srv/2nd", "nd"]
 
 it("the site for nginx is the one of docs/deploy/http.md, which runs in tests/front", () => {
   const directives = (text: string): string => text.replace(/#.*$/gm, "").replace(/\s+/g, " ").trim();
-  const site = projectFiles("node", "my-site", TEMPLATES.wsgi).find(({ path }) => path === "deploy/nginx.conf")
+  const site = projectFiles("node", "my-site", TEMPLATES.wsgi, null).find(({ path }) => path === "deploy/nginx.conf")
     ?.text as string;
   expect(directives(site)).toBe(directives(block("http.md", "nginx")).replaceAll("tsgi_app", "my_site"));
 });

@@ -84,7 +84,7 @@ describe.concurrent.each(runtimes)("%s", (runtime) => {
   });
 
   it.each([["throws.ts", 3], ["exits.ts", 3]])("serving %s ends with status %d after one try", async (spec, status) => {
-    const command = new Command(runtime, { args: ["-b", "127.0.0.1:0", spec], files: FILES });
+    const command = new Command(runtime, { args: ["-b", "127.0.0.1:0", "--log-level", "debug", spec], files: FILES });
     try {
       expect(await command.exit()).toEqual({ code: status, signal: null });
       expect([...command.log.matchAll(/Booting worker/g)]).toHaveLength(1);

@@ -3,7 +3,8 @@
  */
 
 import { describe, expect, it } from "vitest";
-import { applicationOf, typeOf } from "../../cli/app_type.ts";
+import { applicationOf } from "../../cli/app_type.ts";
+import { typeOf } from "../../core/contract/application.ts";
 import { listenCall } from "../../cli/programs/node_listen.ts";
 import { ended, projectPath, runtimes, withCommand } from "./command.ts";
 import { nothingLost, underLoad } from "./load.ts";

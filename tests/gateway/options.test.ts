@@ -57,10 +57,11 @@ test("toFetch takes options that need no socket, and refuses the others by name"
   const fetch = (options: object): Settings =>
     settings(options as ServeOptions, { port: undefined, errorLog: log, fetch: true });
   expect(fetch({ scriptName: "/a" }).scriptName).toBe("/a");
-  for (const [name, value] of [["port", 1], ["keepAliveTimeout", 1], ["unknown", 1]] as const) {
-    const thrown = thrownBy(() => fetch({ [name]: value }));
-    expectRefused(thrown, `Option ${name}: expected one of gracefulTimeout, signal, errorLog`);
+  for (const name of ["port", "keepAliveTimeout"]) {
+    const thrown = thrownBy(() => fetch({ [name]: 1 }));
+    expectRefused(thrown, `Option ${name}: toFetch has no such option, because its host owns the socket`);
   }
+  expectRefused(thrownBy(() => fetch({ scriptNames: "/a" })), "Option scriptNames:", "did you mean scriptName?");
 });
 
 interface Row {
@@ -173,9 +174,19 @@ test("14.30 an idle connection stays for longer than web servers and load balanc
 });
 
 describe("unknown options", () => {
-  for (const name of ["prot", "Port", "constructor", "toString", "hasOwnProperty"]) {
-    test(`${name} is refused, and the message lists what there is`, () => {
-      expectRefused(thrownBy(() => make({ [name]: 1 })), name, "hostname, port,");
+  const meant = { prot: "port", Port: "port", keepAliveTimout: "keepAliveTimeout", reuseport: "reusePort" };
+  for (const [name, nearest] of Object.entries(meant)) {
+    test(`${name} is refused, and the message names ${nearest}`, () => {
+      expectRefused(
+        thrownBy(() => make({ [name]: 1 })),
+        `Option ${name}: there is no such option; did you mean ${nearest}?`,
+      );
+    });
+  }
+  for (const name of ["colour", "constructor", "hasOwnProperty", "__proto__"]) {
+    test(`${name} is refused, and the message says where all are`, () => {
+      const thrown = thrownBy(() => make(JSON.parse(`{"${name}":1}`)));
+      expectRefused(thrown, `Option ${name}: there is no such option; the type ServeOptions lists all`);
     });
   }
 });
@@ -226,7 +237,7 @@ describe("14.8 what is no plain object of options", () => {
   const own = JSON.parse('{"__proto__": {"port": 70000}}') as object;
 
   test("an own __proto__ is an unknown option, and sets no other", () => {
-    expectRefused(thrownBy(() => make(own)), "Option __proto__: ", "hostname, port,");
+    expectRefused(thrownBy(() => make(own)), "Option __proto__: ", "there is no such option");
     expect((make({ port: 1 }) as unknown as { nothing?: unknown }).nothing).toBeUndefined();
   });
 

@@ -39,7 +39,7 @@ describe.each<Runtime>(["node", "deno", "bun"])("%s", (runtime) => {
     ["unknown host", /ListenError: Cannot listen on no\.such\.host\.invalid:0: the host name cannot be resolved/],
     ["foreign address", /ListenError: Cannot listen on 192\.0\.2\.1:0: the address does not belong to this machine/],
     ["bad option", /OptionError: Option port: expected a whole number from 0 to 65535, got number 99999/],
-    ["unknown option", /OptionError: Option prot: expected one of hostname, port, /],
+    ["unknown option", /OptionError: Option prot: there is no such option; did you mean port\?/],
     ["no application", /ApplicationError: Expected an application: .*, got number 42/],
   ])("%s: one named error, exit status 1", async (what, message) => {
     const { code, stderr } = await run(runtime, what);

@@ -45,7 +45,7 @@ const LIFECYCLE = all(
 const SOCKETS = [
   ...LIFECYCLE,
   ...all("core/", "server/connections server/server server/server_listener wires/load wires/raw_socket wires/wire"),
-  ...all("adapters/", "environment latin1 batched_transport peer"),
+  ...all("adapters/", "environment runtime_version latin1 batched_transport peer"),
 ];
 const HTTP = all(
   "core/wires/http1/",
@@ -71,7 +71,7 @@ const SCRIPT = [
   ...LIFECYCLE,
   "core/server/script.ts",
   ...all("core/wires/cgi/", "connection environ response variables"),
-  ...all("adapters/", "cgi cgi_process environment batched_transport peer promised_socket"),
+  ...all("adapters/", "cgi cgi_process environment runtime_version batched_transport peer promised_socket"),
 ];
 const SCRIPT_NODE = all("adapters/", "cgi_node latin1");
 const MOD = "mod.ts";
