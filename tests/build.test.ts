@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "tsgi-build-"));
 let files: string[] = [];
 
 /** Bytes of the tarball. What makes it grow should be worth it: half is sources, with their comments, and maps to them. */
-const PACKED_LIMIT = 570_000;
+const PACKED_LIMIT = 590_000;
 
 const read = (file: string): string => readFileSync(join(folder, file), "utf8");
 const named = (...endings: string[]): string[] => files.filter((file) => endings.some((end) => file.endsWith(end)));
