@@ -13,7 +13,7 @@
  *
  * A file comes into being where the page shows it: a `ts` block by the name in its first line, or by "Save ... as `/path`" in
  * front of it; a config by "in `/path`:" in front of it; a unit by its first line. A line that serves runs until the next
- * one that serves, as it does in a reader's first terminal.
+ * one that serves, as it does in a reader's first terminal. It is asked once.
  *
  * @module
  */
@@ -38,9 +38,10 @@ import { freePorts, Instance, ownDirectory } from "../front/instance.ts";
 import { apache, find, nginx } from "../front/programs.ts";
 import { until } from "../lifecycle/cell.ts";
 import { ownEnvironment, projectPath } from "../server_process.ts";
-import { commandLines, endLine, type Line, occurs, runLine, serves } from "./line.ts";
+import { addressOf, commandLines, endLine, type Line, occurs, runLine, serves } from "./line.ts";
 import { type Fence, fences, pageText } from "./markdown.ts";
 import { pastedLinesNotRun } from "./not_run.ts";
+import { ask, isAnswer } from "./served.ts";
 import { execStart, parseUnit, type Unit } from "./units.ts";
 
 const PORTS = ["80", "8000", "9000", "4000", "3031"] as const;
@@ -189,8 +190,12 @@ export class Reader {
       env: { ...this.#environment(), PORT: bind.replace(/^.*:/, ""), TSGI_BIND: bind },
       serves: long,
     });
-    if (ran.status === null) this.#server = { line: ran, runs: line };
-    else if (ran.status !== 0) throw new Error(`${line}: exit ${ran.status}\n${ran.output()}`);
+    if (ran.status === null) {
+      this.#server = { line: ran, runs: line };
+      const { to, protocol } = addressOf(line, ran.output());
+      const answer = await ask(to, protocol);
+      if (!isAnswer(answer)) throw new Error(`${line}: expected a 200, got ${answer}`);
+    } else if (ran.status !== 0) throw new Error(`${line}: exit ${ran.status}\n${ran.output()}`);
     return ran.output();
   }
 
