@@ -6,7 +6,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -14,7 +14,7 @@ import { block } from "../front/documented.ts";
 import { ownDirectory } from "../front/instance.ts";
 import { projectPath } from "../server_process.ts";
 import { commandLines } from "./line.ts";
-import { documentedPages, fences } from "./markdown.ts";
+import { documentedPages, fences, pageText } from "./markdown.ts";
 import { pastedLinesNotRun } from "./not_run.ts";
 import { isPasted, Reader } from "./reader.ts";
 
@@ -46,6 +46,31 @@ it(`17.5 ${START} can be pasted from top to bottom`, () => paste(START, undefine
 describe.concurrent("17.5 can be pasted from top to bottom, in the project of getting-started.md:", () => {
   it.each(deploy)("%s", (page) => paste(page, project), 120_000);
 });
+
+it(
+  "17.4 cgi.md: Apache drops the response of a script that leaves a large body unread; LimitRequestBody answers 413",
+  async () => {
+    const page = "docs/deploy/cgi.md";
+    const limit = /`(LimitRequestBody \d+)`/.exec(pageText(page))?.[1] ?? "";
+    const most = Number(limit.split(" ")[1]);
+    const reader = await Reader.at(page, build, project);
+    const upload = async (size: number): Promise<number> =>
+      (await fetch(`${reader.front}/`, { method: "POST", body: new Uint8Array(size) })).status;
+    try {
+      await reader.paste();
+      expect(await upload(256 * 1024)).toBe(200);
+      await expect(upload(most + 1)).rejects.toThrow();
+      const site = reader.moved("/etc/apache2/sites-available/app.conf");
+      writeFileSync(site, readFileSync(site, "utf8").replace("</VirtualHost>", `${limit}\n</VirtualHost>`));
+      await reader.run("systemctl restart apache2");
+      expect(await upload(256 * 1024)).toBe(200);
+      expect(await upload(most + 1)).toBe(413);
+    } finally {
+      await reader.end();
+    }
+  },
+  60_000,
+);
 
 it("17.5 the pages of docs/deploy/ are these", () => {
   const names = ["cgi", "fastcgi", "http", "scgi", "uwsgi", "workers"];

@@ -99,6 +99,11 @@ export class Reader {
     return this.#cwd;
   }
 
+  /** Where the web server in front answers. */
+  get front(): string {
+    return `http://127.0.0.1:${this.#ports.get("80")}`;
+  }
+
   /** A program on the PATH that the web server's user may run too, though it may not enter the checkout. */
   #provide(name: string): void {
     const binary = realpathSync(projectPath(`node_modules/.bin/${name}`));
@@ -145,21 +150,21 @@ export class Reader {
     const unit = info === "ini" ? parseUnit(code) : undefined;
     const file = named ?? unit?.path ?? absolute;
     if (file === undefined) return;
-    const path = resolve(this.#cwd, this.#moved(file));
+    const path = resolve(this.#cwd, this.moved(file));
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, this.#mapped(code));
     if (unit !== undefined) this.#units.set(file.replace(/^.*\//, ""), unit);
   }
 
   /** Where an absolute path of the page is on this machine. */
-  #moved(path: string): string {
+  moved(path: string): string {
     return path.startsWith("/") ? join(this.#base, "root", path) : path;
   }
 
   /** Text of the page with what belongs to a machine replaced. */
   #mapped(text: string): string {
     const port = (page: string): string => String(this.#ports.get(page) ?? page);
-    return text.replace(ABSOLUTE, (_, before: string, path: string) => before + this.#moved(path))
+    return text.replace(ABSOLUTE, (_, before: string, path: string) => before + this.moved(path))
       .replace(/\b(127\.0\.0\.1):(\d+)/g, (_, host: string, page: string) => `${host}:${port(page)}`)
       .replace(/http:\/\/127\.0\.0\.1\//g, `http://127.0.0.1:${port("80")}/`)
       .replace(/^(\s*listen) 80;$/gm, `$1 127.0.0.1:${port("80")};`)
@@ -171,12 +176,13 @@ export class Reader {
     let printed = "";
     for (const line of commandLines(code)) {
       if (pastedLinesNotRun.some((one) => one.line.test(line))) continue;
-      printed += await this.#run(line);
+      printed += await this.run(line);
     }
     return printed;
   }
 
-  async #run(line: string): Promise<string> {
+  /** Runs a line of the page, or one like it, until it ends or serves. Returns what it has printed. */
+  async run(line: string): Promise<string> {
     for (const [form, act] of this.#stands) {
       const match = form.exec(line);
       if (match !== null) return await act.call(this, match[1] ?? "") ?? "";
@@ -215,7 +221,7 @@ export class Reader {
   /** Lines that a stand-in carries out. */
   readonly #stands:
     readonly (readonly [form: RegExp, act: (this: Reader, rest: string) => Promise<string> | string | void])[] = [
-      [/^cd (\S+)$/, (path) => void (this.#cwd = resolve(this.#cwd, this.#moved(path)))],
+      [/^cd (\S+)$/, (path) => void (this.#cwd = resolve(this.#cwd, this.moved(path)))],
       [/^npm ci$/, () => {}],
       [/^npm run build$/, () => {}],
       [/^a2enmod (.+)$/, (names) => void this.#modules.push(...names.split(" "))],
@@ -230,17 +236,17 @@ export class Reader {
       [/^chown (?!www-data: \/var\/cache\/tsgi$)/, () => {
         throw new Error("an owner that this machine does not have");
       }],
-      [/^chown www-data: (\S+)$/, (path) => chmodSync(this.#moved(path), 0o777)], // whoever runs the test
+      [/^chown www-data: (\S+)$/, (path) => chmodSync(this.moved(path), 0o777)], // whoever runs the test
     ];
 
   #enable(name: string): void {
-    const file = this.#moved(`${SITES}/${name}.conf`);
+    const file = this.moved(`${SITES}/${name}.conf`);
     if (!existsSync(file)) throw new Error(`a2ensite ${name}: nothing was saved as ${SITES}/${name}.conf`);
     this.#sites.push(file);
   }
 
   #configured(program: "nginx" | "apache"): string {
-    const files = program === "nginx" ? [this.#moved(NGINX_CONF)] : this.#sites;
+    const files = program === "nginx" ? [this.moved(NGINX_CONF)] : this.#sites;
     return files.map((file) => readFileSync(file, "utf8")).join("\n");
   }
 
@@ -289,10 +295,10 @@ export class Reader {
       throw new Error(`${names.join(" ")}: no socket and service of these names were saved`);
     }
     await this.#interrupt();
-    mkdirSync(dirname(this.#moved(socket)), { recursive: true });
+    mkdirSync(dirname(this.moved(socket)), { recursive: true });
     const line = await runLine(command, `exec ${this.#mapped(command)}`, {
-      cwd: this.#moved(folder),
-      env: { ...this.#environment(), ...started.env, TSGI_BIND: `unix:${this.#moved(socket)}` },
+      cwd: this.moved(folder),
+      env: { ...this.#environment(), ...started.env, TSGI_BIND: `unix:${this.moved(socket)}` },
       serves: true,
     });
     this.#server = { line, runs: command };
