@@ -39,12 +39,12 @@ async function paste(page: string, begin: string | undefined): Promise<void> {
 beforeAll(() => {
   const built = spawnSync(process.execPath, [projectPath("scripts/build_npm.ts"), build], { encoding: "utf8" });
   expect(built.stdout + built.stderr).toBe("");
-}, 60_000);
+}, 120_000);
 
-it(`17.5 ${START} can be pasted from top to bottom`, () => paste(START, undefined), 120_000);
+it(`17.5 ${START} can be pasted from top to bottom`, () => paste(START, undefined), 240_000);
 
 describe.concurrent("17.5 can be pasted from top to bottom, in the project of getting-started.md:", () => {
-  it.each(deploy)("%s", (page) => paste(page, project), 120_000);
+  it.each(deploy)("%s", (page) => paste(page, project), 240_000);
 });
 
 it(
