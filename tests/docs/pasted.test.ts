@@ -83,7 +83,7 @@ it(
       await reader.end();
     }
   },
-  60_000,
+  240_000,
 );
 
 it("17.5 the pages of docs/deploy/ are these", () => {
