@@ -81,17 +81,22 @@ export class Reader {
    */
   static async at(page: string, build: string, project: string | undefined): Promise<Reader> {
     const reader = new Reader(page, ownDirectory("reader"));
-    const free = await freePorts(PORTS.length);
-    PORTS.forEach((port, i) => reader.#ports.set(port, free[i] as number));
-    for (const name of ["tsgi", "root", "home", "bin"]) mkdirSync(join(reader.#base, name));
-    cpSync(build, join(reader.#base, "tsgi/dist"), { recursive: true });
-    for (const runtime of ["node", "deno", "bun"]) reader.#provide(runtime);
-    symlinkSync("bun", join(reader.#base, "bin/bunx"));
-    if (project !== undefined) {
-      reader.#cwd = join(reader.#base, "my-app");
-      cpSync(project, reader.#cwd, { recursive: true, verbatimSymlinks: true });
+    try {
+      const free = await freePorts(PORTS.length);
+      PORTS.forEach((port, i) => reader.#ports.set(port, free[i] as number));
+      for (const name of ["tsgi", "root", "home", "bin"]) mkdirSync(join(reader.#base, name));
+      cpSync(build, join(reader.#base, "tsgi/dist"), { recursive: true });
+      for (const runtime of ["node", "deno", "bun"]) reader.#provide(runtime);
+      symlinkSync("bun", join(reader.#base, "bin/bunx"));
+      if (project !== undefined) {
+        reader.#cwd = join(reader.#base, "my-app");
+        cpSync(project, reader.#cwd, { recursive: true, verbatimSymlinks: true });
+      }
+      return reader;
+    } catch (error) {
+      await reader.end();
+      throw error;
     }
-    return reader;
   }
 
   /** The folder in which the reader is. */
