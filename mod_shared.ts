@@ -53,12 +53,16 @@ interface Runtime {
 
 const runtime = globalThis as unknown as Runtime;
 
+/** The name of the global by which the `tsgi` command says that it has imported the program, and serves it. */
+const SERVED_BY_COMMAND = Symbol.for("tsgi.servedByCommand");
+
 /**
  * Tells whether a module is the program that was started, rather than an imported one. This is `import.meta.main`, and
  * it also works on Node.js before 24.2, which does not have that property.
  *
  * @param meta The module's `import.meta`.
- * @returns false too when the runtime does not reveal which program was started.
+ * @returns false too when the runtime does not reveal which program was started, and always in a worker of the `tsgi`
+ *   command, which serves the application itself.
  *
  * @example
  * ```ts
@@ -67,6 +71,8 @@ const runtime = globalThis as unknown as Runtime;
  * ```
  */
 export function isMain(meta: { readonly url: string; readonly main?: boolean }): boolean {
+  // In a worker of the command, Bun's meta.main and Node's argv[1] name the program as if it had been started.
+  if (SERVED_BY_COMMAND in globalThis) return false;
   if (typeof meta.main === "boolean") return meta.main;
   const script = runtime.process?.argv[1];
   const builtin = (name: string) => runtime.process?.getBuiltinModule?.(name);

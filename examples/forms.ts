@@ -27,7 +27,7 @@ export class ClassApp implements Iterable<string> {
   }
 }
 
-/** An object: it keeps state between requests. */
+/** An object: it keeps state between requests. Workers share no memory, so with `tsgi -w 2` each counts for itself. */
 export class CountingApp {
   #count = 0;
 

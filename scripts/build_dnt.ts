@@ -7,10 +7,10 @@
  */
 
 import { build, emptyDir } from "@deno/dnt";
-import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { alternatives, documentsOf, entryPoints, publishedManifest, readManifest, root } from "./package/manifest.ts";
+import { alternatives, entryPoints, publishedManifest, readManifest, root } from "./package/manifest.ts";
+import { writeDocuments } from "./package/pages.ts";
 
 const outDir = process.argv[2] ?? join(root, "dist", "dnt");
 const manifest = readManifest();
@@ -43,6 +43,4 @@ await build({
   },
   compilerOptions: { target: "ES2023", lib: ["ES2023", "DOM", "DOM.Iterable"], sourceMap: true },
 });
-for (const name of documentsOf(manifest)) {
-  copyFileSync(join(root, name), join(outDir, name));
-}
+writeDocuments(manifest, outDir);

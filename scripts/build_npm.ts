@@ -15,7 +15,6 @@ import process from "node:process";
 import { bundle } from "./bundle.ts";
 import {
   alternatives,
-  documentsOf,
   entryPoints,
   type Places,
   publishedManifest,
@@ -23,6 +22,7 @@ import {
   root,
   sourcesOf,
 } from "./package/manifest.ts";
+import { writeDocuments } from "./package/pages.ts";
 
 const SHEBANG = "#!/usr/bin/env node\n";
 const SOURCES = "src";
@@ -34,7 +34,7 @@ const places: Places = { code: (stem) => `${stem}.js`, types: (stem) => `${stem}
 
 rmSync(dist, { recursive: true, force: true });
 for (const name of sourcesOf(manifest)) cpSync(join(root, name), join(sources, name), { recursive: true });
-for (const name of documentsOf(manifest)) cpSync(join(root, name), join(dist, name));
+writeDocuments(manifest, dist);
 
 // Comes first, since it makes the sources ES modules.
 writeFileSync(join(dist, "package.json"), `${JSON.stringify(publishedManifest(manifest, places), null, 2)}\n`);

@@ -14,15 +14,8 @@ import { Refusal } from "../core/refusal.ts";
 import { CookieJar } from "./cookies.ts";
 import { ApplicationFailedError, watched } from "./errors.ts";
 import { type SentHead, TestExchange } from "./exchange.ts";
-import {
-  type Content,
-  contentOf,
-  type Endpoints,
-  pairs,
-  prepare,
-  type RequestParts,
-  targetOf,
-} from "./request_parts.ts";
+import { type Content, contentOf, pairs } from "./content.ts";
+import { type Endpoints, prepare, type RequestParts, targetOf } from "./request_parts.ts";
 import { type Interim, TestResponse } from "./response.ts";
 import { Upload } from "./upload.ts";
 
@@ -207,9 +200,11 @@ export class TestClient {
       target = `${next.pathname}${next.search}`;
       if (becomesGet(response.status, method)) {
         method = method === "HEAD" ? "HEAD" : "GET";
-        step = { parts: withoutBody(step.parts), content: { source: null, type: null } };
-      } else if (step.content.source !== null && !(step.content.source instanceof Uint8Array)) {
-        throw new RedirectError(`A ${response.status} redirect wants the body again, and it came from an iterable`);
+        step = { parts: withoutBody(step.parts), content: contentOf({}) };
+      } else if (step.content.source !== null && step.content.length === null) {
+        throw new RedirectError(
+          `A ${response.status} redirect wants the body again, and it came from an iterable or a stream`,
+        );
       }
     }
   }

@@ -10,7 +10,8 @@ import { InputStream } from "../core/contract/input_stream.ts";
 import { GatewayRequest } from "../core/contract/tsgi_request.ts";
 import type { Environ } from "../core/contract/types.ts";
 import { settings } from "../core/server/options.ts";
-import { contentOf, prepare, type RequestParts, targetOf } from "./request_parts.ts";
+import { contentOf } from "./content.ts";
+import { prepare, type RequestParts, targetOf } from "./request_parts.ts";
 import { Upload } from "./upload.ts";
 
 /** Options of {@linkcode createEnviron}. */

@@ -19,8 +19,9 @@
  */
 
 export { client, type ClientOptions, RedirectError, type RequestOptions, TestClient } from "./client.ts";
+export type { BodyOptions, Pairs, RequestContent } from "./content.ts";
 export { type Cookie, CookieJar, type CookieScope } from "./cookies.ts";
 export { createEnviron, type EnvironOptions } from "./environ.ts";
 export { ApplicationFailedError } from "./errors.ts";
-export type { Pairs, RequestContent, RequestParts } from "./request_parts.ts";
+export type { RequestParts } from "./request_parts.ts";
 export { type Blocks, type Interim, TestResponse, TruncatedResponseError } from "./response.ts";

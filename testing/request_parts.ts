@@ -14,27 +14,16 @@ import { BEYOND_LATIN1, CONTROL_IN_VALUE, TOKEN } from "../core/grammar.ts";
 import { RequestHead, tooLong } from "../core/wires/http1/request_head.ts";
 import type { Settings } from "../core/server/options.ts";
 import type { HeaderList } from "../core/seams.ts";
-
-/** The types of a request body. Text is sent as UTF-8, and an iterable is sent chunked. */
-export type RequestContent = string | Uint8Array | Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
-
-/** Names and values, as an object or, with repeated names, as a list. */
-export type Pairs = Readonly<Record<string, string>> | readonly (readonly [string, string])[] | URLSearchParams;
+import { type BodyOptions, type Content, type Pairs, pairs } from "./content.ts";
 
 /** The parts of a request. Only the path, which is passed separately, has no default. */
-export interface RequestParts {
+export interface RequestParts extends BodyOptions {
   /** Method. Default `"GET"`, with a body `"POST"`. */
   readonly method?: string;
   /** Header fields. Host, Content-Type and Content-Length are added where they are missing and make sense. */
   readonly headers?: Pairs;
   /** Added to the query of the path, form-encoded. */
   readonly query?: Pairs;
-  /** The body. */
-  readonly body?: RequestContent;
-  /** A body in JSON. */
-  readonly json?: unknown;
-  /** A body of form fields, `application/x-www-form-urlencoded`. */
-  readonly form?: Pairs;
   /** HTTP version of the client. Default `"HTTP/1.1"`. */
   readonly protocol?: string;
   /** Keys added to the environ last, such as middleware or a front end would add. */
@@ -51,14 +40,6 @@ export interface Endpoints {
   readonly remoteAddress: string;
 }
 
-/** A body as it is sent. */
-export interface Content {
-  /** The bytes, or an iterable of them; null when there is no body. */
-  readonly source: Uint8Array | Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string> | null;
-  /** Its Content-Type; null when the caller has to set it. */
-  readonly type: string | null;
-}
-
 /** A request that the server's rules accept. */
 export interface PreparedRequest {
   /** The environ, without `wsgi.input` and `tsgi.request`. */
@@ -68,33 +49,6 @@ export interface PreparedRequest {
 }
 
 const encoder = new TextEncoder();
-
-/** The list form of names and values. */
-export function pairs(given: Pairs | undefined): [string, string][] {
-  if (given === undefined) return [];
-  if (Array.isArray(given)) return given.map(([name, value]) => [name, value]);
-  if (given instanceof URLSearchParams) return [...given];
-  return Object.entries(given as Readonly<Record<string, string>>);
-}
-
-/**
- * The body of a request.
- *
- * @throws {TypeError} when more than one of `body`, `json` and `form` is given.
- */
-export function contentOf({ body, json, form }: RequestParts): Content {
-  if ([body, json, form].filter((one) => one !== undefined).length > 1) {
-    throw new TypeError("Expected one of body, json and form, got more");
-  }
-  if (json !== undefined) return { source: encoder.encode(JSON.stringify(json)), type: "application/json" };
-  if (form !== undefined) {
-    const text = new URLSearchParams(pairs(form)).toString();
-    return { source: encoder.encode(text), type: "application/x-www-form-urlencoded" };
-  }
-  if (body === undefined) return { source: null, type: null };
-  if (typeof body === "string") return { source: encoder.encode(body), type: "text/plain; charset=utf-8" };
-  return { source: body, type: null };
-}
 
 /** Formats a request target: encodes non-ASCII text as percent-encoded UTF-8, and adds the query. */
 export function targetOf(path: string, query: Pairs | undefined): string {
@@ -151,7 +105,11 @@ export function prepare(
 }
 
 /** Returns the field lines: those of the caller, and those that a client adds by itself. */
-function fieldsOf({ headers, protocol }: RequestParts, { source, type }: Content, where: Endpoints): HeaderList {
+function fieldsOf(
+  { headers, protocol }: RequestParts,
+  { source, type, length }: Content,
+  where: Endpoints,
+): HeaderList {
   const fields = pairs(headers);
   for (const [name, value] of fields) {
     if (!TOKEN.test(name) || CONTROL_IN_VALUE.test(value) || BEYOND_LATIN1.test(value)) {
@@ -163,7 +121,7 @@ function fieldsOf({ headers, protocol }: RequestParts, { source, type }: Content
   if (source === null) return fields;
   if (type !== null && !has("content-type")) fields.push(["Content-Type", type]);
   if (has("content-length", "transfer-encoding")) return fields;
-  if (source instanceof Uint8Array) fields.push(["Content-Length", String(source.length)]);
+  if (length !== null) fields.push(["Content-Length", String(length)]);
   else fields.push(["Transfer-Encoding", "chunked"]);
   return fields;
 }

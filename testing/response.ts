@@ -32,7 +32,7 @@ export interface Blocks {
 }
 
 /**
- * A response. The body can be read once: with `bytes`, `text` or `json`, or block by block by iterating.
+ * A response. The body can be read once: with `bytes`, `text` or `json`, block by block by iterating, or as the stream `body`.
  *
  * @example
  * ```ts
@@ -59,6 +59,7 @@ export class TestResponse implements AsyncIterable<Uint8Array> {
   readonly history: readonly TestResponse[];
   readonly #blocks: Blocks;
   #read = false;
+  #body: ReadableStream<Uint8Array> | undefined;
 
   /** Made by the client. */
   constructor(
@@ -79,6 +80,36 @@ export class TestResponse implements AsyncIterable<Uint8Array> {
   /** The text written to `wsgi.errors` during this request so far, stack traces included. */
   get log(): string {
     return this.#blocks.log;
+  }
+
+  /**
+   * The body as a stream, for code that takes the stream of a `Response`. Each read takes one block, and `cancel()` makes
+   * the client leave.
+   *
+   * @example
+   * ```ts
+   * import { client } from "tsgi/testing";
+   * const response = await client((_environ, startResponse) => {
+   *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+   *   return ["one ", "two"];
+   * }).get("/");
+   * console.assert(await new Response(response.body).text() === "one two");
+   * ```
+   */
+  get body(): ReadableStream<Uint8Array> {
+    return this.#body ??= this.#stream();
+  }
+
+  #stream(): ReadableStream<Uint8Array> {
+    const blocks = this[Symbol.asyncIterator](); // runs from the first read on, so the getter reads nothing
+    return new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        const { done, value } = await blocks.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: () => this.#blocks.cancel(),
+    }, { highWaterMark: 0 });
   }
 
   /**

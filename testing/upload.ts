@@ -9,7 +9,7 @@
 
 import { blockOctets, bytesOf } from "../core/gateway/blocks.ts";
 import { type BodySource, BodyTooLargeError, RequestBody, TruncatedBodyError } from "../core/contract/request_body.ts";
-import type { Content } from "./request_parts.ts";
+import type { Content } from "./content.ts";
 
 type Pieces = Iterator<Uint8Array | string> | AsyncIterator<Uint8Array | string>;
 

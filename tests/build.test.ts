@@ -9,12 +9,14 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readManifest, root } from "../scripts/package/manifest.ts";
+import { packagedPage } from "../scripts/package/pages.ts";
+import { anchors, links } from "./docs/markdown.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tsgi-build-"));
 let files: string[] = [];
 
-/** Most bytes of the tarball, so that growth is noticed. Half of it is sources with their comments, and source maps. */
-const PACKED_LIMIT = 640_000;
+/** Most bytes of the tarball, so that growth is noticed. Most of it is sources with their comments, source maps and the pages of docs/. */
+const PACKED_LIMIT = 720_000;
 
 const read = (file: string): string => readFileSync(join(folder, file), "utf8");
 const named = (...endings: string[]): string[] => files.filter((file) => endings.some((end) => file.endsWith(end)));
@@ -74,6 +76,35 @@ test("no declaration needs a type package", () => {
     [...read(file).replace(/\/\*[\s\S]*?\*\//g, "").matchAll(foreign)].map((match) => `${file}: ${match[0]}`)
   );
   expect(found).toEqual([]);
+});
+
+test("17.4 what pages and messages of the package point to is in it, or is a full address", () => {
+  const faults = named(".md").flatMap((page) =>
+    links(read(page)).filter(({ target }) => {
+      if (/^https:/.test(target)) return false;
+      const [path = "", anchor] = target.split("#");
+      const file = path === "" ? page : join(dirname(page), path);
+      if (!existsSync(join(folder, file))) return true;
+      return anchor !== undefined && !anchors(read(file)).includes(anchor);
+    }).map(({ line, target }) => `${page}:${line}: ${target}`)
+  );
+  expect(faults).toEqual([]);
+  const pointed = named(".js").flatMap((file) =>
+    [...read(file).matchAll(/\b(?:docs\/[\w/]+|README|SECURITY|CONTRIBUTING)\.md\b/g)].map(([page]) => page)
+  );
+  expect(pointed.length).toBeGreaterThan(0);
+  expect(pointed.filter((page) => !existsSync(join(folder, page)))).toEqual([]);
+});
+
+test("17.4 a link to a file that is not published is its address in the repository, or else only its text", () => {
+  const has = (path: string): boolean => path === "docs/a.md";
+  const page =
+    "See [a](../docs/a.md#x), [`t`](../tests/t.ts), ![p](p.svg), [w](https://w.example/).\n```ts\nb[0](c)\n```\n";
+  expect(packagedPage("docs/b.md", page, { has, files: undefined }))
+    .toBe("See [a](../docs/a.md#x), `t`, , [w](https://w.example/).\n```ts\nb[0](c)\n```\n");
+  expect(packagedPage("docs/b.md", page, { has, files: "https://r.example/blob/v1/" })).toContain(
+    "[`t`](https://r.example/blob/v1/tests/t.ts), ![p](https://r.example/blob/v1/docs/p.svg?raw=true), [w]",
+  );
 });
 
 test("nothing imports a TypeScript file", () => {

@@ -7,6 +7,9 @@
  * - `process.argv[1]`: the file of the program;
  * - `import.meta.main`: true on Bun. On Node and Deno it is false in every imported module, and cannot be changed.
  *
+ * A program that asks `isMain()` of this project has an application for the command, and serves it only where the command
+ * does not: there the answer is false.
+ *
  * @module
  */
 
@@ -34,6 +37,7 @@ interface Loader {
 /** Imports the program at a `file:` URL; returns its exports. */
 export async function importMain(url: string): Promise<Record<string, unknown>> {
   process.argv[1] = fileURLToPath(url);
+  Object.defineProperty(globalThis, Symbol.for("tsgi.servedByCommand"), { value: true }); // read by isMain()
   const file = realpathSync(process.argv[1]); // the command of a package is a symbolic link to the program
   const { Bun } = globalThis as unknown as { readonly Bun?: { main: string } };
   if (Bun !== undefined) Bun.main = file;

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -55,6 +55,9 @@ const PUBLIC_FIELDS = [
   "dependencies",
 ];
 
+/** The folder of the documentation. */
+const PAGES = "docs";
+
 /** Reads `package.json`, or another one. */
 export function readManifest(path: string = join(root, "package.json")): Manifest {
   return JSON.parse(readFileSync(path, "utf8")) as Manifest;
@@ -73,18 +76,22 @@ export function alternatives(manifest: Manifest): string[] {
   return [...new Set(all)].filter((path) => !entries.has(path));
 }
 
-/** The published files that are code: TypeScript files, and folders of them. Documents have names in capitals. */
+/** The published files that are code: TypeScript files, and folders of them. */
 export function sourcesOf(manifest: Manifest): string[] {
   return manifest.files.filter((name) => !isDocument(name));
 }
 
-/** The published files that are documents. */
+/** The published files that are documents: those with names in capitals, and the pages of docs/. */
 export function documentsOf(manifest: Manifest): string[] {
-  return manifest.files.filter(isDocument);
+  return manifest.files.filter(isDocument).flatMap((name) => {
+    if (name !== PAGES) return [name];
+    return readdirSync(join(root, name), { recursive: true, encoding: "utf8" })
+      .filter((page) => page.endsWith(".md")).map((page) => `${name}/${page}`).sort();
+  });
 }
 
 function isDocument(name: string): boolean {
-  return /^[A-Z]/.test(name);
+  return name === PAGES || /^[A-Z]/.test(name);
 }
 
 /** The manifest to publish. */

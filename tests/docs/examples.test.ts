@@ -82,17 +82,17 @@ async function checkTypes(): Promise<string> {
   );
 }
 
-/** What Deno allows: frameworks look around before they do anything. */
+/** What Deno allows: frameworks look around before they do anything, and SQLite keeps a file. */
 const LITTLE = ["--allow-net", "--allow-env=PORT,NODE_ENV,ELYSIA_AOT"];
-const MUCH = ["--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
+const MUCH = ["--allow-net", "--allow-env", "--allow-read", "--allow-write=.", "--allow-sys"];
 
-/** Runs all examples of a runtime: those of Node's frameworks in a process that may do more. */
+/** Runs all examples of a runtime: those of Node's frameworks and with files in a process that may do more. */
 async function runBatch(runtime: Runtime): Promise<void> {
   const own = blocksFor(runtime);
-  const isListener = ({ code }: Block): boolean => code.includes('"tsgi/bridges/node"');
+  const wantsMuch = ({ code }: Block): boolean => /"(?:tsgi\/bridges\/node|node:sqlite)"/.test(code);
   const [few, more] = await Promise.all([
-    runBlocks(runtime, own.filter((block) => !isListener(block)), "", LITTLE),
-    runBlocks(runtime, own.filter(isListener), "_listeners", MUCH),
+    runBlocks(runtime, own.filter((block) => !wantsMuch(block)), "", LITTLE),
+    runBlocks(runtime, own.filter(wantsMuch), "_much", MUCH),
   ]);
   const results = new Map([...few.results, ...more.results]);
   batches.set(runtime, { results, output: few.output + more.output, code: few.code || more.code });
@@ -144,7 +144,8 @@ test("every @example has a ts block", () => {
 });
 
 test("every block proves something", () => {
-  const proof = /console\.assert\(|^export (?:const|(?:async )?function\*?) app\b|isMain\(|\bserve\(|^export default/m;
+  const proof =
+    /console\.assert\(|\bassert\.|^export (?:const|(?:async )?function\*?) app\b|isMain\(|\bserve\(|^export default/m;
   const imported = new Set(blocks.flatMap(({ code }) => [...code.matchAll(/"\.\/(\w+\.ts)"/g)].map((one) => one[1])));
   const idle = blocks.filter(({ file, code }) => !proof.test(code) && !imported.has(file.replace(/^.*\//, "")));
   expect(idle.map(({ name }) => name)).toEqual([]);

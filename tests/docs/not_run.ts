@@ -7,22 +7,15 @@
 /** Lines of `sh` blocks. */
 export const linesNotRun: readonly { readonly line: RegExp; readonly reason: string }[] = [
   { line: /^npm test$/, reason: "it is what runs this test" },
-  {
-    line: /^(?:mkdir -p|chown|chmod) .*\/(?:srv|var)\//,
-    reason: "for root; tests/front/ does the same in a folder of its own",
-  },
-  { line: /^a2enmod /, reason: "changes Apache; tests/front/ loads the modules that it names" },
   { line: /^deno run --allow-net examples\/serve.ts$/, reason: "takes port 8000: tests/clients/port.test.ts runs it" },
-  {
-    line: /^npm (?:ci|run build|pack \.\/dist|install \.\.\/tsgi\/.*)$/,
-    reason: "scripts/pack_check.ts builds, packs, installs and serves; CI runs it",
-  },
-  { line: /^(?:npm install tsgi|deno add jsr:@tsgi\/tsgi|bun add tsgi)$/, reason: "tsgi is not published yet" },
+];
+
+/** Lines of the pages that `pasted.test.ts` pastes. */
+export const pastedLinesNotRun: readonly { readonly line: RegExp; readonly reason: string }[] = [
   {
     line: /^npx tsgi init /,
     reason: "scripts/pack/empty_folder.ts and tests/cli/init.test.ts make projects and run them",
   },
-  { line: /^systemctl /, reason: "wants a running systemd; the unit is checked, and its ExecStart is run" },
   { line: /^\/srv\/app\/current\//, reason: "tests/cli/deploy.test.ts deploys releases by a link" },
   { line: /^bun build /, reason: "bench/cgi/ bundles with these lines, and measures what comes of it" },
 ];

@@ -7,27 +7,17 @@
  * @module
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import process from "node:process";
-import type { Protocol } from "../../mod.ts";
-import { until } from "../lifecycle/cell.ts";
 import { ownEnvironment, projectPath } from "../server_process.ts";
 import { makeFolder, pageBlocks, removeFolder, writeBlocks } from "./blocks.ts";
+import { type Address, addressOf, endLine, runLine, serves } from "./line.ts";
 import { fences, programName } from "./markdown.ts";
 import { ask, isAnswer } from "./served.ts";
 
 const root = projectPath("");
-
-/** The line of a server that is ready: of `serve`, `tsgi`, `deno serve`, and Bun with a default export. */
-const READY = /Listening on (\S+)|Started development server: (\S+)|All workers are ready/;
-/** The commands of the runtimes and of tsgi, and those among them that have to end. */
-const SERVES = /^(?:\w+=\S+ )*(?:node|deno|bun|tsgi|npm start)\b/;
-const ENDS = /--(?:check-config|print-config|version|help)\b/;
-const LISTENING = /Listening at: (\S+?),? /;
-const DEADLINE = 30_000; // ms
 
 /** Example values, which are replaced by those of this machine. */
 const PORTS = /\b(?:127\.0\.0\.1|0\.0\.0\.0|localhost):(?:8000|9000|4000|3031)\b/g;
@@ -40,22 +30,11 @@ const PACKAGE_COMMANDS: readonly (readonly [RegExp, string])[] = [
   [/^bunx --bun tsgi\b/, "bun run cli/main.ts"],
 ];
 
-/** The lines of a `sh` block: comments are left out, lines that end with a backslash joined. */
-export function commandLines(code: string): string[] {
-  return code.replace(/\\\n\s*/g, "").split("\n").map((line) => line.replace(/(^|\s+)#.*$/, "").trim())
-    .filter((line) => line !== "");
-}
-
 /** A line that has been run. */
 export interface Ran {
   readonly output: string;
   /** The exit status; null while it serves. */
   readonly status: number | null;
-}
-
-interface Address {
-  readonly to: { readonly host: string; readonly port: number } | { readonly path: string };
-  readonly protocol: Protocol;
 }
 
 /** Runs the commands of a page in order, as a reader does. */
@@ -113,35 +92,20 @@ export class Session {
    */
   async run(line: string, env: Readonly<Record<string, string>> = {}): Promise<Ran> {
     const command = PACKAGE_COMMANDS.reduce((text, [form, here]) => text.replace(form, here), line);
-    const serves = SERVES.test(command) && !ENDS.test(command);
-    const child = spawn("sh", ["-c", this.substituted(command, serves ? 0 : undefined)], {
+    const long = serves(command);
+    const ran = await runLine(line, this.substituted(command, long ? 0 : undefined), {
       cwd: this.folder,
-      detached: true, // a group of its own, which is ended as one
-      stdio: ["ignore", "pipe", "pipe"],
       env: { ...this.#environment(), ...env },
+      serves: long,
     });
-    const heard = { output: "", ended: false, status: 0 };
-    child.stdout?.setEncoding("utf8").on("data", (text) => heard.output += text);
-    child.stderr?.setEncoding("utf8").on("data", (text) => heard.output += text);
-    child.once("close", (code) => {
-      heard.ended = true;
-      heard.status = code ?? 1;
-    });
-    try {
-      const ready = (): boolean => heard.ended || (serves && READY.test(heard.output));
-      await until(`${line} to serve or to end`, ready, DEADLINE, () => `\n${heard.output}`);
-    } catch (error) {
-      await end(child);
-      throw error;
-    }
-    if (heard.ended && serves) throw new Error(`${line} ended without having served\n${heard.output}`);
-    if (heard.ended) return { output: heard.output, status: heard.status };
+    const output = ran.output();
+    if (ran.status !== null) return { output, status: ran.status };
     await this.#stopServing();
-    const address = addressOf(line, heard.output);
-    this.#server = { child, address };
+    const address = addressOf(line, output);
+    this.#server = { child: ran.child, address };
     const answer = await ask(address.to, address.protocol);
     if (!isAnswer(answer)) throw new Error(`${line}: expected a 200, got ${answer}`);
-    return { output: heard.output, status: null };
+    return { output, status: null };
   }
 
   #environment(): Record<string, string | undefined> {
@@ -153,7 +117,7 @@ export class Session {
   }
 
   async #stopServing(): Promise<void> {
-    if (this.#server !== undefined) await end(this.#server.child);
+    if (this.#server !== undefined) await endLine(this.#server.child, "SIGKILL");
     this.#server = undefined;
   }
 
@@ -163,21 +127,4 @@ export class Session {
     removeFolder(this.#base);
     rmSync(this.#machine, { recursive: true, force: true });
   }
-}
-
-/** Finds the address of a server in its output. */
-function addressOf(line: string, output: string): Address {
-  const ready = READY.exec(output);
-  const url = (ready?.[1] ?? ready?.[2] ?? LISTENING.exec(output)?.[1]) as string;
-  const protocol = (/--protocol[ =](\w+)/.exec(line)?.[1] ?? "http") as Protocol;
-  if (url.startsWith("unix:")) return { to: { path: url.slice("unix:".length) }, protocol };
-  return { to: { host: "127.0.0.1", port: Number(new URL(url.replace(/^\w+:/, "http:")).port) }, protocol };
-}
-
-/** Kills a process and those that it has started, and waits until it is gone. */
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  process.kill(-(child.pid as number), "SIGKILL");
-  await gone;
 }

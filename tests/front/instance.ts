@@ -20,6 +20,8 @@ export interface Recipe {
   readonly name: string;
   /** Listening ports it needs. */
   readonly ports: number;
+  /** Further ports, which its config names already. */
+  readonly listens?: readonly number[];
   /** Writes the config for the given ports into the directory, and returns the command. */
   readonly prepare: (directory: string, ports: readonly number[]) => readonly [command: string, ...args: string[]];
   /** Environment variables, in addition to those of this process. */
@@ -40,7 +42,7 @@ export function ownDirectory(name: string): string {
 }
 
 /** Ports that are free now. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(Array.from({ length: count }, () =>
     new Promise<Server>((resolve, reject) => {
       const server = createServer();
@@ -106,7 +108,7 @@ export class Instance {
     const log = (): string => output + (existsSync(errorLog) ? readFileSync(errorLog, "utf8") : "");
     const instance = new Instance(child, ports, directory, log);
     const end = performance.now() + START_DEADLINE;
-    for (const port of ports) {
+    for (const port of [...ports, ...recipe.listens ?? []]) {
       while (!await answers(port)) {
         const late = performance.now() > end;
         if (failure === "" && instance.alive && !late) await pause(10);

@@ -41,6 +41,43 @@ export const responseChecks: readonly Check[] = [
     },
   })),
   {
+    name:
+      "17.4 `body` is a stream: it reads nothing by itself, each read takes a block, cancel() makes the client leave",
+    run: async () => {
+      let given = 0;
+      let reason = "";
+      const app: Application = (environ, startResponse) => {
+        const { signal } = environ["tsgi.request"];
+        signal.addEventListener("abort", () => reason = (signal.reason as Error).name);
+        startResponse("200 OK", plain);
+        return (async function* () {
+          for (given = 1; given < 3; given++) yield `${given};`;
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+          yield "never";
+        })();
+      };
+      const { body } = await client(app).get("/");
+      const reader = body.getReader();
+      const first = await reader.read();
+      equal(new TextDecoder().decode(first.value), "1;");
+      const second = await reader.read();
+      equal(new TextDecoder().decode(second.value), "2;");
+      const third = reader.read(); // waits for the application
+      await reader.cancel();
+      equal([(await third).done, reason], [true, "ClientDisconnectedError"]);
+      const whole = await client(echo).post("/", { body: "abc" });
+      ok(whole.body === whole.body, "one stream");
+      equal((await whole.json() as { body: string }).body, "abc"); // looking at `body` has not read it
+      ok(await thrownBy(() => whole.body.getReader().read()) instanceof TypeError, "read twice");
+      equal(await new Response((await client(echo).get("/")).body as ReadableStream<Uint8Array<ArrayBuffer>>).json(), {
+        line: "GET /?",
+        type: null,
+        length: null,
+        body: "",
+      });
+    },
+  },
+  {
     name: "A response streams: a block comes while the next one waits",
     run: async () => {
       let open = (): void => {};

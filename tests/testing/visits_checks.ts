@@ -59,6 +59,18 @@ export const redirectChecks: readonly Check[] = [
     },
   },
   {
+    name: "17.4 A redirect that wants the body again gets a Blob and a FormData again",
+    run: async () => {
+      const form = new FormData();
+      form.append("a", "spam");
+      for (const body of [new Blob(["spam"]), form]) {
+        const seen: string[] = [];
+        await client(redirecting(307, "/a/there", seen), { redirect: "follow" }).post("/a/here", { body });
+        ok(seen.length === 2 && seen[1]?.includes("spam"), `got ${JSON.stringify(seen)}`);
+      }
+    },
+  },
+  {
     name: "Redirects in circles, to another site, or with a body that is gone reject with a RedirectError",
     run: async () => {
       const seen: string[] = [];
