@@ -12,7 +12,7 @@ import { writeLatin1, writeOctets } from "../../grammar.ts";
 import { RequestError } from "../../contract/tsgi_request.ts";
 import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead, Transport } from "../../seams.ts";
 import type { RequestHead } from "./request_head.ts";
-import { headBytes } from "./head_bytes.ts";
+import { headOctets } from "./head_bytes.ts";
 import { type Framing, framing, serializeInterim, serializeRefusal } from "./serializer.ts";
 
 const COPY_LIMIT = 65536; // bytes: copying a smaller block is cheaper than another write; larger ones are written as they are
@@ -85,7 +85,7 @@ export class Http1Exchange implements Exchange {
     this.#framing = framing(http11, length, bodyless);
     this.#keepAlive = this.#framing !== "close" && this.#owner.mayPersist();
     this.#headSent = true;
-    this.#copy(headBytes(head, length, this.#framing, http11, this.#keepAlive, this.#serverHeader));
+    this.#copy(headOctets(head, length, this.#framing, http11, this.#keepAlive, this.#serverHeader));
   }
 
   body(block: Octets): boolean {
