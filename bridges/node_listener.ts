@@ -12,6 +12,7 @@ import { describe } from "../core/errors.ts";
 import { isThenable } from "../core/gateway/blocks.ts";
 import type { ApplicationFunction } from "../core/contract/types.ts";
 import { Call } from "./node/call.ts";
+import { makerFor } from "./node/prototypes.ts";
 
 /** The type of `req` for a listener that declares no types: a minimal `IncomingMessage`. */
 export interface ListenerRequest extends AsyncIterable<Uint8Array> {
@@ -80,8 +81,9 @@ export function fromNodeListener<Req = ListenerRequest, Res = ListenerResponse>(
   classes: MessageClasses = {},
 ): ApplicationFunction {
   if (typeof listener !== "function") throw new NodeListenerError(listener);
+  const maker = makerFor(listener, classes);
   return (environ, startResponse) => {
-    const call = new Call(environ, startResponse, classes);
+    const call = new Call(environ, startResponse, maker());
     try {
       const result = listener(call.request as Req, call.response as Res);
       if (isThenable(result)) result.then(undefined, (error) => call.failed(error));

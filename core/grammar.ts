@@ -23,6 +23,9 @@ export const CONTROL: RegExp = /[\x00-\x1f\x7f]/;
 // deno-lint-ignore no-control-regex
 export const BEYOND_LATIN1: RegExp = /[^\x00-\xff]/;
 
+/** A code unit that no field value in latin-1 may hold: one of the two above, in one pass over the value. */
+export const NOT_IN_VALUE: RegExp = /[^\t\x20-\x7e\x80-\xff]/;
+
 /** One or more decimal digits (RFC 9110 8.6). */
 export const DIGITS: RegExp = /^[0-9]+$/;
 
@@ -138,8 +141,14 @@ export function isMountPoint(value: unknown): boolean {
   return value === "" || (/^\/.*[^/]$/.test(value) && !CONTROL.test(value) && !BEYOND_LATIN1.test(value));
 }
 
+const ENCODED_FROM = 48; // code units: for shorter text a loop is cheaper than the call of an encoder
+const encoder = new TextEncoder();
+
 /**
  * Writes a latin-1 string into memory, one octet for each code unit, and returns the index behind it.
+ *
+ * Long text is mostly ASCII, which UTF-8 encodes to the same octets, and an encoder is faster than a loop. If the text
+ * is not ASCII after all, the loop overwrites what the encoder wrote.
  *
  * @example
  * ```ts
@@ -150,6 +159,10 @@ export function isMountPoint(value: unknown): boolean {
  */
 export function writeLatin1(target: Uint8Array, at: number, text: string): number {
   const length = text.length;
+  if (length >= ENCODED_FROM) {
+    const { read, written } = encoder.encodeInto(text, target.subarray(at, at + length));
+    if (read === length && written === length) return at + length;
+  }
   for (let i = 0; i < length; i++) target[at + i] = text.charCodeAt(i);
   return at + length;
 }

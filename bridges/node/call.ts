@@ -21,7 +21,7 @@ import process from "node:process";
 import { errorText } from "../../core/errors.ts";
 import { ForeignStatus } from "../../core/contract/response_head.ts";
 import type { Body, Chunk, Environ, StartResponse, Write } from "../../core/contract/types.ts";
-import type { MessageClasses } from "../node_listener.ts";
+import type { Maker } from "./prototypes.ts";
 import { Queue, type Written } from "./queue.ts";
 import { abortedError, afterReading, dumpRequest, isReading, requestOf, type RequestOwner } from "./request.ts";
 import {
@@ -68,12 +68,12 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
   #wake: (() => void) | undefined;
 
   /** Makes the two objects that a listener gets. */
-  constructor(environ: Environ, startResponse: StartResponse, classes: MessageClasses) {
+  constructor(environ: Environ, startResponse: StartResponse, maker: Maker) {
     this.environ = environ;
     this.#startResponse = startResponse;
     this.#socket = new RequestSocket(this);
-    this.request = requestOf(environ, this.#socket, this, classes.IncomingMessage ?? IncomingMessage);
-    this.response = responseOf(this.request, this.#socket, this, classes.ServerResponse ?? ServerResponse);
+    this.request = requestOf(environ, maker, this.#socket, this);
+    this.response = responseOf(this.request, maker, this.#socket, this);
   }
 
   // The call.

@@ -12,8 +12,10 @@
 
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import process from "node:process";
 import type { Environ } from "../../core/contract/types.ts";
+import type { Maker } from "./prototypes.ts";
 import type { RequestSocket } from "./socket.ts";
 import { targetOf } from "./target.ts";
 
@@ -57,13 +59,8 @@ type Incoming = IncomingMessage & Internals;
 type BridgedInput = AsyncIterable<Uint8Array> & { readonly ended?: boolean; readAvailable?(): Uint8Array | undefined };
 
 /** Makes the request object from an environ. */
-export function requestOf(
-  environ: Environ,
-  socket: RequestSocket,
-  owner: RequestOwner,
-  Class: new (socket: never) => object,
-): IncomingMessage {
-  const request = new Class(socket as never) as Incoming;
+export function requestOf(environ: Environ, maker: Maker, socket: RequestSocket, owner: RequestOwner): IncomingMessage {
+  const request = maker.request(socket as unknown as Socket) as Incoming;
   const { url, baseUrl } = targetOf(environ);
   request.method = environ.REQUEST_METHOD;
   request.url = url;

@@ -13,6 +13,7 @@
 import { type IncomingMessage, ServerResponse, validateHeaderName, validateHeaderValue } from "node:http";
 import type { Socket } from "node:net";
 import { isHopByHop } from "../../core/grammar.ts";
+import type { Maker } from "./prototypes.ts";
 import type { RequestSocket } from "./socket.ts";
 
 /** Receives the parts of the response. */
@@ -63,11 +64,11 @@ type Outgoing = ServerResponse & Internals;
 /** Makes the response object of a request. */
 export function responseOf(
   request: IncomingMessage,
+  maker: Maker,
   socket: RequestSocket,
   owner: ResponseOwner,
-  Class: new (request: never) => object,
 ): ServerResponse {
-  const response = new Class(request as never) as Outgoing;
+  const response = maker.response(request) as Outgoing;
   response[OWNER] = owner;
   response._storeHeader = storeHeader;
   response._send = send;

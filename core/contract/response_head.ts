@@ -12,7 +12,7 @@
  */
 
 import { describe } from "../errors.ts";
-import { BEYOND_LATIN1, CONTROL_IN_VALUE, DIGITS, isHopByHop, TOKEN } from "../grammar.ts";
+import { DIGITS, isHopByHop, NOT_IN_VALUE, TOKEN } from "../grammar.ts";
 import type { HeaderList, ResponseHead } from "../seams.ts";
 
 /** The application called `startResponse` as PEP 3333 does not allow ("The start_response() Callable"), or not at all. */
@@ -102,18 +102,24 @@ function checkedHead(given: unknown, headers: unknown): ResponseHead {
   let contentLength: number | null = null;
   let hasDate = false;
   let hasServer = false;
-  for (const [name, value] of pairs) {
-    // The length is compared first: it excludes nearly all names without a lower-case copy.
-    if (name.length === 14 && name.toLowerCase() === "content-length") {
-      if (contentLength !== null) throw new StartResponseError("startResponse: Content-Length is given twice");
-      contentLength = DIGITS.test(value) ? Number(value) : NaN;
-      if (!Number.isSafeInteger(contentLength)) {
-        throw new StartResponseError(
-          `startResponse: expected decimal digits as Content-Length, got ${describe(value)}`,
-        );
-      }
-    } else if (name.length === 4 && name.toLowerCase() === "date") hasDate = true;
-    else if (name.length === 6 && name.toLowerCase() === "server") hasServer = true;
+  for (let i = 0; i < pairs.length; i++) {
+    const [name, value] = pairs[i] as Pair;
+    switch (kindOf(name)) {
+      case CONTENT_LENGTH:
+        if (contentLength !== null) throw new StartResponseError("startResponse: Content-Length is given twice");
+        contentLength = DIGITS.test(value) ? Number(value) : NaN;
+        if (!Number.isSafeInteger(contentLength)) {
+          throw new StartResponseError(
+            `startResponse: expected decimal digits as Content-Length, got ${describe(value)}`,
+          );
+        }
+        break;
+      case DATE:
+        hasDate = true;
+        break;
+      case SERVER:
+        hasServer = true;
+    }
   }
   const code = Number(status.slice(0, 3));
   if (code === 204 || code === 205) contentLength = setOwnLength(code, pairs);
@@ -155,15 +161,16 @@ export function checkHeaders(headers: unknown, caller: string): Pair[] {
       );
     }
     const [name, value] = pair as [string, string];
-    if (!TOKEN.test(name)) {
+    const kind = kindOf(name);
+    if (kind === NO_TOKEN) {
       throw new StartResponseError(`${caller}: expected a token as header name, got ${describe(name)}`);
     }
-    if (isRefusedName(name)) {
+    if (kind === REFUSED) {
       throw new StartResponseError(
         `${caller}: the header ${describe(name)} is not the application's to set; leave it out`,
       );
     }
-    if (CONTROL_IN_VALUE.test(value) || BEYOND_LATIN1.test(value)) {
+    if (NOT_IN_VALUE.test(value)) {
       throw new StartResponseError(
         `${caller}: expected latin-1 text without control characters as value of ${name}, got ${
           describe(value)
@@ -184,9 +191,44 @@ function pairAdvice(pair: unknown): string {
   return Array.isArray(pair) && pair.length === 2 && typeof pair[0] === "string" ? "; write String(value)" : "";
 }
 
-function isRefusedName(name: string): boolean {
+/** What a header name means here. */
+type Kind = number;
+const PLAIN: Kind = 0;
+const CONTENT_LENGTH: Kind = 1;
+const DATE: Kind = 2;
+const SERVER: Kind = 3;
+const REFUSED: Kind = 4; // only the server may set it
+const NO_TOKEN: Kind = 5;
+
+const kinds = new Map<string, Kind>(); // cache, by name as applications write it
+const MOST_KINDS = 512; // limits the cache, since applications may invent names
+const LONGEST_KEPT = 64; // code units
+
+function kindOf(name: string): Kind {
+  let kind = kinds.get(name);
+  if (kind === undefined) {
+    kind = foundKind(name);
+    if (kinds.size < MOST_KINDS && name.length <= LONGEST_KEPT) kinds.set(name, kind);
+  }
+  return kind;
+}
+
+function foundKind(name: string): Kind {
+  if (!TOKEN.test(name)) return NO_TOKEN;
   const last = name.charCodeAt(name.length - 1);
-  return isHopByHop(name) || last === 0x2d || last === 0x5f || (name.length === 6 && name.toLowerCase() === "status");
+  if (isHopByHop(name) || last === 0x2d || last === 0x5f) return REFUSED;
+  switch (name.toLowerCase()) {
+    case "content-length":
+      return CONTENT_LENGTH;
+    case "date":
+      return DATE;
+    case "server":
+      return SERVER;
+    case "status":
+      return REFUSED;
+    default:
+      return PLAIN;
+  }
 }
 
 function show(pair: unknown): string {

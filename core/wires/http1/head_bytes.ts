@@ -1,6 +1,9 @@
 /**
- * A cache of the last response heads as bytes. A head that an application sends again within the same second is not
+ * A cache of the last response heads as octets. A head that an application sends again within the same second is not
  * serialized again.
+ *
+ * Many heads are sent only once, since an ETag or a length differs. So a head is kept as text at first, which the caller
+ * writes straight into its output, and becomes an array of bytes when it is sent a second time.
  *
  * `contract/response_head.ts` returns the same ResponseHead for equal heads, so comparing heads is a comparison of
  * references. Everything else that the bytes depend on is compared too, above all the second of the Date field.
@@ -9,12 +12,12 @@
  */
 
 import { writeLatin1 } from "../../grammar.ts";
-import type { ResponseHead } from "../../seams.ts";
+import type { Octets, ResponseHead } from "../../seams.ts";
 import { type Framing, serializeHead } from "./serializer.ts";
 
 const KEPT = 4;
 
-/** The bytes of a head, with everything that they depend on. */
+/** The octets of a head, with everything that they depend on. */
 interface Kept {
   readonly head: ResponseHead;
   readonly length: number | null;
@@ -23,21 +26,21 @@ interface Kept {
   readonly keepAlive: boolean;
   readonly serverHeader: string;
   readonly second: number;
-  readonly bytes: Uint8Array;
+  octets: Octets; // bytes from the second time on
 }
 
 const kept: (Kept | undefined)[] = new Array<Kept | undefined>(KEPT).fill(undefined);
 let next = 0;
 
-/** The bytes of a head. They are shared: the caller copies them and does not change them. */
-export function headBytes(
+/** The octets of a head. They are shared: the caller copies them and does not change them. */
+export function headOctets(
   head: ResponseHead,
   length: number | null,
   framing: Framing,
   http11: boolean,
   keepAlive: boolean,
   serverHeader: string,
-): Uint8Array {
+): Octets {
   const now = Date.now();
   const second = Math.floor(now / 1000);
   for (let i = 0; i < KEPT; i++) {
@@ -45,12 +48,16 @@ export function headBytes(
     if (
       one !== undefined && one.head === head && one.length === length && one.framing === framing &&
       one.http11 === http11 && one.keepAlive === keepAlive && one.serverHeader === serverHeader && one.second === second
-    ) return one.bytes;
+    ) return typeof one.octets === "string" ? one.octets = bytesOf(one.octets) : one.octets;
   }
-  const text = serializeHead(head, length, framing, { http11, keepAlive, serverHeader }, now);
+  const octets = serializeHead(head, length, framing, { http11, keepAlive, serverHeader }, now);
+  kept[next] = { head, length, framing, http11, keepAlive, serverHeader, second, octets };
+  next = (next + 1) % KEPT;
+  return octets;
+}
+
+function bytesOf(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   writeLatin1(bytes, 0, text);
-  kept[next] = { head, length, framing, http11, keepAlive, serverHeader, second, bytes };
-  next = (next + 1) % KEPT;
   return bytes;
 }
