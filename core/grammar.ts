@@ -90,28 +90,6 @@ export function listMembers(value: string): string[] {
   return value.split(",").map(trimOws);
 }
 
-const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/**
- * A time as IMF-fixdate (RFC 9110 5.6.7).
- *
- * @param time Milliseconds since 1970-01-01T00:00:00Z.
- *
- * @example
- * ```ts
- * import { imfFixdate } from "./grammar.ts";
- * console.assert(imfFixdate(784111777000) === "Sun, 06 Nov 1994 08:49:37 GMT");
- * ```
- */
-export function imfFixdate(time: number): string {
-  const d = new Date(time);
-  const two = (n: number): string => (n < 10 ? `0${n}` : `${n}`);
-  const date = `${two(d.getUTCDate())} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}`;
-  const clock = `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}`;
-  return `${DAYS[d.getUTCDay()]}, ${date} ${clock} GMT`;
-}
-
 /**
  * Decodes percent-escapes once (RFC 3986 2.1). The result is latin-1: each decoded octet is one code unit. A malformed
  * escape stays as it is.

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { fieldLines, finalFields, NO_OWN_FIELDS } from "../core/contract/final_fields.ts";
+import { fieldLines, finalFields, httpDate, NO_OWN_FIELDS } from "../core/contract/final_fields.ts";
 import { errorText } from "../core/errors.ts";
 import { cgiRequest } from "../core/wires/cgi/environ.ts";
 import { serializeCgiHead } from "../core/wires/cgi/response.ts";
@@ -22,7 +22,6 @@ import { createGateway, type Gateway } from "../core/gateway/gateway.ts";
 import type { RequestBody } from "../core/contract/request_body.ts";
 import type { Application, Body, Environ, StartResponse } from "../core/contract/types.ts";
 import { BAD_REQUEST, Refusal } from "../core/refusal.ts";
-import { imfFixdate } from "../core/grammar.ts";
 import type { HeaderList, ResponseHead } from "../core/seams.ts";
 import { HandlerExchange } from "./handler_exchange.ts";
 import { type HandlerInput, inputBody } from "./handler_input.ts";
@@ -218,7 +217,7 @@ export class SimpleHandler {
   /** *Override.* Formats a response head, final empty line included. `length` is that of the body; null is unknown. */
   formatHead(head: ResponseHead, length: number | null): string {
     if (!this.originServer) return serializeCgiHead(head, length);
-    const own = { ...NO_OWN_FIELDS, date: imfFixdate(this.now()), server: this.serverSoftware ?? "" };
+    const own = { ...NO_OWN_FIELDS, date: httpDate(this.now()), server: this.serverSoftware ?? "" };
     const fields = finalFields(head, length, own);
     // The server's own fields come first, as in CPython's handlers.
     const added = fields.slice(head.headers.length).filter(([name]) => name !== "Content-Length");

@@ -54,3 +54,35 @@ export function fieldLines(fields: HeaderList): string {
   for (const [name, value] of fields) text += `${name}: ${value}\r\n`;
   return text;
 }
+
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+let dateSecond = -1;
+let dateText = "";
+
+/**
+ * A time as the value of Date: an IMF-fixdate (RFC 9110 5.6.7). The text is kept until the second changes.
+ *
+ * @param time Milliseconds since 1970-01-01T00:00:00Z.
+ *
+ * @example
+ * ```ts
+ * import { httpDate } from "./final_fields.ts";
+ * console.assert(httpDate(784111777000) === "Sun, 06 Nov 1994 08:49:37 GMT");
+ * ```
+ */
+export function httpDate(time: number): string {
+  const second = Math.floor(time / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = imfFixdate(new Date(time));
+  }
+  return dateText;
+}
+
+function imfFixdate(d: Date): string {
+  const two = (n: number): string => (n < 10 ? `0${n}` : `${n}`);
+  const date = `${two(d.getUTCDate())} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}`;
+  const clock = `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}`;
+  return `${DAYS[d.getUTCDay()]}, ${date} ${clock} GMT`;
+}

@@ -18,7 +18,7 @@ import { errorText } from "../errors.ts";
 import type { Exchange, Octets, ResponseHead } from "../seams.ts";
 import { LoggedExchange } from "./access_log.ts";
 import { blockOctets, cancelled, firstOctets, isThenable, notABody } from "./blocks.ts";
-import { closeBody, hasClose } from "./closing.ts";
+import { closeBody, hasClose } from "./close_body.ts";
 import { Departure } from "./departure.ts";
 import { type Gateway, type RequestTimeoutError, statusOf, WriteError } from "./gateway.ts";
 import { GO, Pump, type Pumped, STOP, type Verdict, WAIT } from "./pump.ts";

@@ -23,7 +23,7 @@ import {
   RELEASED,
 } from "./states.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import type { LifecycleConfig } from "./timeouts.ts";
+import type { LifecycleConfig } from "./config.ts";
 import { TransportWriter } from "./transport_writer.ts";
 
 /** Seconds that a client has to read the last response before the socket is destroyed. */

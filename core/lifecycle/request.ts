@@ -43,7 +43,7 @@ import {
   RESPONSE_END,
 } from "./states.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import type { LifecycleConfig } from "./timeouts.ts";
+import type { LifecycleConfig } from "./config.ts";
 
 const INPUT_MARK = 65536; // bytes of a body that may wait for the application before a wire stops reading
 

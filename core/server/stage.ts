@@ -19,7 +19,7 @@ import type { Http1Config } from "../wires/http1/config.ts";
 import type { Wire } from "../wires/load.ts";
 import { LINGER_TIME } from "../lifecycle/connection.ts";
 import { Stopwatch } from "../lifecycle/stopwatch.ts";
-import type { Timeouts } from "../lifecycle/timeouts.ts";
+import type { Timeouts } from "../lifecycle/config.ts";
 import type { WireConnection } from "../wires/wire.ts";
 
 /** What a client sent before its first request breaks a rule. A stage throws it to refuse the connection. */

@@ -8,7 +8,7 @@
  */
 
 import type { EnvironTemplate } from "../contract/environ.ts";
-import type { LifecycleConfig } from "../lifecycle/timeouts.ts";
+import type { LifecycleConfig } from "../lifecycle/config.ts";
 import type { Connection, RawConnection, Transport } from "../seams.ts";
 
 /** The configuration that all connections of one server share, in any protocol. */

@@ -1,15 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { httpDate } from "../../core/contract/final_fields.ts";
 import { errorText, ListenError, OptionError } from "../../core/errors.ts";
-import {
-  imfFixdate,
-  isHopByHop,
-  listMembers,
-  percentDecode,
-  readLatin1,
-  TOKEN,
-  trimOws,
-  writeLatin1,
-} from "../../core/grammar.ts";
+import { isHopByHop, listMembers, percentDecode, readLatin1, TOKEN, trimOws, writeLatin1 } from "../../core/grammar.ts";
 
 Deno.test("grammar: a token is one or more tchars (RFC 9110 5.6.2)", () => {
   for (const token of ["GET", "x-y_z", "!#$%&'*+-.^_`|~09"]) assert(TOKEN.test(token), token);
@@ -31,8 +23,10 @@ Deno.test("grammar: percent-escapes are decoded once, malformed ones stay", () =
   assertEquals(percentDecode("/%C3%A9/%2541/%zz"), "/\u00c3\u00a9/%41/%zz");
 });
 
-Deno.test("grammar: dates are IMF-fixdate", () => {
-  assertEquals(imfFixdate(784111777000), "Sun, 06 Nov 1994 08:49:37 GMT");
+Deno.test("Date is an IMF-fixdate, of the second that it was asked for", () => {
+  assertEquals(httpDate(784111777000), "Sun, 06 Nov 1994 08:49:37 GMT");
+  assertEquals(httpDate(784111777999), "Sun, 06 Nov 1994 08:49:37 GMT");
+  assertEquals(httpDate(784111778000), "Sun, 06 Nov 1994 08:49:38 GMT");
 });
 
 Deno.test("grammar: latin-1 goes there and back, every octet", () => {

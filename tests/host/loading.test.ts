@@ -36,7 +36,7 @@ const GATEWAY = [
     "core/contract/",
     "application environ error_stream file_wrapper final_fields input_stream tsgi_request request_body response_head upgraded_socket",
   ),
-  ...all("core/gateway/", "access_log background blocks closing departure gateway invocation pump"),
+  ...all("core/gateway/", "access_log background blocks close_body departure gateway invocation pump"),
 ];
 const LIFECYCLE = all(
   "core/lifecycle/",

@@ -7,8 +7,7 @@
  * @module
  */
 
-import { fieldLines, finalFields } from "../../contract/final_fields.ts";
-import { imfFixdate } from "../../grammar.ts";
+import { fieldLines, finalFields, httpDate } from "../../contract/final_fields.ts";
 import type { HeaderList, ResponseHead } from "../../seams.ts";
 import { SERVICE_UNAVAILABLE } from "../../refusal.ts";
 
@@ -82,17 +81,4 @@ export function serializeRefusal(status: string, withBody: boolean): string {
   const retry = status === SERVICE_UNAVAILABLE ? "Retry-After: 1\r\n" : "";
   return `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n` +
     `Date: ${httpDate(Date.now())}\r\n${retry}Connection: close\r\n\r\n${withBody ? body : ""}`;
-}
-
-let dateSecond = -1;
-let dateText = "";
-
-/** `now` as IMF-fixdate. The text is created once per second. */
-function httpDate(now: number): string {
-  const second = Math.floor(now / 1000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateText = imfFixdate(now);
-  }
-  return dateText;
 }

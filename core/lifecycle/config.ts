@@ -1,5 +1,5 @@
 /**
- * The time-outs that all wires share.
+ * The part of the configuration of a server that requests and connections use: time-outs, and the gateway.
  *
  * @module
  */
