@@ -183,7 +183,8 @@ export function loopbackNotice(options: ServeOptions, { port, hostname }: Defaul
  * objects are accepted, because inherited members would be ignored and are easily overlooked.
  */
 function givenBy(options: ServeOptions, name: string): Record<string, unknown> {
-  expect(isPlainObject(options), name, "a plain object, as in serve(app, { port: 8000 })", options);
+  const example = name === "options" ? "serve(app, { port: 8000 })" : "listen: [{ port: 8000 }]";
+  expect(isPlainObject(options), name, `a plain object, as in ${example}`, options);
   const given = Object.create(null) as Record<string, unknown>;
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined) given[name] = value;

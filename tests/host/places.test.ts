@@ -155,7 +155,7 @@ describe.concurrent.each(CELLS)("%s, %s", (...cell) => {
       const options = { listen: [{ port: 0 }, { port: taken }] };
       await serving(cell, options, async ({ process }) => {
         expect(process.ready[1]).toBe(
-          `not: ListenError: Cannot listen on 127.0.0.1:${taken}: the address is already in use`,
+          `not: ListenError: Cannot listen on 127.0.0.1:${taken}: the address is already in use; choose another one, or stop the program that listens there`,
         );
         expect(await process.exited).toEqual({ code: 0, signal: null }); // nothing keeps the process
       });
