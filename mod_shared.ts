@@ -27,7 +27,7 @@ export type { UpgradedSocket } from "./core/contract/upgraded_socket.ts";
 export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
 export type { Protocol } from "./core/wires/protocol.ts";
 export { type FileLike, FileWrapper } from "./core/contract/file_wrapper.ts";
-export { ListenError, OptionError } from "./core/errors.ts";
+export { ListenError, OptionError, TlsError } from "./core/errors.ts";
 export { ApplicationError } from "./core/contract/application.ts";
 export { StartResponseError } from "./core/contract/response_head.ts";
 export { WriteError } from "./core/gateway/gateway.ts";

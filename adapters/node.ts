@@ -10,120 +10,33 @@
  * @module
  */
 
-import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server as NetServer } from "node:net";
 import { listenError } from "../core/errors.ts";
 import type { Application } from "../core/contract/types.ts";
 import type { ServeOptions, TcpServeOptions } from "../core/server/serve_options.ts";
-import type { Connection, Host, Listener, Peer, Place, SocketKind, TcpAddress, Transport } from "../core/seams.ts";
+import type { Host, Listener, Place, SocketKind, TcpAddress } from "../core/seams.ts";
 import { type Server, startServer } from "../core/server/server.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
-import { BatchedOutput, type Memory } from "./batched_transport.ts";
-import { peerOf, unknownAddress } from "./peer.ts";
+import { NodeTransport, turn } from "./node_socket.ts";
+import { unknownAddress } from "./peer.ts";
 import { writeStderr } from "./stderr.ts";
 
 const { Buffer, process } = globalThis;
-
-class NodeTransport extends BatchedOutput implements Transport {
-  peer: Peer;
-  readonly givesInput = true; // the stream allocates new memory for each read
-  readonly #socket: Socket;
-  readonly #isTcp: boolean;
-  #connection: Connection | undefined;
-  #flowing = true; // false from a write above the high-water mark to its drain event
-  #error: Error | undefined;
-
-  constructor(socket: Socket, accept: (transport: Transport) => Connection) {
-    super(host.turn);
-    this.#socket = socket;
-    this.peer = peerOf(socket);
-    this.#isTcp = this.peer.remoteAddress !== "";
-    this.#connection = accept(this);
-    socket.on("data", (bytes: Uint8Array) => this.feed(this.#connection, bytes));
-    socket.on("end", () => this.#connection?.ended());
-    socket.on("drain", () => {
-      this.#flowing = true;
-      this.#connection?.drained();
-    });
-    socket.on("error", (error) => this.#error = error);
-    socket.on("close", () => {
-      this.drop();
-      const connection = this.#connection;
-      this.#connection = undefined;
-      connection?.closed(this.#error);
-    });
-  }
-
-  get buffered(): number {
-    return this.#socket.writableLength + this.pending;
-  }
-
-  protected give(bytes: Uint8Array): void {
-    const socket = this.#socket;
-    if (!socket.destroyed && socket.writable && !socket.write(bytes)) this.#flowing = false;
-  }
-
-  send(memory: Memory, length: number): boolean {
-    // The stream converts any other array to a Buffer. So it gets a Buffer, which is kept and reused.
-    if (memory.view?.length !== length) memory.view = Buffer.from(memory.bytes.buffer, 0, length);
-    this.give(memory.view);
-    return this.#socket.writableLength === 0; // otherwise the stream still holds the buffer
-  }
-
-  protected flowing(): boolean {
-    return this.#flowing;
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  attach(next: Connection, leftover: Uint8Array): void {
-    if (this.#socket.destroyed) return queueMicrotask(() => next.closed());
-    this.#connection = next;
-    queueMicrotask(() => {
-      if (leftover.length > 0) this.feed(this.#connection, leftover);
-      this.#socket.resume();
-    });
-  }
-
-  end(): void {
-    this.flush();
-    this.#socket.end();
-    this.#socket.resume();
-  }
-
-  destroy(): void {
-    this.drop();
-    this.#socket.destroy();
-  }
-
-  reset(): void {
-    this.drop();
-    // A Unix socket cannot be reset. While a FIN is being sent, libuv refuses to reset, and Node then never emits
-    // "close".
-    if (this.#socket.writableEnded || !this.#isTcp) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
-  }
-}
 
 /** The host for `node:net`. */
 export const host: Host = {
   runtime: "node",
   latin1: latin1With(Buffer),
-  turn: (callback) => void setImmediate(callback),
+  turn,
   stderr: writeStderr,
   env,
   onSignal: (listener) => {
     process.on("SIGINT", listener).on("SIGTERM", listener);
     return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
   },
-  listen: async (options, accept) => {
-    const { at, backlog, reusePort } = options;
+  listen: async (options, accept, report) => {
+    const { at, backlog, reusePort, tls } = options;
     let known = at.transport === "fd" ? at.address?.transport : at.transport;
     if (process.versions.bun !== undefined) {
       (await import("./unsupported.ts")).refuseOnBun(options);
@@ -133,8 +46,9 @@ export const host: Host = {
     const unix = at.transport === "unix"
       ? await (await import("./unix_path.ts")).UnixPath.claim(at.path, options)
       : undefined;
+    const secure = tls === undefined ? undefined : await (await import("./tls.ts")).TlsEnd.open(tls, report);
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      new NodeTransport(socket, accept);
+      (secure === undefined ? new NodeTransport(socket) : secure.transport(socket)).start(accept);
     });
     const more = backlog === undefined ? {} : { backlog };
     const where = at.transport === "fd"
@@ -160,10 +74,12 @@ export const host: Host = {
       server.close();
       throw error;
     }
+    secure?.watch();
     return {
       ...whereabouts(server, at, known),
       close: () => {
         unix?.release();
+        secure?.close();
         server.close(); // frees the port at once; its callback would wait for the connections
         return Promise.resolve();
       },

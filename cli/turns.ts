@@ -16,7 +16,7 @@
  * @module
  */
 
-import type { Host } from "../core/seams.ts";
+import type { Connection, Host, Transport } from "../core/seams.ts";
 
 const SLEEP = 10; // ms: enough for another worker to wake up, even on busy processors
 const PAUSE = 200; // ms without a new connection, after which the worker sleeps after the next one
@@ -48,12 +48,14 @@ export class Turns {
   host(host: Host): Host {
     return {
       ...host,
-      listen: (options, accept) =>
-        host.listen(options, (transport) => {
+      listen: (options, accept, report) => {
+        const polite = (transport: Transport): Connection => {
           const connection = accept(transport);
           if (this.#blocks) this.#giveWay();
           return connection;
-        }),
+        };
+        return host.listen(options, polite, report);
+      },
     };
   }
 

@@ -10,6 +10,7 @@
 import { OptionError } from "../errors.ts";
 import type { Descriptor, ListenOptions, Place } from "../seams.ts";
 import type { ListenEntry } from "./serve_options.ts";
+import { tlsSettings } from "./tls_options.ts";
 
 /** What a server knows about one of its listeners before it listens. */
 export interface ListenerSettings extends ListenOptions {
@@ -24,7 +25,10 @@ export interface ListenerSettings extends ListenOptions {
 }
 
 /** The options of a server that are the defaults of its listeners. */
-export type ListenerDefaults = Omit<ListenerSettings, "at" | "mode">;
+export type ListenerDefaults = Omit<ListenerSettings, "at" | "mode" | "tls"> & {
+  /** What `serve` was given. */
+  readonly tls?: ListenEntry["tls"] | undefined;
+};
 
 /** All options of a listener. The compiler checks that none is missing. */
 const ENTRY_OPTIONS: Readonly<Record<keyof ListenEntry, true>> = {
@@ -39,6 +43,7 @@ const ENTRY_OPTIONS: Readonly<Record<keyof ListenEntry, true>> = {
   proxyAllowIps: true,
   proxyProtocol: true,
   reusePort: true,
+  tls: true,
   urlScheme: true,
 };
 
@@ -81,6 +86,8 @@ export function checkTogether(given: Readonly<Record<string, unknown>>, prefix: 
  *
  * @param entry Where it listens, and the settings that it has for itself.
  * @param defaults The settings of the server.
+ * @param prefix What stands before the names in messages: `"listen[1]."`.
+ * @throws {OptionError} for a wrong member of the option `tls`.
  *
  * @example
  * ```ts
@@ -92,7 +99,7 @@ export function checkTogether(given: Readonly<Record<string, unknown>>, prefix: 
  * console.assert(at.transport === "unix" && urlScheme === "https");
  * ```
  */
-export function listenerOf(entry: ListenEntry, defaults: ListenerDefaults): ListenerSettings {
+export function listenerOf(entry: ListenEntry, defaults: ListenerDefaults, prefix: string = ""): ListenerSettings {
   const at = placeOf(entry);
   return {
     at,
@@ -103,6 +110,7 @@ export function listenerOf(entry: ListenEntry, defaults: ListenerDefaults): List
     urlScheme: entry.urlScheme ?? defaults.urlScheme,
     proxyProtocol: entry.proxyProtocol ?? defaults.proxyProtocol,
     proxyAllowIps: entry.proxyAllowIps ?? defaults.proxyAllowIps,
+    tls: tlsSettings(entry.tls, `${prefix}tls`) ?? tlsSettings(defaults.tls, "tls"),
   };
 }
 

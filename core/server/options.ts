@@ -20,7 +20,7 @@ export type Settings =
   };
 
 /** Options without a default. */
-type Unset = "onListen" | "accessLog" | "path" | "mode" | "fd" | "fdAddress" | "listen" | "backlog" | "signal";
+type Unset = "onListen" | "accessLog" | "path" | "mode" | "fd" | "fdAddress" | "listen" | "backlog" | "signal" | "tls";
 
 /** Defaults that come from the host. */
 export interface DefaultsFromHost {
@@ -75,15 +75,26 @@ function check(given: Readonly<Record<string, unknown>>, valid: readonly string[
 
 /** The listeners of a server: one for each entry of `listen`, or the only one. */
 function listenersOf(all: Settings): ListenerSettings[] {
-  if (all.listen === undefined) return [listenerOf(all as ListenEntry, all)];
-  return [...all.listen].map((entry, i) => {
+  const listeners = all.listen === undefined ? [listenerOf(all as ListenEntry, all)] : entriesOf(all, all.listen);
+  const secure = listeners.some((listener) => listener.tls !== undefined);
+  expect(
+    !secure || all.protocol === "http",
+    "protocol",
+    "http beside the option tls: web servers speak no other",
+    all.protocol,
+  );
+  return listeners;
+}
+
+function entriesOf(all: Settings, entries: readonly ListenEntry[]): ListenerSettings[] {
+  return [...entries].map((entry, i) => {
     const prefix = `listen[${i}].`;
     const given = givenBy(entry, `listen[${i}]`);
     check(given, entryOptions, prefix);
     checkTogether(given, prefix);
     const placed = given.port !== undefined || given.path !== undefined || given.fd !== undefined;
     expect(placed, `listen[${i}]`, "one of port, path and fd", entry);
-    return listenerOf(given as ListenEntry, all);
+    return listenerOf(given as ListenEntry, all, prefix);
   });
 }
 

@@ -69,7 +69,7 @@ export class Trial {
 
   /** Opens a connection. */
   async connect(variant: VariantName = "main"): Promise<Client> {
-    const client = await Client.connect(this.cell.ports[variant]);
+    const client = await Client.connect(this.cell.ports[variant], this.cell.ca);
     this.#clients.push(client);
     return client;
   }

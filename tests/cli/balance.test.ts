@@ -52,7 +52,7 @@ describe("18 a worker gives way behind an accept", () => {
       },
     } as unknown as Host;
     const turns = new Turns(() => now);
-    await turns.host(host).listen({} as ListenOptions, () => ({}) as Connection);
+    await turns.host(host).listen({} as ListenOptions, () => ({}) as Connection, () => {});
     for (const [passes, what, sleeps = false] of steps) {
       now += passes;
       wait.mockClear();
