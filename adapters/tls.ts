@@ -28,7 +28,7 @@ import { COPY_LIMIT, type Memory } from "./batched_transport.ts";
 import { NodeTransport } from "./node_socket.ts";
 import { isFor, type LoadedTls, loadTls, stateOf } from "./tls_files.ts";
 
-const { Buffer } = globalThis;
+const { Buffer, process } = globalThis;
 const LOOK = 1000; // ms between two looks at the files
 const LONGEST = 2 ** 31 - 1; // ms: the time-out of the handshake is the stage's
 
@@ -215,7 +215,7 @@ class TlsTransport extends NodeTransport {
     this.#secure = true;
     this.socket = socket;
     this.follow(socket);
-    if (this.#held) super.pause();
+    if (this.#held) this.pause();
     watcher.secured(facts);
   }
 
@@ -236,14 +236,27 @@ class TlsTransport extends NodeTransport {
   }
 
   override pause(): void {
-    if (this.#secure) super.pause();
-    else this.#held = true;
+    if (!this.#secure) {
+      this.#held = true;
+      return;
+    }
+    super.pause();
+    if (READS_ON) handleOf(this.#raw)?.readStop();
   }
 
   override resume(): void {
-    if (this.#secure) return super.resume();
-    this.#held = false;
-    queueMicrotask(this.#read);
+    if (!this.#secure) {
+      this.#held = false;
+      queueMicrotask(this.#read);
+      return;
+    }
+    if (READS_ON) handleOf(this.#raw)?.readStart();
+    super.resume();
+  }
+
+  override attach(next: Connection, leftover: Uint8Array): void {
+    if (READS_ON && this.#secure) handleOf(this.#raw)?.readStart();
+    super.attach(next, leftover);
   }
 
   override destroy(): void {
@@ -256,6 +269,22 @@ class TlsTransport extends NodeTransport {
     super.abort(this.#raw);
     this.#raw.destroy();
   }
+}
+
+/**
+ * On Deno a TLSSocket that is paused reads on, and would take a whole upload into memory. So the reading of the socket
+ * below it is stopped, which has no public name.
+ */
+const READS_ON = process.versions.deno !== undefined;
+
+/** What a socket reads with. */
+interface Handle {
+  readStart(): void;
+  readStop(): void;
+}
+
+function handleOf(socket: Socket): Handle | undefined {
+  return (socket as unknown as { readonly _handle: Handle | null })._handle ?? undefined;
 }
 
 function ignore(): void {}

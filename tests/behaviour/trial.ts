@@ -62,6 +62,11 @@ export class Trial {
     return trial;
   }
 
+  /** What `wsgi.url_scheme` has to be. */
+  get scheme(): "http" | "https" {
+    return this.cell.plan.tls === true ? "https" : "http";
+  }
+
   /** Frees the connections. */
   end(): void {
     for (const client of this.#clients) client.dispose();

@@ -55,7 +55,17 @@ export class Certificates {
     writeFileSync(extensions, names.length === 0 ? "" : `subjectAltName=${names.join(",")}\n`);
     const serial = String(0x1000 + this.#made++);
     const ca = ["-CA", this.ca, "-CAkey", this.path("ca.key"), "-set_serial", serial, "-days", "2"];
-    openssl("x509", "-req", "-in", this.path(`${name}.pem`), ...ca, "-extfile", extensions, "-out", this.path(`${name}.crt`));
+    openssl(
+      "x509",
+      "-req",
+      "-in",
+      this.path(`${name}.pem`),
+      ...ca,
+      "-extfile",
+      extensions,
+      "-out",
+      this.path(`${name}.crt`),
+    );
     writeFileSync(this.path(`${name}.pem`), readFileSync(this.path(`${name}.crt`)));
     return { cert: this.path(`${name}.pem`), key: this.path(`${name}.key`) };
   }

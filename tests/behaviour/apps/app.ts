@@ -135,6 +135,8 @@ export async function announce(start: (variant: Variant) => Promise<number> | nu
   for (const [name, { app, options }] of Object.entries(variants)) {
     ports[name] = await start({ app, options: { ...options, ...spoken, ...secured } });
   }
-  const control = protocol === undefined && tls === undefined ? ports.main : await start({ app, options: { errorLog } });
+  const control = protocol === undefined && tls === undefined
+    ? ports.main
+    : await start({ app, options: { errorLog } });
   console.log(JSON.stringify({ port: ports.main, ports, control }));
 }
