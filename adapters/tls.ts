@@ -185,7 +185,10 @@ class TlsTransport extends NodeTransport {
     const raw = this.#raw;
     this.connection = accept(this);
     raw.on("error", ignore); // "close" follows
-    raw.on("close", () => this.#secure ? undefined : this.closed());
+    raw.on("close", () => {
+      if (this.#secure) this.socket.destroy(); // on Bun it would stay open; its "close" follows
+      else this.closed();
+    });
     raw.on("end", this.#ended);
     raw.on("readable", this.#read);
   }
