@@ -16,7 +16,13 @@ export type {
   Write,
 } from "./core/contract/types.ts";
 export type { Address, HeaderList, Peer, TcpAddress, UnixAddress } from "./core/seams.ts";
-export type { ListenEntry, ServeOptions, TcpServeOptions } from "./core/server/serve_options.ts";
+export type {
+  ListenEntry,
+  ServeOptions,
+  TcpServeOptions,
+  TlsCertificate,
+  TlsOptions,
+} from "./core/server/serve_options.ts";
 export type { HeaderMap } from "./core/wires/http1/request_head.ts";
 export type { Server, ShutdownOptions } from "./core/server/server.ts";
 export type { SimpleServer } from "./core/server/simple_server.ts";

@@ -196,9 +196,12 @@ class TlsTransport extends NodeTransport {
   readonly #ended = (): void => this.connection?.ended();
 
   readonly #read = (): void => {
-    if (this.#held || this.#watcher !== undefined || this.#secure) return;
-    const bytes = this.#raw.read() as Uint8Array | null;
-    if (bytes !== null) this.feed(this.connection, bytes);
+    // Only after null is there another "readable" on every runtime.
+    while (!this.#held && this.#watcher === undefined && !this.#secure) {
+      const bytes = this.#raw.read() as Uint8Array | null;
+      if (bytes === null) return;
+      this.feed(this.connection, bytes);
+    }
   };
 
   secure(unread: Uint8Array, watcher: HandshakeWatcher): void {
@@ -207,16 +210,19 @@ class TlsTransport extends NodeTransport {
     this.#watcher = watcher;
     raw.off("readable", this.#read).off("end", this.#ended);
     raw.unshift(unread);
+    raw.allowHalfOpen = false; // a client that ends during the handshake leaves
     this.#end.begin(raw, this);
   }
 
   /** The handshake is over. */
   secured(facts: Secured, socket: TLSSocket): void {
     const watcher = this.#watcher;
+    const raw = this.#raw;
     this.#watcher = undefined;
-    if (watcher === undefined || this.#raw.destroyed) return void socket.destroy();
+    if (watcher === undefined || raw.destroyed) return void socket.destroy();
     this.#secure = true;
     this.socket = socket;
+    raw.allowHalfOpen = socket.allowHalfOpen = true;
     this.follow(socket);
     if (this.#held) this.pause();
     watcher.secured(facts);

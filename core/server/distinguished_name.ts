@@ -69,13 +69,14 @@ export function namesOf(certificate: Uint8Array): CertificateNames {
   return { subject: nameText(required(subject)), issuer: nameText(required(issuer)) };
 }
 
-/** The text of a name: its parts from the last to the first, as RFC 4514 2.1 has it. */
+/** The text of a name: its parts from the last to the first, as RFC 4514 2.1 has it; OpenSSL turns those of a set too. */
 function nameText(name: Element): string {
-  return elements(name.content).toReversed().map((set) => elements(set.content).map(attributeText).join("+")).join(",");
+  const setText = (set: Element): string => elements(set.content).map(attributeText).toReversed().join("+");
+  return elements(name.content).map(setText).toReversed().join(",");
 }
 
 function attributeText(attribute: Element): string {
-  const [type, value] = elements(attribute.content).map((one) => one) as [Element?, Element?];
+  const [type, value] = elements(attribute.content);
   const oid = identifier(required(type).content);
   const text = stringOf(required(value));
   const name = Object.hasOwn(TYPES, oid) ? TYPES[oid] as string : oid;

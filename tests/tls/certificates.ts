@@ -52,7 +52,13 @@ export class Certificates {
   signed(name: string, { subject = `/CN=${name}`, names = [], algorithm = "ec" }: Making = {}): Pair {
     this.#request(name, ["-subj", subject, "-utf8", "-multivalue-rdn"], algorithm);
     const extensions = this.path(`${name}.ext`);
-    writeFileSync(extensions, names.length === 0 ? "" : `subjectAltName=${names.join(",")}\n`);
+    writeFileSync(
+      extensions,
+      [
+        "basicConstraints=CA:FALSE", // some extension, or it would be of version 1, which Deno refuses
+        ...(names.length === 0 ? [] : [`subjectAltName=${names.join(",")}`]),
+      ].join("\n"),
+    );
     const serial = String(0x1000 + this.#made++);
     const ca = ["-CA", this.ca, "-CAkey", this.path("ca.key"), "-set_serial", serial, "-days", "2"];
     openssl(
