@@ -82,7 +82,10 @@ export const host: Host = {
   },
   listen: async (options, accept, report): Promise<Listener> => {
     const { at } = options;
-    if (options.tls !== undefined) return (await import("./node.ts")).host.listen(options, accept, report);
+    if (options.tls !== undefined) {
+      const [node] = await Promise.all([import("./node.ts"), load()]);
+      return node.host.listen(options, accept, report);
+    }
     refuseOnDeno(options);
     // Imported only here, since it loads modules that TCP does not need.
     const unix = at.transport === "unix"
