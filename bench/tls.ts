@@ -20,7 +20,7 @@ import { cpu, family, resident } from "./proc.ts";
 import { median } from "./statistics.ts";
 import { parseReport } from "./wrk.ts";
 
-const IDLE = Number(process.env.IDLE ?? 2000); // connections
+const IDLE = 2000; // connections // connections
 const AT_A_TIME = 50;
 const SETTLE = 1500; // ms
 const FLAGS = ["--allow-net", "--allow-env", "--allow-read"];
