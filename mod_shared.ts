@@ -16,7 +16,13 @@ export type {
   Write,
 } from "./core/contract/types.ts";
 export type { Address, HeaderList, Peer, TcpAddress, UnixAddress } from "./core/seams.ts";
-export type { ListenEntry, ServeOptions, TcpServeOptions } from "./core/server/serve_options.ts";
+export type {
+  ListenEntry,
+  ServeOptions,
+  TcpServeOptions,
+  TlsCertificate,
+  TlsOptions,
+} from "./core/server/serve_options.ts";
 export type { HeaderMap } from "./core/wires/http1/request_head.ts";
 export type { Server, ShutdownOptions } from "./core/server/server.ts";
 export type { SimpleServer } from "./core/server/simple_server.ts";
@@ -27,7 +33,7 @@ export type { UpgradedSocket } from "./core/contract/upgraded_socket.ts";
 export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
 export type { Protocol } from "./core/wires/protocol.ts";
 export { type FileLike, FileWrapper } from "./core/contract/file_wrapper.ts";
-export { ListenError, OptionError } from "./core/errors.ts";
+export { ListenError, OptionError, TlsError } from "./core/errors.ts";
 export { ApplicationError } from "./core/contract/application.ts";
 export { StartResponseError } from "./core/contract/response_head.ts";
 export { WriteError } from "./core/gateway/gateway.ts";

@@ -57,7 +57,8 @@ export const host: Host = {
     process.on("SIGINT", listener).on("SIGTERM", listener);
     return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
   },
-  listen: async (options, accept): Promise<Listener> => {
+  listen: async (options, accept, report): Promise<Listener> => {
+    if (options.tls !== undefined) return (await import("./node.ts")).host.listen(options, accept, report);
     refuseOnBun(options);
     // This comes before listening, since connections may arrive from then on.
     const at = options.at.transport === "fd" ? (await import("./proc_sockets.ts")).located(options.at) : options.at;

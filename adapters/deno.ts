@@ -80,8 +80,12 @@ export const host: Host = {
     for (const signal of SIGNALS) Deno.addSignalListener(signal, listener);
     return () => SIGNALS.forEach((signal) => Deno.removeSignalListener(signal, listener));
   },
-  listen: async (options, accept): Promise<Listener> => {
+  listen: async (options, accept, report): Promise<Listener> => {
     const { at } = options;
+    if (options.tls !== undefined) {
+      const [node] = await Promise.all([import("./node.ts"), load()]);
+      return node.host.listen(options, accept, report);
+    }
     refuseOnDeno(options);
     // Imported only here, since it loads modules that TCP does not need.
     const unix = at.transport === "unix"

@@ -36,6 +36,7 @@ import { type Key, settingOf, type Settings } from "./settings/mod.ts";
 import { flagOf } from "./settings/setting.ts";
 import { REQUESTS, type Signal, STOPS, takeSignals, whenOrphaned } from "./signals.ts";
 import { notify } from "./systemd.ts";
+import { checkTls } from "./tls.ts";
 import { identityOf } from "./user.ts";
 
 /** Options of an arbiter. */
@@ -126,7 +127,8 @@ class Arbiter {
     const log = this.#log;
     log.info(`Starting tsgi ${VERSION}`);
     await this.#call("onStarting", () => this.#settings.onStarting?.(this.#info));
-    const { protocol } = this.#settings;
+    const { certfile } = this.#settings;
+    const protocol = certfile.length > 0 ? "https" : this.#settings.protocol;
     const where = this.#options.binds.map((bind) => `${bind.kind === "tcp" ? `${protocol}://` : ""}${bindText(bind)}`);
     log.info(`Listening at: ${where.join(", ")} (${process.pid})`);
     log.info(`Using runtime: ${runtimeName()}`);
@@ -184,6 +186,7 @@ class Arbiter {
       const reading = resolveSettings(this.#options.commandLine, this.#options.directory);
       next = await within(reading, this.#settings.bootTimeout);
       identityOf(next.settings);
+      await checkTls(next.settings);
     } catch (error) {
       log.error(`The configuration stays as it was: ${(error as Error).message}`);
       notify(log, "READY=1");

@@ -24,6 +24,7 @@ import { SettingError } from "./settings/setting.ts";
 import { freeSignals, holdStops } from "./signals.ts";
 import { AppLoadError, loadApp, loadFailure, parseSpec } from "./application.ts";
 import { activatedSockets } from "./systemd.ts";
+import { checkTls } from "./tls.ts";
 import { identityOf } from "./user.ts";
 import { runWorker } from "./worker.ts";
 import { errorText } from "../core/errors.ts";
@@ -58,7 +59,7 @@ function failed(error: unknown): number {
     return LOAD_FAILED;
   }
   const usage = ["SettingError", "ConfigFileError", "InitError"].includes(String(name));
-  const own = usage || name === "ListenError" || name === "PidfileError";
+  const own = usage || name === "ListenError" || name === "PidfileError" || name === "TlsError";
   complain(own ? String(message) : errorText(error));
   return usage ? USAGE : 1;
 }
@@ -89,6 +90,7 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
   const { settings } = resolved;
   if (settings.printConfig) return await print(configText(settings));
   prepare(resolved);
+  await checkTls(settings);
   const directory = nameOf(start); // if the --chdir link leads here, the name through that link
   if (settings.checkConfig) {
     await checkApp(settings);

@@ -49,6 +49,7 @@ import type { Settings } from "./settings/mod.ts";
 import { serveOptions } from "./settings/served.ts";
 import { takeSignals, whenOrphaned } from "./signals.ts";
 import { loadApp, loadFailure } from "./application.ts";
+import { tlsOptions } from "./tls.ts";
 import { Turns } from "./turns.ts";
 
 const ORPHAN_TIME = 2; // seconds that running requests have when the arbiter is gone
@@ -252,10 +253,12 @@ class Worker {
 
   #options(): ServeOptions {
     const all = this.#settings;
+    const tls = tlsOptions(all);
     const format = this.#access === undefined ? null : accessFormat(all, this.#access.mostLine);
     return {
       ...serveOptions(all),
       listen: this.#role.binds.map((bind, i) => ({ fd: FIRST_SOCKET + i, ...described(bind) })),
+      ...(tls === undefined ? {} : { tls }),
       drainIdle: this.#drainIdle,
       handleSignals: false,
       onListen: () => {},

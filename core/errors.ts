@@ -42,6 +42,20 @@ export function describePlace(at: Place): string {
   }
 }
 
+/** A certificate or a key cannot be used: its file cannot be read, is malformed, or does not belong to the other one. */
+export class TlsError extends Error {
+  /** Name of the class. */
+  override readonly name = "TlsError";
+  /** The file, or the option whose text it is. */
+  readonly source: string;
+
+  /** Says which file and what is wrong with it. */
+  constructor(source: string, problem: string, options?: ErrorOptions) {
+    super(`TLS: ${source}: ${problem}`, options);
+    this.source = source;
+  }
+}
+
 const LISTEN_REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: "the address is already in use; choose another one, or stop the program that listens there",
   EADDRNOTAVAIL: "the address does not belong to this machine; 127.0.0.1 is for this machine only, 0.0.0.0 for all",

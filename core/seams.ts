@@ -97,6 +97,68 @@ export interface ListenOptions {
   readonly backlog: number | undefined;
   /** Whether other processes may listen on the same port; the system then distributes the connections. */
   readonly reusePort: boolean;
+  /** The settings of TLS. With them, each Transport of the listener has `secure`. */
+  readonly tls: TlsSettings | undefined;
+}
+
+/** A certificate with its key. Each is the path of a file, or text in PEM form. */
+export interface TlsIdentity {
+  /** The certificate, and the intermediate ones behind it. */
+  readonly cert: string;
+  /** Its private key. */
+  readonly key: string;
+  /** The passphrase of the key; undefined if the key is not encrypted. */
+  readonly passphrase: string | undefined;
+}
+
+/** What a listener that speaks TLS has to know. */
+export interface TlsSettings {
+  /** The certificates, the default first. The name that a client asks for (SNI) selects one of the others. */
+  readonly identities: readonly TlsIdentity[];
+  /** The certificates of those who may sign client certificates: a path, or text in PEM form. */
+  readonly ca: string | undefined;
+  /** Whether a client is asked for a certificate, and whether it has to have one. */
+  readonly certReqs: "none" | "optional" | "required";
+  /** The oldest version that is spoken. */
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  /** The protocols that a client can select (ALPN), the preferred one first. */
+  readonly protocols: readonly string[];
+}
+
+/** The certificate of a client. */
+export interface ClientCertificate {
+  /** The certificate in DER. */
+  readonly der: Uint8Array;
+  /** The certificate in PEM. */
+  readonly pem: string;
+  /** Its serial number in hexadecimal. */
+  readonly serial: string;
+  /** Since when it is valid, as text. */
+  readonly validFrom: string;
+  /** Until when it is valid, as text. */
+  readonly validTo: string;
+  /** Why it is not trusted: a code of OpenSSL. Undefined if it is trusted. */
+  readonly problem: string | undefined;
+}
+
+/** The outcome of a TLS handshake. */
+export interface Secured {
+  /** The version of TLS: `"TLSv1.3"`. */
+  readonly version: string;
+  /** The name of the cipher suite. */
+  readonly cipher: string;
+  /** The protocol that the two ends agreed on (ALPN); undefined if the client named none. */
+  readonly protocol: string | undefined;
+  /** The certificate of the client, if it was asked for one and has sent one. */
+  readonly client: ClientCertificate | undefined;
+}
+
+/** The receiver of the outcome of a TLS handshake. One of the two is called, once; neither if the client leaves. */
+export interface HandshakeWatcher {
+  /** The connection is secure. From now on the Transport carries what is inside of TLS. */
+  secured(facts: Secured): void;
+  /** The handshake has failed. */
+  failed(reason: string): void;
 }
 
 /** A listening socket. */
@@ -120,9 +182,15 @@ export interface Host {
   /**
    * Listens, and calls `accept` for each new socket to get its {@linkcode Connection}.
    *
+   * @param report Gets what the log should say about the listener later: that a certificate was read anew.
    * @throws {ListenError} (as a rejection) when the address is not available, or the host cannot listen in that way.
+   * @throws {TlsError} (as a rejection) when a certificate or a key cannot be used.
    */
-  listen(options: ListenOptions, accept: (transport: Transport) => Connection): Promise<Listener>;
+  listen(
+    options: ListenOptions,
+    accept: (transport: Transport) => Connection,
+    report: (message: string) => void,
+  ): Promise<Listener>;
   /** Decodes `bytes[start, end)` as latin-1: one code unit for each byte. */
   latin1(bytes: Uint8Array, start: number, end: number): string;
   /** Runs `callback` in a later turn of the event loop, after the input and output that are ready now. */
@@ -157,6 +225,11 @@ export interface Transport {
   resume(): void;
   /** Hands the socket to another connection and reads again. The new connection receives `leftover` first, later. */
   attach(next: Connection, leftover: Uint8Array): void;
+  /**
+   * Begins a TLS handshake, of which `unread` are the first bytes. Only for a listener with `tls`, and only once. Until
+   * then the Transport carries the bytes of the socket itself.
+   */
+  secure?(unread: Uint8Array, watcher: HandshakeWatcher): void;
   /** Sends what is buffered, then FIN, and reads on. The socket closes by itself once the peer has sent FIN too. */
   end(): void;
   /** Closes at once. Bytes that are buffered here are lost; bytes that the system has taken are still sent. */

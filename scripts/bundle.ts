@@ -4,7 +4,7 @@
  *
  * Each module is in exactly one file, so entry points share their classes. The users of a module decide its file, so
  * that no host loads the code of another: `core` is for all hosts, `server` for those with sockets, `http1` and `cgi`
- * for their wires. Each entry point has a file for its own modules. The bundler makes further files for modules that
+ * for their wires, `node` for node:net, `tls` for those who want it. Each entry point has a file for its own modules. The bundler makes further files for modules that
  * several entry points share.
  *
  * The code stays as the compiler wrote it, names included, and so do the declarations.
@@ -22,13 +22,15 @@ const INTERNAL = "internal";
 const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
   [
     "core",
-    /^core\/(?:contract\/.*|gateway\/.*|lifecycle\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy)|wires\/(?:protocol|wire))\.js$|^adapters\/(?:environment|runtime_version|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
+    /^core\/(?:contract\/.*|gateway\/.*|lifecycle\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy|tls_options)|wires\/(?:protocol|wire))\.js$|^adapters\/(?:environment|runtime_version|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
   ],
   [
     "server",
     /^core\/(?:wires\/(?:load|raw_socket)|server\/(?:connections|server|server_listener))\.js$|^adapters\/(?:unsupported|stderr)\.js$/,
   ],
   ["http1", /^core\/wires\/http1\/(?!serializer\.js$)/],
+  ["node", /^adapters\/node(?:_socket)?\.js$/],
+  ["tls", /^core\/server\/(?:distinguished_name|tls)\.js$|^adapters\/tls(?:_files)?\.js$/],
   ["cgi", /^core\/wires\/cgi\/(?:connection|environ|response|variables)\.js$/],
 ];
 

@@ -11,12 +11,14 @@ import { logging, type LoggingSettings } from "./logging.ts";
 import { processes, type ProcessSettings } from "./process.ts";
 import type { Setting, Topic } from "./setting.ts";
 import { sockets, type SocketSettings } from "./sockets.ts";
+import { tls, type TlsCommandSettings } from "./tls.ts";
 import { workers, type WorkerSettings } from "./workers.ts";
 
 /** All settings, each with a value. */
 export type Settings =
   & DevelopmentSettings
   & SocketSettings
+  & TlsCommandSettings
   & WorkerSettings
   & HttpSettings
   & LoggingSettings
@@ -30,6 +32,7 @@ export type Key = keyof Settings;
 export const topics: readonly (readonly [title: string, settings: Readonly<Record<string, Setting<never>>>])[] = [
   ["Application", development],
   ["Sockets", sockets],
+  ["TLS", tls],
   ["Workers", workers],
   ["Requests", http],
   ["Logs", logging],
@@ -41,6 +44,7 @@ export const topics: readonly (readonly [title: string, settings: Readonly<Recor
 export const table: Topic<Settings> = {
   ...development,
   ...sockets,
+  ...tls,
   ...workers,
   ...http,
   ...logging,

@@ -102,6 +102,15 @@ export const optionTable: { readonly [Name in keyof Required<ServeOptions>]: Opt
   },
   backlog: { values: COUNT, default: undefined, fetch: false },
   reusePort: { values: YES_OR_NO, default: false, fetch: false },
+  tls: {
+    values: {
+      type: "other",
+      expected: "an object: { cert, key }",
+      holds: (value) => typeof value === "object" && value !== null, // tlsSettings() checks its members
+    },
+    default: undefined,
+    fetch: false,
+  },
   protocol: { values: { type: "word", words: PROTOCOLS }, default: "http", fetch: false },
   allowIps: { values: PEERS, default: undefined, fetch: false },
   proxyProtocol: { values: YES_OR_NO, default: false, fetch: false },

@@ -12,6 +12,7 @@ import type { ListenOptions, Place } from "../seams.ts";
 import { accepts, expectedText, type OptionName, optionNames, optionTable } from "./option_table.ts";
 import { ALL_PEERS, isAddress, LOOPBACK, parseIps } from "./peer_policy.ts";
 import type { ListenEntry, ServeOptions } from "./serve_options.ts";
+import { tlsSettings } from "./tls_options.ts";
 
 /** What a server knows about one of its listeners before it listens. */
 export interface ListenerSettings extends ListenOptions {
@@ -35,10 +36,13 @@ export type Settings =
   };
 
 /** Options without a default. */
-type Unset = "onListen" | "accessLog" | "path" | "mode" | "fd" | "fdAddress" | "listen" | "backlog" | "signal";
+type Unset = "onListen" | "accessLog" | "path" | "mode" | "fd" | "fdAddress" | "listen" | "backlog" | "signal" | "tls";
 
 /** The options of a server that are the defaults of its listeners. */
-type ListenerDefaults = Omit<ListenerSettings, "at" | "mode">;
+type ListenerDefaults = Omit<ListenerSettings, "at" | "mode" | "tls"> & {
+  /** The value that `serve` was given. */
+  readonly tls?: ListenEntry["tls"] | undefined;
+};
 
 /** All options of a listener. The compiler checks that none is missing. */
 const ENTRY_OPTIONS: Readonly<Record<keyof ListenEntry, true>> = {
@@ -53,6 +57,7 @@ const ENTRY_OPTIONS: Readonly<Record<keyof ListenEntry, true>> = {
   proxyAllowIps: true,
   proxyProtocol: true,
   reusePort: true,
+  tls: true,
   urlScheme: true,
 };
 
@@ -125,15 +130,26 @@ function check(
 
 /** The listeners of a server: one for each entry of `listen`, or the only one. */
 function listenersOf(all: Settings): ListenerSettings[] {
-  if (all.listen === undefined) return [listenerOf(all as ListenEntry, all)];
-  return [...all.listen].map((entry, i) => {
+  const listeners = all.listen === undefined ? [listenerOf(all as ListenEntry, all)] : entriesOf(all, all.listen);
+  const secure = listeners.some((listener) => listener.tls !== undefined);
+  expect(
+    !secure || all.protocol === "http",
+    "protocol",
+    "http beside the option tls: web servers speak no other",
+    all.protocol,
+  );
+  return listeners;
+}
+
+function entriesOf(all: Settings, entries: readonly ListenEntry[]): ListenerSettings[] {
+  return [...entries].map((entry, i) => {
     const prefix = `listen[${i}].`;
     const given = givenBy(entry, `listen[${i}]`);
     check(given, "ListenEntry", entryOptions, prefix);
     checkTogether(given, prefix);
     const placed = given.port !== undefined || given.path !== undefined || given.fd !== undefined;
     expect(placed, `listen[${i}]`, "one of port, path and fd", entry);
-    return listenerOf(given as ListenEntry, all);
+    return listenerOf(given as ListenEntry, all, prefix);
   });
 }
 
@@ -228,7 +244,7 @@ function checkTogether(given: Readonly<Record<string, unknown>>, prefix: string 
  * @param entry Where it listens, and the settings that it has for itself.
  * @param defaults The settings of the server.
  */
-function listenerOf(entry: ListenEntry, defaults: ListenerDefaults): ListenerSettings {
+function listenerOf(entry: ListenEntry, defaults: ListenerDefaults, prefix: string = ""): ListenerSettings {
   const at = placeOf(entry);
   return {
     at,
@@ -239,6 +255,7 @@ function listenerOf(entry: ListenEntry, defaults: ListenerDefaults): ListenerSet
     urlScheme: entry.urlScheme ?? defaults.urlScheme,
     proxyProtocol: entry.proxyProtocol ?? defaults.proxyProtocol,
     proxyAllowIps: entry.proxyAllowIps ?? defaults.proxyAllowIps,
+    tls: tlsSettings(entry.tls, `${prefix}tls`) ?? tlsSettings(defaults.tls, "tls"),
   };
 }
 

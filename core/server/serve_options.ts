@@ -11,6 +11,31 @@ import type { HeaderMap } from "../wires/http1/request_head.ts";
 import type { Protocol } from "../wires/protocol.ts";
 import type { Address, TcpAddress } from "../seams.ts";
 
+/** A certificate with its key, each as the path of a file in PEM form or as the text of one. */
+export interface TlsCertificate {
+  /** The certificate, followed by the intermediate ones. */
+  readonly cert: string;
+  /** Its private key. Default: in the file of the certificate. */
+  readonly key?: string;
+  /** The passphrase of the key. */
+  readonly passphrase?: string;
+}
+
+/** The options of TLS. */
+export interface TlsOptions extends TlsCertificate {
+  /** Further certificates. A client gets the one that is valid for the name that it asks for (SNI), else the first. */
+  readonly sni?: readonly TlsCertificate[];
+  /** Who may sign the certificates of clients: the path of a file in PEM form, or the text of one. */
+  readonly ca?: string;
+  /**
+   * Whether clients are asked for a certificate. With `"optional"` a client may have none; with `"required"` it is
+   * turned away. A certificate that `ca` has not signed is always refused. Default `"none"`.
+   */
+  readonly certReqs?: "none" | "optional" | "required";
+  /** The oldest version that is spoken. Default `"TLSv1.2"`. */
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+}
+
 /** The options of `serve`. All of them can be omitted. */
 export interface ServeOptions {
   /**
@@ -30,14 +55,19 @@ export interface ServeOptions {
   readonly fdAddress?: Address;
   /**
    * Several places to listen at, instead of all of the above: `[{ port: 8000 }, { path: "/run/app.sock" }]`. They share
-   * the application, the limits and the shutdown. An entry may also have its own `backlog`, `reusePort`, `allowIps`,
-   * `urlScheme`, `proxyProtocol` and `proxyAllowIps`; the options of the server are the defaults.
+   * the application, the limits and the shutdown. An entry may also have its own `backlog`, `reusePort`, `tls`,
+   * `allowIps`, `urlScheme`, `proxyProtocol` and `proxyAllowIps`; the options of the server are the defaults.
    */
   readonly listen?: readonly ListenEntry[];
   /** Most connections that the system queues until the server accepts them. Default: the runtime's, 511. */
   readonly backlog?: number;
   /** Whether several processes may listen on the port; the system then distributes the connections. Default false. */
   readonly reusePort?: boolean;
+  /**
+   * Speaks TLS: `{ cert: "/etc/tls/site.pem", key: "/etc/tls/site.key" }`. Requests then have the scheme https. Files
+   * that change are read anew, and connections stay open. Over HTTP only. Default: no TLS.
+   */
+  readonly tls?: TlsOptions;
   /** The protocol: with clients, or with the web server in front. Default `"http"`. */
   readonly protocol?: Protocol;
   /**
@@ -136,6 +166,7 @@ export type ListenEntry = Pick<
   | "proxyAllowIps"
   | "proxyProtocol"
   | "reusePort"
+  | "tls"
   | "urlScheme"
 >;
 

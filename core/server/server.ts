@@ -16,7 +16,7 @@ import { GuardedConnection } from "../wires/raw_socket.ts";
 import { loopbackNotice, type Settings, settings } from "./options.ts";
 import { type Admission, Connections, EVERYBODY, NOBODY } from "./connections.ts";
 import type { ServeOptions } from "./serve_options.ts";
-import { proxyStage, ServerListener, type ServerShare, url } from "./server_listener.ts";
+import { ServerListener, type ServerShare, stageOf } from "./server_listener.ts";
 import type { ConnectionFacts, Stage, StagedConnection, StageOwner } from "./stage.ts";
 import { FORBIDDEN, SERVICE_UNAVAILABLE } from "../refusal.ts";
 import type { Address, Connection, Host, RawConnection, Transport } from "../seams.ts";
@@ -204,9 +204,9 @@ export class RunningServer implements Server {
     try {
       if (all.onListen !== undefined) all.onListen(this.address, this.addresses);
       else {
-        const tell = (at: Address): void =>
-          this.#host.stderr(`Listening on ${url(at, all.protocol)} (tsgi on ${this.#host.runtime})\n`);
-        this.addresses.forEach(tell);
+        const { runtime } = this.#host;
+        const lines = this.#listeners.map((one) => `Listening on ${one.url(all.protocol)} (tsgi on ${runtime})\n`);
+        this.#host.stderr(lines.join(""));
       }
     } catch (error) {
       await this.shutdown({ timeout: 0 }); // the caller never gets this server
@@ -217,10 +217,10 @@ export class RunningServer implements Server {
   /** Opens the listeners in turn. If one fails, closes those before it, and what has connected to them. */
   async #listen(): Promise<void> {
     const { listeners } = this.#settings;
-    const prefixed = this.#stage ?? await proxyStage(listeners);
-    if (prefixed !== undefined) this.#Staged = (await import("./stage.ts")).StagedConnection;
     for (const one of listeners) {
-      const listener = new ServerListener(one, this.#share, one.proxyProtocol ? prefixed : this.#stage);
+      const stage = this.#stage ?? await stageOf(one);
+      if (stage !== undefined) this.#Staged ??= (await import("./stage.ts")).StagedConnection;
+      const listener = new ServerListener(one, this.#share, stage);
       try {
         await listener.open(this.#host, (transport) => this.#accept(transport, listener));
       } catch (error) {

@@ -17,6 +17,8 @@ import type { ListenerSettings } from "./options.ts";
 import { ALL_PEERS, allowsPeer } from "./peer_policy.ts";
 import type { ConnectionFacts, Stage, StageListener } from "./stage.ts";
 
+const NO_VARIABLES: Readonly<Record<string, string>> = {};
+
 /** What all listeners of a server share. */
 export interface ServerShare {
   readonly config: Omit<Http1Config, "template">;
@@ -31,6 +33,8 @@ export class ServerListener implements StageListener {
   readonly #settings: ListenerSettings;
   readonly #share: ServerShare;
   readonly #configs: (Http1Config | undefined)[] = [];
+  /** Those of connections that have variables of their own, for as long as such a connection is open. */
+  readonly #configsWith = new WeakMap<Readonly<Record<string, string>>, (Http1Config | undefined)[]>();
   #listener: Listener | undefined;
   #config: Http1Config | undefined;
 
@@ -50,7 +54,8 @@ export class ServerListener implements StageListener {
    */
   async open(host: Host, accept: (transport: Transport) => Connection): Promise<void> {
     const { at, allowIps, proxyProtocol, proxyAllowIps } = this.#settings;
-    const listener = await host.listen(this.#settings, accept);
+    const report = (message: string): void => this.#share.errors.write(`tsgi: ${message}\n`);
+    const listener = await host.listen(this.#settings, accept, report);
     this.#listener = listener;
     this.#config = this.#configFor(false, false);
     if (listener.kind !== undefined) return;
@@ -62,6 +67,11 @@ export class ServerListener implements StageListener {
       await listener.close();
       throw new OptionError(name, expected, list);
     }
+  }
+
+  /** The URL of its address. */
+  url(protocol: string): string {
+    return url(this.address, this.#settings.tls === undefined ? protocol : "https");
   }
 
   /** The actual address. */
@@ -85,8 +95,12 @@ export class ServerListener implements StageListener {
   }
 
   /** The configuration of a connection with facts of its own. */
-  configWith({ secure = false, peer }: ConnectionFacts): Http1Config {
-    return this.#configFor(secure, peer !== undefined && peer.localAddress !== "");
+  configWith({ secure = false, peer, variables }: ConnectionFacts): Http1Config {
+    const named = peer !== undefined && peer.localAddress !== "";
+    if (variables === undefined) return this.#configFor(secure, named);
+    let configs = this.#configsWith.get(variables);
+    if (configs === undefined) this.#configsWith.set(variables, configs = []);
+    return this.#configFor(secure, named, configs, variables);
   }
 
   /** Stops accepting. */
@@ -95,9 +109,10 @@ export class ServerListener implements StageListener {
   }
 
   /** There are four configurations at most: secure or not, and with our own or the connection's name and port. */
-  #configFor(secure: boolean, named: boolean): Http1Config {
-    const template = (): EnvironTemplate => this.#template(secure ? "https" : this.#settings.urlScheme, named);
-    return this.#configs[(secure ? 1 : 0) + (named ? 2 : 0)] ??= { ...this.#share.config, template: template() };
+  #configFor(secure: boolean, named: boolean, configs = this.#configs, variables = NO_VARIABLES): Http1Config {
+    const scheme = secure ? "https" : this.#settings.urlScheme;
+    const template = (): EnvironTemplate => ({ ...this.#template(scheme, named), ...variables });
+    return configs[(secure ? 1 : 0) + (named ? 2 : 0)] ??= { ...this.#share.config, template: template() };
   }
 
   /** With an empty name and port 0, each connection puts its local address into its own copy. */
@@ -130,8 +145,10 @@ export function url(address: Address, scheme: string = "http"): string {
   return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
 }
 
-/** Loads the stage that reads PROXY prefixes, if a listener needs it. */
-export async function proxyStage(listeners: readonly ListenerSettings[]): Promise<Stage | undefined> {
-  if (!listeners.some((listener) => listener.proxyProtocol)) return undefined;
-  return (await import("./proxy_protocol.ts")).readPrefix;
+/** Loads the stage of a listener: a PROXY prefix, then a TLS handshake, as its options say. */
+export async function stageOf({ proxyProtocol, tls }: ListenerSettings): Promise<Stage | undefined> {
+  const prefix = proxyProtocol ? (await import("./proxy_protocol.ts")).readPrefix : undefined;
+  if (tls === undefined) return prefix;
+  const { handshake, inTurn } = await import("./tls.ts");
+  return prefix === undefined ? handshake(tls) : inTurn(prefix, handshake(tls));
 }

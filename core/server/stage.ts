@@ -34,6 +34,8 @@ export interface ConnectionFacts {
   readonly peer?: Peer;
   /** Whether the connection is secure: its requests then have the scheme https. */
   readonly secure?: boolean;
+  /** Keys that the environ of each request has. The same object for many connections saves memory. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** The wire, where it is not that of the server. */
   readonly wire?: Wire;
 }
@@ -42,8 +44,8 @@ export interface ConnectionFacts {
 export interface Gate {
   /** Passes the connection on to its wire. Not within the call that begins the stage. */
   pass(facts: ConnectionFacts, unread: Uint8Array): void;
-  /** Closes the connection without a response, and logs the reason. */
-  refuse(reason: string): void;
+  /** Closes the connection, and logs the reason. The client gets `answer`, if there is one. */
+  refuse(reason: string, answer?: Uint8Array): void;
 }
 
 /** The part of a connection that a stage implements. Bytes are lent to it as to any {@linkcode Connection}. */
@@ -84,6 +86,7 @@ export class StagedConnection implements WireConnection, Gate {
   readonly #watch: Stopwatch = new Stopwatch();
   #over = false;
   #begun = false; // bytes have arrived
+  #lingers: Stopwatch | undefined; // since an answer was sent
   #stopping = false;
 
   /** Begins `stage` over a transport. */
@@ -103,12 +106,17 @@ export class StagedConnection implements WireConnection, Gate {
     this.#owner.enter(this, facts, this.transport.givesInput ? unread : unread.slice());
   }
 
-  refuse(reason: string): void {
+  refuse(reason: string, answer?: Uint8Array): void {
     if (this.#over) return;
     this.#over = true;
-    const { remoteAddress } = this.transport.peer;
+    const { transport } = this;
+    const { remoteAddress } = transport.peer;
     this.#owner.errors.write(`tsgi: closed the connection from ${remoteAddress || "client"}: ${reason}\n`);
-    this.transport.destroy();
+    if (answer === undefined) return transport.destroy();
+    // Closing at once may reset the connection, and the client would lose the answer.
+    transport.write(answer);
+    transport.end();
+    this.#lingers = new Stopwatch();
   }
 
   // Calls by the host and the server.
@@ -128,6 +136,7 @@ export class StagedConnection implements WireConnection, Gate {
 
   /** A client that connects and leaves is a port check, and not worth a line in the log. */
   ended(): void {
+    if (this.#over) return;
     if (this.#begun) return this.refuse("it ended before its first request could begin");
     this.#leave();
   }
@@ -155,6 +164,7 @@ export class StagedConnection implements WireConnection, Gate {
   }
 
   tick(now: number): void {
+    if (this.#lingers !== undefined && this.#lingers.waited(now, 0, 0) >= LINGER_TIME * 1000) this.transport.destroy();
     const { headerTimeout, drainIdle } = this.#owner.timeouts;
     const seconds = Math.min(
       headerTimeout,

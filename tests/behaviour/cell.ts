@@ -7,7 +7,9 @@
  * @module
  */
 
+import { readFileSync } from "node:fs";
 import { type Runtime, ServerProcess } from "../server_process.ts";
+import { Certificates } from "../tls/certificates.ts";
 import type { VariantName } from "./apps/app.ts";
 import { type Memory, ServedMemory } from "./memory.ts";
 
@@ -20,6 +22,8 @@ export interface CellPlan {
   readonly runner: string;
   /** The protocol that the front end speaks to us. */
   readonly protocol?: "http" | "fastcgi" | "scgi" | "uwsgi" | "cgi";
+  /** Whether it speaks TLS with its clients. */
+  readonly tls?: true;
   /** Further names under which a case can exclude the cell: the front end, its program, the protocol. */
   readonly labels?: readonly string[];
 }
@@ -29,6 +33,8 @@ export interface RunningCell {
   readonly plan: CellPlan;
   /** The port of each variant. */
   readonly ports: Readonly<Record<VariantName, number>>;
+  /** The certificate that signed that of the cell, if it speaks TLS. */
+  readonly ca?: string | undefined;
   /** The expected SERVER_PORT. */
   readonly serverPort: number;
   /** The records of the applications. */
@@ -42,13 +48,16 @@ export interface RunningCell {
   stop(): Promise<void>;
 }
 
-/** The seven cells. */
+/** The ten cells. */
 export const cellPlans: readonly CellPlan[] = [
   { name: "node", kind: "socket", runtime: "node", runner: "node.ts" },
   { name: "deno", kind: "socket", runtime: "deno", runner: "deno.ts" },
   { name: "bun", kind: "socket", runtime: "bun", runner: "bun.ts" },
   { name: "deno-node", kind: "socket", runtime: "deno", runner: "deno_node.ts" },
   { name: "bun-node", kind: "socket", runtime: "bun", runner: "bun_node.ts" },
+  { name: "node-tls", kind: "socket", runtime: "node", runner: "node.ts", tls: true, labels: ["tls"] },
+  { name: "deno-tls", kind: "socket", runtime: "deno", runner: "deno.ts", tls: true, labels: ["tls"] },
+  { name: "bun-tls", kind: "socket", runtime: "bun", runner: "bun.ts", tls: true, labels: ["tls"] },
   { name: "deno-fetch", kind: "fetch", runtime: "deno", runner: "deno_fetch.ts" },
   { name: "bun-fetch", kind: "fetch", runtime: "bun", runner: "bun_fetch.ts" },
 ];
@@ -68,21 +77,34 @@ export class Cell implements RunningCell {
   readonly plan: CellPlan;
   readonly ports: Readonly<Record<VariantName, number>>;
   readonly memory: Memory;
+  readonly ca: string | undefined;
   readonly #process: ServerProcess;
 
-  private constructor(plan: CellPlan, process: ServerProcess) {
+  private constructor(plan: CellPlan, process: ServerProcess, ca: string | undefined) {
     const { ports, control } = JSON.parse(process.ready[0]) as Announced;
     this.plan = plan;
     this.ports = ports;
     this.memory = new ServedMemory(control);
+    this.ca = ca;
     this.#process = process;
   }
 
   /** Spawns a cell and waits for its ports. */
   static async start(plan: CellPlan): Promise<Cell> {
-    const env = plan.protocol === undefined ? {} : { TSGI_PROTOCOL: plan.protocol };
-    const runner = `tests/behaviour/runners/${plan.runner}`;
-    return new Cell(plan, await ServerProcess.start(plan.runtime, runner, /^\{"port".*\}$/m, { flags: FLAGS, env }));
+    const certificates = plan.tls === true ? new Certificates() : undefined;
+    try {
+      const tls = certificates?.signed("site", { names: ["DNS:localhost", "IP:127.0.0.1"] });
+      const env: Record<string, string> = {
+        ...(plan.protocol === undefined ? {} : { TSGI_PROTOCOL: plan.protocol }),
+        ...(tls === undefined ? {} : { TSGI_TLS: JSON.stringify(tls) }),
+      };
+      const runner = `tests/behaviour/runners/${plan.runner}`;
+      const ready = /^\{"port".*\}$/m;
+      const process = await ServerProcess.start(plan.runtime, runner, ready, { flags: FLAGS, env });
+      return new Cell(plan, process, certificates && readFileSync(certificates.ca, "utf8"));
+    } finally {
+      certificates?.remove(); // the server has read them
+    }
   }
 
   /** Whether the process still runs. */

@@ -9,6 +9,7 @@
  */
 
 import { connect as netConnect, type Socket } from "node:net";
+import { connect as tlsConnect } from "node:tls";
 import { bytesOf, ResponseReader, textOf, type WireResponse } from "./response.ts";
 
 /** How long one wait may take. */
@@ -59,12 +60,14 @@ export class Client {
   /** The error that ended the connection, such as ECONNRESET. */
   failure: Error | null = null;
   #socket: Socket;
+  readonly #raw: Socket; // below TLS; otherwise the same
   #waiters = new Set<() => void>();
   #given = 0;
   #seen = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, raw: Socket) {
     this.#socket = socket;
+    this.#raw = raw;
     socket.on("data", (bytes: Buffer) => {
       this.#seen += bytes.length;
       this.reader.push(bytes);
@@ -78,19 +81,20 @@ export class Client {
     socket.on("close", () => this.#notify());
   }
 
-  /** Connects to a port of this machine. */
-  static async connect(port: number): Promise<Client> {
-    const socket = netConnect({ host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true });
+  /** Connects to a port of this machine; with `ca`, the text of a certificate, by TLS. */
+  static async connect(port: number, ca?: string): Promise<Client> {
+    const raw = netConnect({ host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true });
+    const socket = ca === undefined ? raw : tlsConnect({ socket: raw, ca, ALPNProtocols: ["h2", "http/1.1"] });
     await new Promise<void>((resolve, reject) => {
-      socket.once("connect", resolve);
+      socket.once(ca === undefined ? "connect" : "secureConnect", resolve);
       socket.once("error", reject);
     });
-    return new Client(socket);
+    return new Client(socket, raw);
   }
 
   /** The client's own port. */
   get port(): number {
-    return this.#socket.localPort ?? 0;
+    return this.#raw.localPort ?? 0;
   }
 
   /** Bytes that have arrived. */
@@ -138,7 +142,7 @@ export class Client {
 
   /** Sends RST. */
   reset(): void {
-    this.#socket.resetAndDestroy();
+    this.#raw.resetAndDestroy();
   }
 
   /** Stops reading. */

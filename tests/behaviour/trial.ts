@@ -62,6 +62,11 @@ export class Trial {
     return trial;
   }
 
+  /** What `wsgi.url_scheme` has to be. */
+  get scheme(): "http" | "https" {
+    return this.cell.plan.tls === true ? "https" : "http";
+  }
+
   /** Frees the connections. */
   end(): void {
     for (const client of this.#clients) client.dispose();
@@ -69,7 +74,7 @@ export class Trial {
 
   /** Opens a connection. */
   async connect(variant: VariantName = "main"): Promise<Client> {
-    const client = await Client.connect(this.cell.ports[variant]);
+    const client = await Client.connect(this.cell.ports[variant], this.cell.ca);
     this.#clients.push(client);
     return client;
   }

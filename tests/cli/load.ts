@@ -9,10 +9,10 @@ import { CLIENTS, clientsOf, noTally, type Tally } from "../lifecycle/load.ts";
 import { type Command, until } from "./command.ts";
 
 /** Calls `run` while a command is under load; returns the counts of the requests. */
-export async function underLoad(command: Command, run: () => Promise<void>): Promise<Tally> {
+export async function underLoad(command: Command, run: () => Promise<void>, ca?: string): Promise<Tally> {
   const tally = noTally();
   let over = false;
-  const clients = clientsOf(command.port, tally, () => over);
+  const clients = clientsOf(command.port, tally, { over: () => over, ca });
   const more = async (): Promise<void> => {
     const then = tally.answered;
     await until("the load", () => tally.answered > then + 2 * CLIENTS, 20_000, () => JSON.stringify(tally));

@@ -55,10 +55,15 @@ export class Chromium {
     this.#profile = profile;
   }
 
-  /** Starts Chromium with a fresh profile and opens an empty page. */
-  static async start(): Promise<Chromium> {
+  /** Starts Chromium with a fresh profile and opens an empty page; `more` are flags for it. */
+  static async start(more: readonly string[] = []): Promise<Chromium> {
     const profile = await mkdtemp(join(tmpdir(), "tsgi-chromium-"));
-    const child = spawn(find("chromium") ?? "chromium", [...flags, `--user-data-dir=${profile}`, "about:blank"], {
+    const child = spawn(find("chromium") ?? "chromium", [
+      ...flags,
+      ...more,
+      `--user-data-dir=${profile}`,
+      "about:blank",
+    ], {
       env: { ...process.env, HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile },
       stdio: ["ignore", "ignore", "pipe"],
     });

@@ -8,8 +8,9 @@ import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { loadedModules } from "../loaded_modules.ts";
+import { Certificates, type Pair } from "../tls/certificates.ts";
 import { entryPoints, readManifest } from "../../scripts/package/manifest.ts";
 import { projectPath, type Runtime } from "../server_process.ts";
 
@@ -25,12 +26,19 @@ const CGI = {
 const folder = mkdtempSync(join(tmpdir(), "tsgi-loading-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** A certificate, made for the test. */
+function pair(): Pair {
+  const made = new Certificates();
+  onTestFinished(() => made.remove());
+  return made.signed("site");
+}
+
 /** Names with what stands before and behind them. */
 const all = (before: string, names: string): string[] => names.split(" ").map((name) => `${before}${name}.ts`);
 
 const GATEWAY = [
   ...all("core/", "errors grammar refusal version"),
-  ...all("core/server/", "option_table options peer_policy"),
+  ...all("core/server/", "option_table options peer_policy tls_options"),
   "core/wires/protocol.ts",
   ...all(
     "core/contract/",
@@ -51,7 +59,7 @@ const HTTP = all(
   "core/wires/http1/",
   "chunked_decoder connection exchange fields head_bytes head_models head_parser request_head serializer target",
 );
-const NODE = all("adapters/", "node stderr");
+const NODE = all("adapters/", "node node_socket stderr");
 const DENO = all("adapters/", "deno promised_socket unsupported stderr");
 const BUN = all("adapters/", "bun bun_socket unsupported stderr");
 const FASTCGI = [
@@ -74,6 +82,7 @@ const SCRIPT = [
   ...all("adapters/", "cgi cgi_process environment runtime_version batched_transport peer promised_socket"),
 ];
 const SCRIPT_NODE = all("adapters/", "cgi_node latin1");
+const TLS = [...all("core/server/", "distinguished_name stage tls"), ...all("adapters/", "tls tls_files")];
 const MOD = "mod.ts";
 const FACE = [MOD, "mod_shared.ts"];
 
@@ -130,6 +139,20 @@ const cases: readonly Case[] = [
     options: { port: 0, proxyProtocol: true },
     modules: [...server, ...HTTP, ...NODE, ...all("core/server/", "proxy_protocol stage")],
     builtins: NET,
+  },
+  {
+    name: "HTTP over TLS",
+    runtime: "node",
+    options: { port: 0, tls: "made" },
+    modules: [...server, ...HTTP, ...NODE, ...TLS],
+    builtins: ["node:crypto", "node:fs/promises", "node:net", "node:timers", "node:tls"],
+  },
+  {
+    name: "HTTP over TLS",
+    runtime: "deno",
+    options: { port: 0, tls: "made" },
+    modules: [...server, ...HTTP, ...DENO, ...NODE, ...TLS],
+    builtins: ["node:crypto", "node:fs/promises", "node:net", "node:timers", "node:tls"],
   },
   {
     name: "FastCGI",
@@ -194,7 +217,8 @@ function load(runtime: Runtime, root: string, entry: string, options: object, en
 
 it.each(cases)("the sources: $name on $runtime", async ({ runtime, entry = MOD, options, env, modules, builtins }) => {
   const root = projectPath("");
-  const loaded = await load(runtime, root, entry, options ?? { port: 0 }, env);
+  const given = options !== undefined && "tls" in options ? { ...options, tls: pair() } : options ?? { port: 0 };
+  const loaded = await load(runtime, root, entry, given, env);
   const ours = loaded.filter((path) => !path.startsWith("tests/"));
   expect(ours).toEqual([...new Set(modules)].toSorted());
   expect(builtinsOf(root, ours)).toEqual(builtins);

@@ -48,7 +48,7 @@ async function connected(count: number): Promise<{ connections: Noted[]; clients
     const connection = new Noted(transport);
     connections.push(connection);
     return connection;
-  });
+  }, () => {});
   const clients: Socket[] = [];
   for (let i = 0; i < count; i++) {
     clients.push(connect((listener.address as TcpAddress).port, "127.0.0.1"));

@@ -25,16 +25,27 @@ export interface Tally {
   failures: string[];
 }
 
+/** How the clients behave. */
+export interface LoadOptions {
+  /** Whether they are to stop. */
+  readonly over?: () => boolean;
+  /** The certificate that signed the server's: they speak TLS. */
+  readonly ca?: string | undefined;
+  /** What they ask for, of an application that is not the one of these tests; its responses have a length. */
+  readonly path?: string;
+}
+
 /** Sends one request, and checks the response to the last byte. False when the connection ends. */
-async function exchange(client: Client, tally: Tally, kind: string): Promise<boolean> {
+async function exchange(client: Client, tally: Tally, kind: string, plainPath?: string): Promise<boolean> {
   const id = `${kind}${tally.answered}`;
   try {
     const ms = tally.answered % 10;
-    const path = ms === 0 ? `/ok?${id}` : `/wait?ms=${ms}`;
+    const path = plainPath ?? (ms === 0 ? `/ok?${id}` : `/wait?ms=${ms}`);
     await client.request("GET", path, kind === "closing" ? { headers: [["Connection", "close"]] } : {});
     const response = await client.response(DEADLINE);
     const body = textOf(response);
-    if (response.status !== 200 || body !== (ms === 0 ? `ok ${id}` : "waited")) throw new Error(`Got ${body}`);
+    const expected = plainPath === undefined ? (ms === 0 ? `ok ${id}` : "waited") : body;
+    if (response.status !== 200 || body !== expected) throw new Error(`Got ${body}`);
     tally.answered++;
     const last = response.headers.some(([name, value]) => /^connection$/i.test(name) && value === "close");
     if (last && kind !== "closing") tally.last++;
@@ -52,20 +63,20 @@ async function connectAgainAndAgain(
   port: number,
   kind: "fresh" | "closing" | "kept",
   tally: Tally,
-  over: () => boolean,
+  { over = () => false, ca, path }: LoadOptions,
 ): Promise<void> {
   for (let connections = 0; connections < 100_000 && !over(); connections++) {
     let client: Client;
     try {
-      client = await Client.connect(port);
+      client = await Client.connect(port, ca);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED") return;
       tally.unsent++;
       continue;
     }
     try {
-      if (kind !== "kept") await exchange(client, tally, kind);
-      else while (!client.over && !over() && await exchange(client, tally, kind)) await pause(GAP);
+      if (kind !== "kept") await exchange(client, tally, kind, path);
+      else while (!client.over && !over() && await exchange(client, tally, kind, path)) await pause(GAP);
     } finally {
       client.dispose();
     }
@@ -78,9 +89,9 @@ export function noTally(): Tally {
 }
 
 /** Starts the clients of a port; each settles once it is refused, or once `over` says so. */
-export function clientsOf(port: number, tally: Tally, over: () => boolean = () => false): Promise<void>[] {
+export function clientsOf(port: number, tally: Tally, options: LoadOptions = {}): Promise<void>[] {
   return Array.from({ length: CLIENTS }, (_, i) => [
-    connectAgainAndAgain(port, i % 2 === 0 ? "fresh" : "closing", tally, over),
-    connectAgainAndAgain(port, "kept", tally, over),
+    connectAgainAndAgain(port, i % 2 === 0 ? "fresh" : "closing", tally, options),
+    connectAgainAndAgain(port, "kept", tally, options),
   ]).flat();
 }

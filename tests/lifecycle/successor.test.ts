@@ -38,7 +38,7 @@ describe.each(sharing)("$name: one of two processes on a socket leaves under loa
       try {
         const tally = noTally();
         let over = false;
-        const clients = clientsOf(first.port, tally, () => over);
+        const clients = clientsOf(first.port, tally, { over: () => over });
         await until("the load", () => tally.answered > 4 * CLIENTS);
         await pause(60 + 7 * number);
         first.kill("SIGTERM");

@@ -9,6 +9,7 @@
 
 import process from "node:process";
 import type { Application, ApplicationFunction, Body, Environ, StartResponse } from "../../../core/contract/types.ts";
+import type { TlsOptions } from "../../../core/server/serve_options.ts";
 import { bodyTable } from "./body.ts";
 import { environTable } from "./environ.ts";
 import { errorTable } from "./errors.ts";
@@ -100,6 +101,7 @@ export interface Variant {
     readonly limitRequestBody?: number;
     readonly headerMap?: "drop" | "refuse" | "dangerous";
     readonly scriptName?: string;
+    readonly tls?: TlsOptions;
   };
 }
 
@@ -122,15 +124,19 @@ export const variants: Readonly<Record<VariantName, Variant>> = {
  * Starts every variant with `start`, which gives its port, and prints the ports as one line of JSON.
  *
  * With TSGI_PROTOCOL the variants speak that protocol, for a front end, and `control` is a server of plain HTTP beside
- * them, at which a test reaches what they remember.
+ * them, at which a test reaches what they remember. So it is with TSGI_TLS, the option `tls` in JSON.
  */
 export async function announce(start: (variant: Variant) => Promise<number> | number): Promise<void> {
   const protocol = process.env["TSGI_PROTOCOL"];
   const spoken = protocol === undefined || protocol === "http" ? {} : { protocol };
+  const tls = process.env["TSGI_TLS"];
+  const secured = tls === undefined ? {} : { tls: JSON.parse(tls) as TlsOptions };
   const ports: Record<string, number> = {};
   for (const [name, { app, options }] of Object.entries(variants)) {
-    ports[name] = await start({ app, options: { ...options, ...spoken } });
+    ports[name] = await start({ app, options: { ...options, ...spoken, ...secured } });
   }
-  const control = protocol === undefined ? ports.main : await start({ app, options: { errorLog } });
+  const control = protocol === undefined && tls === undefined
+    ? ports.main
+    : await start({ app, options: { errorLog } });
   console.log(JSON.stringify({ port: ports.main, ports, control }));
 }

@@ -62,6 +62,7 @@ export const departureCases: readonly Case[] = [
       "nginx-http": NGINX_FIN,
       "nginx-scgi": NGINX_FIN,
       "nginx-uwsgi": NGINX_FIN,
+      "deno-tls": "node:tls of Deno makes a FIN of a reset, which before the head is a half-close",
       "deno-fetch":
         "Deno tells it only through request.signal, which it also fires, with a warning, on success; `completed` resolves",
     },

@@ -369,7 +369,7 @@ export const environCases: readonly Case[] = [
     check: async (t) => {
       const dump = await t.environ("/environ");
       expect(dump.version).toEqual([1, 0]);
-      expect(dump.scheme).toBe("http");
+      expect(dump.scheme).toBe(t.scheme);
       expect(dump.types).toMatchObject({
         "wsgi.input": "object",
         "wsgi.errors": "object",
@@ -383,9 +383,10 @@ export const environCases: readonly Case[] = [
     },
   },
   {
-    title: "E18 without TLS there is no HTTPS",
+    title: "E18 HTTPS is on with TLS, and absent without",
     check: async (t) => {
-      expect((await t.environ("/environ")).types).not.toHaveProperty("HTTPS");
+      const { strings } = await t.environ("/environ");
+      expect(strings.HTTPS).toBe(t.scheme === "https" ? "on" : undefined);
     },
   },
   {
@@ -423,7 +424,7 @@ export const environCases: readonly Case[] = [
       check: async (t) => {
         const { url } = await t.environ(target, { host: "example.org:8080" });
         expect(url).toBe(
-          `http://example.org:8080${
+          `${t.scheme}://example.org:8080${
             target.replace(";cookie=1234,5678", "%3Bcookie%3D1234%2C5678").replace(";ham", "%3Bham")
           }`,
         );
@@ -439,8 +440,8 @@ export const environCases: readonly Case[] = [
     },
     check: async (t) => {
       const bare = await t.environ("/x?y", { version: "HTTP/1.0", host: null });
-      expect(bare.url).toBe(`http://${bare.strings.SERVER_NAME}:${t.cell.serverPort}/x?y`);
-      expect((await t.environ("/app/x?y", {}, "mounted")).url).toBe("http://test.example/app/x?y");
+      expect(bare.url).toBe(`${t.scheme}://${bare.strings.SERVER_NAME}:${t.cell.serverPort}/x?y`);
+      expect((await t.environ("/app/x?y", {}, "mounted")).url).toBe(`${t.scheme}://test.example/app/x?y`);
     },
   },
   {
@@ -459,7 +460,7 @@ export const environCases: readonly Case[] = [
         HTTP_FORWARDED: "for=9.9.9.9;proto=https",
       });
       expect([scheme, strings.SERVER_NAME, strings.HTTP_HOST]).toEqual([
-        "http",
+        t.scheme,
         plain.strings.SERVER_NAME,
         "test.example",
       ]);

@@ -270,7 +270,13 @@ export const inputCases: readonly Case[] = [
   ...(["Content-Length", "Transfer-Encoding"] as const).map((framing): Case => ({
     title:
       `I10 an unread body of more than 256 KiB (${framing}): full response, then the connection closes, nothing of the body is a request`,
-    not: { fetch: HOST_BODY, front: LEFT },
+    not: {
+      fetch: HOST_BODY,
+      front: LEFT,
+      ...(framing === "Content-Length"
+        ? {}
+        : { "deno-tls": "Deno gives a whole body at once, and nothing is left to drain" }),
+    },
     check: async (t) => {
       const body = latin1("GET /ok HTTP/1.1\r\nHost: x\r\n\r\n".repeat(40_000));
       const client = await t.connect();
