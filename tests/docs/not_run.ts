@@ -20,7 +20,7 @@ export const linesNotRun: readonly { readonly line: RegExp; readonly reason: str
   { line: /^(?:npm install tsgi|deno add jsr:@tsgi\/tsgi|bun add tsgi)$/, reason: "tsgi is not published yet" },
   {
     line: /^npx tsgi init /,
-    reason: "scripts/pack/empty_folder.ts and tests/cli/init.test.ts make projects and run them",
+    reason: "tests/cli/init_install.test.ts and tests/cli/init.test.ts make projects and run them",
   },
   { line: /^systemctl /, reason: "wants a running systemd; the unit is checked, and its ExecStart is run" },
   { line: /^\/srv\/app\/current\//, reason: "tests/cli/deploy.test.ts deploys releases by a link" },
