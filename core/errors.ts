@@ -181,9 +181,9 @@ const OWN_MODULE = /^(?:src\/)?(?:core|adapters|bridges|cli|internal|testing|wsg
  * the case when the mistake was found after the application has returned.
  */
 function programFrames({ stack = "" }: Error): string[] {
-  const { href, pathname } = new URL("../", import.meta.url);
+  const roots = ownRoots();
   const isOwn = (frame: string): boolean =>
-    [href, pathname].some((root) => {
+    roots.some((root) => {
       const at = frame.indexOf(root);
       return at >= 0 && OWN_MODULE.test(frame.slice(at + root.length));
     });
@@ -192,6 +192,16 @@ function programFrames({ stack = "" }: Error): string[] {
   const isRuntime = (frame: string): boolean => /[\s(]\w+:\w+\//.test(frame); // "(scheme:name/of/module"
   const first = frames.findIndex((frame) => isFile(frame) && !isOwn(frame) && !isRuntime(frame));
   return first < 0 ? [] : frames.slice(first);
+}
+
+/** The folder of this library, as runtimes name it in frames; none where a bundler has left out the address of a module. */
+function ownRoots(): string[] {
+  try {
+    const { href, pathname } = new URL("../", import.meta.url);
+    return [href, decodeURIComponent(pathname)];
+  } catch {
+    return [];
+  }
 }
 
 /**
@@ -212,19 +222,15 @@ export async function pointingAtCall<T>(run: () => Promise<T>): Promise<T> {
 
 /** Makes an error point at the program: its stack becomes that of `call`. Other errors than mistakes stay as they are. */
 export function pointAtCall(error: unknown, call: Error): void {
-  try {
-    if (!(error instanceof Error) || !MISTAKES.has(error.name)) return;
-    const frames = programFrames(call);
-    if (frames.length === 0) return;
-    const [, sourceURL, line, column] = /([^\s(]+):(\d+):(\d+)\)?$/.exec(frames[0] as string) ?? [];
-    for (const one of [error, error.cause]) {
-      if (!(one instanceof Error)) continue;
-      one.stack = [`${one.name}: ${one.message}`, ...frames].join("\n");
-      // JavaScriptCore has the place in properties of its own, and a runtime prints the source there.
-      if ("sourceURL" in one) Object.assign(one, { sourceURL, line: Number(line), column: Number(column) });
-    }
-  } catch {
-    // Where there is no address of a module, as in some bundles, the stack stays as it is.
+  if (!(error instanceof Error) || !MISTAKES.has(error.name)) return;
+  const frames = programFrames(call);
+  if (frames.length === 0) return;
+  const [, sourceURL, line, column] = /([^\s(]+):(\d+):(\d+)\)?$/.exec(frames[0] as string) ?? [];
+  for (const one of [error, error.cause]) {
+    if (!(one instanceof Error)) continue;
+    one.stack = [`${one.name}: ${one.message}`, ...frames].join("\n");
+    // JavaScriptCore has the place in properties of its own, and a runtime prints the source there.
+    if ("sourceURL" in one) Object.assign(one, { sourceURL, line: Number(line), column: Number(column) });
   }
 }
 

@@ -38,9 +38,7 @@ const STARTS: readonly Start[] = [
   },
 ];
 
-/**
- * The projects of `tsgi init`. For Deno it uses the package from JSR, so tests/cli/init.test.ts covers that instead.
- */
+/** The projects of `tsgi init`. tests/cli/init_install.test.ts also serves them, and makes one for Deno. */
 const PROJECTS = { node: [newestNode.binary, "--test"], bun: [hostOf("bun").binary, "test"] } as const;
 
 /** Makes projects with the command of the package, and runs their tests with the package in its place. */

@@ -50,10 +50,11 @@ import { app } from "./app.mjs";
 await serve(app);
 `;
 
+/** An error that is no named mistake of a program: its trace has frames of the package. */
 const TRACE = `
-import { serve } from "tsgi";
-import { app } from "./app.mjs";
-await serve(app, { port: -1 }).catch((error) => console.log(error.stack));
+import { client } from "tsgi/testing";
+const app = (environ) => environ["tsgi.request"].waitUntil("no promise");
+await client(app, { errorLog: (text) => console.log(text) }).get("/");
 `;
 
 /** A program for both Workers and servers. The bundler keeps imports of Node's modules, so the bundle shows them. */
@@ -121,7 +122,7 @@ async function use(host: Host, cwd: string, flags: readonly string[] = []): Prom
 export async function traces(): Promise<void> {
   const folder = await consumer("traces", FILES);
   const out = await run({ binary: newestNode.binary, args: ["--enable-source-maps", "trace.mjs"], cwd: folder });
-  if (!/tsgi[\\/]src[\\/]core[\\/]server[\\/]options\.ts:\d+/.test(out)) {
+  if (!/tsgi[\\/]src[\\/]core[\\/]contract[\\/]tsgi_request\.ts:\d+/.test(out)) {
     throw new Error(`No source in the trace:\n${out}`);
   }
 }

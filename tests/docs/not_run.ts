@@ -14,7 +14,7 @@ export const linesNotRun: readonly { readonly line: RegExp; readonly reason: str
 export const pastedLinesNotRun: readonly { readonly line: RegExp; readonly reason: string }[] = [
   {
     line: /^npx tsgi init /,
-    reason: "scripts/pack/empty_folder.ts and tests/cli/init.test.ts make projects and run them",
+    reason: "tests/cli/init_install.test.ts and tests/cli/init.test.ts make projects and run them",
   },
   { line: /--certfile /, reason: "wants the certificate of a site; tests/cli/tls.test.ts starts such commands" },
   { line: /^\/srv\/app\/current\//, reason: "tests/cli/deploy.test.ts deploys releases by a link" },
