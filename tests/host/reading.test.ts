@@ -44,6 +44,7 @@ async function connected(count: number): Promise<{ connections: Noted[]; clients
     mode: undefined,
     backlog: undefined,
     reusePort: false,
+    tls: undefined,
   }, (transport) => {
     const connection = new Noted(transport);
     connections.push(connection);
