@@ -6,6 +6,7 @@
 
 /** Lines of `sh` blocks. */
 export const linesNotRun: readonly { readonly line: RegExp; readonly reason: string }[] = [
+  { line: /--certfile /, reason: "wants the certificate of a site; tests/cli/tls.test.ts starts such commands" },
   { line: /^npm test$/, reason: "it is what runs this test" },
   { line: /^deno run --allow-net examples\/serve.ts$/, reason: "takes port 8000: tests/clients/port.test.ts runs it" },
 ];
@@ -16,7 +17,6 @@ export const pastedLinesNotRun: readonly { readonly line: RegExp; readonly reaso
     line: /^npx tsgi init /,
     reason: "tests/cli/init_install.test.ts and tests/cli/init.test.ts make projects and run them",
   },
-  { line: /--certfile /, reason: "wants the certificate of a site; tests/cli/tls.test.ts starts such commands" },
   { line: /^\/srv\/app\/current\//, reason: "tests/cli/deploy.test.ts deploys releases by a link" },
   { line: /^bun build /, reason: "bench/cgi/ bundles with these lines, and measures what comes of it" },
 ];
@@ -27,11 +27,6 @@ export const blocksNotRun: readonly { readonly page: string; readonly info: stri
     page: "docs/deploy/workers.md",
     info: "logrotate",
     reason: "logrotate is not installed with the tests; tests/cli/logs.test.ts moves a log away and sends USR1",
-  },
-  {
-    page: "docs/deploy/tls.md",
-    info: "ts",
-    reason: "wants the certificate of a site, and port 443; tests/tls/tls.test.ts serves with such options",
   },
   {
     page: "docs/architecture.md",
