@@ -36,11 +36,6 @@ export const blocksNotRun: readonly { readonly page: string; readonly info: stri
     reason: "logrotate is not installed with the tests; tests/cli/logs.test.ts moves a log away and sends USR1",
   },
   {
-    page: "docs/deploy/tls.md",
-    info: "ts",
-    reason: "wants the certificate of a site, and port 443; tests/tls/tls.test.ts serves with such options",
-  },
-  {
     page: "docs/architecture.md",
     info: "mermaid",
     reason:
