@@ -16,11 +16,11 @@ import { type Runtime, ServerProcess } from "../tests/server_process.ts";
 import { Certificates } from "../tests/tls/certificates.ts";
 import { commandLine, count, members } from "./command_line.ts";
 import { runtimes as known } from "./contestants.ts";
+import { IDLE_CONNECTIONS, tooFewDescriptors } from "./idle.ts";
 import { cpu, family, resident } from "./proc.ts";
 import { median } from "./statistics.ts";
 import { parseReport } from "./wrk.ts";
 
-const IDLE = 2000; // connections // connections
 const AT_A_TIME = 50;
 const SETTLE = 1500; // ms
 const FLAGS = ["--allow-net", "--allow-env", "--allow-read"];
@@ -71,11 +71,11 @@ async function idleMemory({ pid }: ServerProcess, port: number): Promise<number>
   for (const socket of await openAll(port, 4 * AT_A_TIME)) socket.destroy();
   await pause(SETTLE);
   const before = resident(family(pid));
-  const sockets = await openAll(port, IDLE);
+  const sockets = await openAll(port, IDLE_CONNECTIONS);
   await pause(SETTLE);
   const after = resident(family(pid));
   for (const socket of sockets) socket.destroy();
-  return (after - before) / IDLE;
+  return (after - before) / IDLE_CONNECTIONS;
 }
 
 async function measure(runtime: Runtime, pair: string): Promise<string> {
@@ -102,6 +102,8 @@ async function measure(runtime: Runtime, pair: string): Promise<string> {
     `${memory.tsgi.toFixed(0)} | ${memory.bare.toFixed(0)} |`;
 }
 
+const problem = tooFewDescriptors();
+if (problem !== null) throw new Error(problem);
 const made = new Certificates();
 try {
   const pair = JSON.stringify(made.signed("site", { names: ["IP:127.0.0.1"] }));
