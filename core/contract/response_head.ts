@@ -21,6 +21,22 @@ export class StartResponseError extends Error {
   override readonly name = "StartResponseError";
 }
 
+/** The error for a call of `startResponse` with `count` arguments. */
+export function wrongCount(count: number): StartResponseError {
+  return new StartResponseError(
+    `startResponse: expected 2 or 3 arguments, got ${count}; give [] for no headers`,
+  );
+}
+
+/** The message for a second call of `startResponse`. */
+export const CALLED_TWICE: string =
+  "startResponse: called a second time without excInfo; return after the first call, or give the error that made the " +
+  "second one necessary";
+
+/** The message for a body without a response head. */
+export const NOT_CALLED =
+  "The application gave a body without a successful call of startResponse; call it before the first block";
+
 /** Three digits from 200 to 599, one space, a reason without white space at its ends. */
 const STATUS = /^[2-5][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
 

@@ -21,6 +21,10 @@ export class WriteError extends Error {
   override readonly name = "WriteError";
 }
 
+/** The message for a call of `write()` that comes too late. */
+export const RETURNED =
+  "write: called after the application has returned; await all writes before, or yield the blocks";
+
 /** The response took longer than `requestTimeout`. The reason of `signal` in this case. */
 export class RequestTimeoutError extends Error {
   /** Name of the class. */

@@ -20,11 +20,12 @@ import { LoggedExchange } from "./access_log.ts";
 import { blockOctets, cancelled, firstOctets, isThenable, notABody } from "./blocks.ts";
 import { closeBody, hasClose } from "./close_body.ts";
 import { Departure } from "./departure.ts";
-import { type Gateway, type RequestTimeoutError, statusOf, WriteError } from "./gateway.ts";
+import { type Gateway, type RequestTimeoutError, RETURNED, statusOf, WriteError } from "./gateway.ts";
 import { GO, Pump, type Pumped, STOP, type Verdict, WAIT } from "./pump.ts";
 import { InputStream } from "../contract/input_stream.ts";
 import { GatewayRequest, type RequestState } from "../contract/tsgi_request.ts";
 import { ClientDisconnectedError, type RequestBody } from "../contract/request_body.ts";
+import { CALLED_TWICE, NOT_CALLED, wrongCount } from "../contract/response_head.ts";
 import { isContentless, responseHead, StartResponseError } from "../contract/response_head.ts";
 import type { Environ, StartResponse, Write } from "../contract/types.ts";
 
@@ -178,9 +179,7 @@ export class Invocation implements RequestState, Pumped {
     return (...args: [status: unknown, headers: unknown, excInfo?: unknown]): Write => {
       if (args.length < 2 || args.length > 3) {
         this.#began = true;
-        throw new StartResponseError(
-          `startResponse: expected 2 or 3 arguments, got ${args.length}; give [] for no headers`,
-        );
+        throw wrongCount(args.length);
       }
       this.#start(args[0], args[1], args[2]);
       return write;
@@ -189,12 +188,7 @@ export class Invocation implements RequestState, Pumped {
 
   #start(status: unknown, headers: unknown, excInfo: unknown): void {
     if (excInfo === undefined || excInfo === null) {
-      if (this.#began) {
-        throw new StartResponseError(
-          "startResponse: called a second time without excInfo; return after the first call, or give the error that made " +
-            "the second one necessary",
-        );
-      }
+      if (this.#began) throw new StartResponseError(CALLED_TWICE);
     } else if (this.#headSent) {
       this.fail(excInfo);
       throw excInfo;
@@ -205,18 +199,13 @@ export class Invocation implements RequestState, Pumped {
   }
 
   #write(chunk: unknown): Promise<void> | undefined {
-    if (this.#returned) {
-      throw new WriteError(
-        "write: called after the application has returned; await all writes before, or yield the blocks",
-      );
-    }
+    if (this.#returned) throw new WriteError(RETURNED);
     const bytes = blockOctets(chunk, "write");
     if (this.#departure?.reason !== undefined) return this.#departure.rejection();
     if (this.#exchange === undefined) throw new WriteError("write: the response has ended");
-    if (this.#unawaited > 0 && this.#unawaited + bytes.length > this.#gateway.writeBufferLimit) {
-      throw new WriteError(
-        `write: more than ${this.#gateway.writeBufferLimit} bytes wait for the client; await write()`,
-      );
+    const most = this.#gateway.writeBufferLimit;
+    if (this.#unawaited > 0 && this.#unawaited + bytes.length > most) {
+      throw new WriteError(`write: more than ${most} bytes wait for the client; await write()`);
     }
     if (!this.#headSent) this.#sendHead();
     if (bytes.length === 0 || this.#bodyless) return this.#turnAfter(bytes);
@@ -323,11 +312,7 @@ export class Invocation implements RequestState, Pumped {
   }
 
   #requireStart(): void {
-    if (this.#head === undefined) {
-      throw new StartResponseError(
-        "The application gave a body without a successful call of startResponse; call it before the first block",
-      );
-    }
+    if (this.#head === undefined) throw new StartResponseError(NOT_CALLED);
   }
 
   #sendHead(): void {
