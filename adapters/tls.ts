@@ -196,8 +196,7 @@ class TlsTransport extends NodeTransport {
     this.connection = accept(this);
     raw.on("error", ignore); // "close" follows
     raw.on("close", () => {
-      if (this.#secure) this.socket.destroy(); // on Bun it would stay open; its "close" follows
-      else this.closed();
+      if (!this.#secure) this.closed(); // on Bun a FIN already closes it, and the TLSSocket goes on
     });
     raw.on("end", this.#ended);
     raw.on("readable", this.#read);
@@ -220,7 +219,7 @@ class TlsTransport extends NodeTransport {
     this.#watcher = watcher;
     raw.off("readable", this.#read).off("end", this.#ended);
     raw.unshift(unread);
-    raw.allowHalfOpen = false; // a client that ends during the handshake leaves
+    raw.allowHalfOpen = !LATE_HALF_OPEN; // a client that ends during the handshake leaves
     this.#end.begin(raw, this);
   }
 
@@ -287,6 +286,7 @@ class TlsTransport extends NodeTransport {
   protected override abort(): void {
     super.abort(this.#raw);
     this.#raw.destroy();
+    this.socket.destroy(); // on Bun it would stay open
   }
 }
 
@@ -295,6 +295,12 @@ class TlsTransport extends NodeTransport {
  * below it is stopped, which has no public name.
  */
 const READS_ON = process.versions.deno !== undefined;
+
+/**
+ * On Node and Deno a client that ends during the handshake is noticed only if its socket is not half-open; that can still
+ * change afterwards. On Bun it is noticed in any case, and a change afterwards has no effect.
+ */
+const LATE_HALF_OPEN = process.versions.bun === undefined;
 
 /** What a socket reads with. */
 interface Handle {
