@@ -61,7 +61,8 @@ export const host: Host = {
     if (options.tls !== undefined) return (await import("./node.ts")).host.listen(options, accept, report);
     refuseOnBun(options);
     // This comes before listening, since connections may arrive from then on.
-    const at = options.at.transport === "fd" ? (await import("./proc_sockets.ts")).located(options.at) : options.at;
+    let { at } = options;
+    if (at.transport === "fd" && at.address === undefined) at = (await import("./proc_sockets.ts")).located(at);
     const kind = at.transport === "fd" ? at.address?.transport : at.transport;
     // Imported only here, since it loads modules that TCP does not need.
     const unix = at.transport === "unix"

@@ -41,7 +41,7 @@ export const host: Host = {
     if (process.versions.bun !== undefined) {
       (await import("./unsupported.ts")).refuseOnBun(options);
       // This comes before listening, since connections may arrive from then on.
-      if (at.transport === "fd") at = (await import("./proc_sockets.ts")).located(at);
+      if (at.transport === "fd" && at.address === undefined) at = (await import("./proc_sockets.ts")).located(at);
     }
     const unix = at.transport === "unix"
       ? await (await import("./unix_path.ts")).UnixPath.claim(at.path, options)

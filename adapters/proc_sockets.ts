@@ -38,9 +38,8 @@ export function listeningDescriptors(): Map<number, Address> {
   return found;
 }
 
-/** Adds the address to a descriptor, if the caller does not know it and the system reveals it. */
+/** Adds the address to a descriptor, if the system reveals it. */
 export function located(at: Descriptor): Descriptor {
-  if (at.address !== undefined) return at;
   try {
     return { ...at, address: listeningDescriptors().get(at.fd) };
   } catch {
