@@ -65,7 +65,7 @@ export interface UnixAddress {
   readonly path: string;
 }
 
-/** Where a server listens. The members are those of `Deno.NetAddr` and `Deno.UnixAddr`. */
+/** Where a server listens. */
 export type Address = TcpAddress | UnixAddress;
 
 /**

@@ -153,8 +153,7 @@ export class ConnectionLifecycle {
    */
   tick(now: number, idle: boolean): boolean {
     const { buffered } = this.#transport;
-    const stalled = this.#output.waited(now, buffered > 0 ? 1 : 0, this.writer.written - buffered);
-    if (buffered > 0 && stalled >= this.#config.writeTimeout * 1000) {
+    if (this.#output.stalled(now, buffered, this.writer.written, this.#config.writeTimeout * 1000)) {
       this.#end();
       this.#transport.reset();
       return false;

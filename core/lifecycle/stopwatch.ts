@@ -37,4 +37,15 @@ export class Stopwatch {
     }
     return now - this.#since;
   }
+
+  /**
+   * Whether the client has taken none of the output that waits for `limit` milliseconds.
+   *
+   * @param now The clock of the tick.
+   * @param buffered Bytes that wait in the transport.
+   * @param written Bytes that were written to it.
+   */
+  stalled(now: number, buffered: number, written: number, limit: number): boolean {
+    return this.waited(now, buffered > 0 ? 1 : 0, written - buffered) >= limit && buffered > 0;
+  }
 }

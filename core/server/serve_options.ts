@@ -51,7 +51,7 @@ export interface ServeOptions {
   readonly mode?: number;
   /** A file descriptor that already listens, from a parent process or systemd. Used instead of all of the above. */
   readonly fd?: number;
-  /** Where that descriptor listens, for a runtime that cannot tell: Bun. Default: what the runtime tells. */
+  /** Where that descriptor listens, for a runtime that cannot tell. Default: what the runtime tells. */
   readonly fdAddress?: Address;
   /**
    * Several places to listen at, instead of all of the above: `[{ port: 8000 }, { path: "/run/app.sock" }]`. They share

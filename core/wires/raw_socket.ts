@@ -20,7 +20,7 @@ export class GuardedConnection implements Connection {
   readonly #errors: ErrorStream;
   readonly #writeTimeout: number;
   readonly #closed: () => void;
-  readonly #stalled = new Stopwatch();
+  readonly #output = new Stopwatch();
 
   /** Wraps `inner`; calls `closed` once it is closed. `writeTimeout` is in milliseconds. */
   constructor(
@@ -60,8 +60,7 @@ export class GuardedConnection implements Connection {
 
   tick(now: number): void {
     const { buffered } = this.#transport;
-    const stalled = this.#stalled.waited(now, buffered > 0 ? 1 : 0, this.#inner.written - buffered);
-    if (buffered > 0 && stalled >= this.#writeTimeout) return this.#transport.reset();
+    if (this.#output.stalled(now, buffered, this.#inner.written, this.#writeTimeout)) return this.#transport.reset();
     this.#call(() => this.#inner.tick(now));
   }
 
