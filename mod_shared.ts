@@ -15,7 +15,7 @@ export type {
   StartResponse,
   Write,
 } from "./core/contract/types.ts";
-export type { Address, HeaderList, Peer, TcpAddress, UnixAddress } from "./core/seams.ts";
+export type { Address, HeaderList, Peer, Protocol, TcpAddress, UnixAddress } from "./core/seams.ts";
 export type {
   ListenEntry,
   ServeOptions,
@@ -31,7 +31,6 @@ export type { ErrorStream } from "./core/contract/error_stream.ts";
 export type { GatewayRequest } from "./core/contract/tsgi_request.ts";
 export type { UpgradedSocket } from "./core/contract/upgraded_socket.ts";
 export type { FetchHandler, FetchInfo, FetchOptions } from "./adapters/fetch.ts";
-export type { Protocol } from "./core/wires/protocol.ts";
 export { type FileLike, FileWrapper } from "./core/contract/file_wrapper.ts";
 export { ListenError, OptionError, TlsError } from "./core/errors.ts";
 export { ApplicationError } from "./core/contract/application.ts";

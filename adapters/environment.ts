@@ -1,11 +1,72 @@
 /**
- * Reads the process environment, as far as permissions allow. Every host that serves loads this module, so a runtime that
- * is too old is refused here.
+ * What a process can tell of itself: its environment variables, as far as permissions allow, and the version of its
+ * runtime.
+ *
+ * Every host that serves loads this module, so a runtime that is too old is refused here, in one line that says so.
+ * Without this, the first thing that is missing there would be reported, by a trace that names neither tsgi nor the
+ * version.
  *
  * @module
  */
 
-import { refuseOldRuntime } from "./runtime_version.ts";
+/** The globals that tell the version. */
+interface VersionGlobals {
+  readonly Bun?: { readonly version?: string };
+  readonly Deno?: { readonly version?: { readonly deno: string } };
+  readonly process?: { readonly versions?: Readonly<Record<string, string | undefined>> };
+}
+
+/** The oldest versions; `engines` in package.json has the same of Node. */
+export const OLDEST = { Node: "22.22", Deno: "2.0", Bun: "1.2" } as const;
+
+/**
+ * The message for a runtime that is too old; undefined if it is not.
+ *
+ * @example
+ * ```ts
+ * import { tooOld } from "./environment.ts";
+ * const message = tooOld({ process: { versions: { node: "20.20.2" } } });
+ * console.assert(message === "tsgi needs Node 22.22 or later; this is Node 20.20.2");
+ * console.assert(tooOld() === undefined);
+ * ```
+ */
+export function tooOld(globals: VersionGlobals = globalThis as VersionGlobals): string | undefined {
+  const { Bun, Deno } = globals;
+  // Bun and Deno pretend to be a version of Node, too. There, access to `process` takes time.
+  const [name, version] = Deno !== undefined
+    ? ["Deno", Deno.version?.deno] as const
+    : Bun !== undefined
+    ? ["Bun", Bun.version] as const
+    : ["Node", globals.process?.versions?.node] as const;
+  if (version === undefined) return undefined; // another host
+  const oldest = OLDEST[name];
+  const newer = parseInt(version) - parseInt(oldest); // of the major versions
+  if (newer > 0 || (newer === 0 && minorOf(version) >= minorOf(oldest))) return undefined;
+  return `tsgi needs ${name} ${oldest} or later; this is ${name} ${version}`;
+}
+
+function minorOf(version: string): number {
+  return Number(version.split(".")[1]);
+}
+
+/** The runtime is too old. The message has been printed. */
+export class OldRuntimeError extends Error {
+  /** Name of the class. */
+  override readonly name = "OldRuntimeError";
+}
+
+/**
+ * Prints the message for a runtime that is too old, and throws. It is printed here because the report of an uncaught error
+ * begins with source code.
+ *
+ * @throws {OldRuntimeError} on such a runtime.
+ */
+function refuseOldRuntime(): void {
+  const message = tooOld();
+  if (message === undefined) return;
+  console.error(message);
+  throw new OldRuntimeError(message);
+}
 
 refuseOldRuntime();
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { bytesOf } from "../core/gateway/blocks.ts";
+import { bytesOf } from "../core/gateway/response_body.ts";
 import { type Gateway, RequestTimeoutError } from "../core/gateway/gateway.ts";
 import { Invocation } from "../core/gateway/invocation.ts";
 import {

@@ -14,8 +14,7 @@
  */
 
 import { describe, OptionError } from "../core/errors.ts";
-import { ApplicationError } from "../core/contract/application.ts";
-import { isThenable } from "../core/gateway/blocks.ts";
+import { ApplicationError, isThenable } from "../core/contract/application.ts";
 import type { ApplicationFunction, Body } from "../core/contract/types.ts";
 import { FetchContext } from "./fetch/context.ts";
 import { LazyRequest } from "./fetch/lazy_request.ts";

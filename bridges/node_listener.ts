@@ -9,7 +9,7 @@
  */
 
 import { describe } from "../core/errors.ts";
-import { isThenable } from "../core/gateway/blocks.ts";
+import { isThenable } from "../core/contract/application.ts";
 import type { ApplicationFunction } from "../core/contract/types.ts";
 import { Call } from "./node/call.ts";
 import { makerFor } from "./node/prototypes.ts";

@@ -53,8 +53,10 @@ export function tlsOptions(settings: TlsFrom): TlsOptions | undefined {
  * @throws {TlsError} (as a rejection) naming the file that cannot be used.
  */
 export async function checkTls(settings: TlsFrom): Promise<void> {
-  const wanted = tlsSettings(tlsOptions(settings), "tls");
-  if (wanted !== undefined) await (await import("../adapters/tls_files.ts")).loadTls(wanted);
+  const wanted = tlsOptions(settings);
+  if (wanted === undefined) return;
+  const { loadTls } = await import("../adapters/tls_files.ts");
+  await loadTls(tlsSettings(wanted, "tls"));
 }
 
 function passphraseOf({ passphraseFile }: TlsFrom): { readonly passphrase?: string } {

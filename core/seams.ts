@@ -17,6 +17,9 @@
  * @module
  */
 
+/** The protocol of a server: with clients (`"http"`), or with the web server in front of it. */
+export type Protocol = "http" | "fastcgi" | "scgi" | "uwsgi";
+
 /**
  * A header list: name and value pairs, both latin-1 strings (PEP 3333, "The start_response() Callable"). Repeated names
  * are kept as they are.

@@ -22,7 +22,7 @@ const INTERNAL = "internal";
 const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
   [
     "core",
-    /^core\/(?:contract\/.*|gateway\/.*|lifecycle\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy|tls_options)|wires\/(?:protocol|wire))\.js$|^adapters\/(?:environment|runtime_version|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
+    /^core\/(?:contract\/.*|gateway\/.*|lifecycle\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy)|wires\/wire)\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
   ],
   [
     "server",

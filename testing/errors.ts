@@ -7,8 +7,8 @@
  * @module
  */
 
-import { asFunction } from "../core/contract/application.ts";
-import { cancelled, isThenable } from "../core/gateway/blocks.ts";
+import { asFunction, isThenable } from "../core/contract/application.ts";
+import { cancelled } from "../core/gateway/response_body.ts";
 import type { Application, ApplicationFunction, Body, Chunk } from "../core/contract/types.ts";
 
 /** The gateway answered with a 500 for an error of its own: an invalid body, or no call of startResponse. */

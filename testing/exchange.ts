@@ -7,7 +7,7 @@
  * @module
  */
 
-import { bytesOf } from "../core/gateway/blocks.ts";
+import { bytesOf } from "../core/gateway/response_body.ts";
 import { errorText } from "../core/errors.ts";
 import type { Gateway } from "../core/gateway/gateway.ts";
 import { Invocation } from "../core/gateway/invocation.ts";

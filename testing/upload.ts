@@ -7,7 +7,7 @@
  * @module
  */
 
-import { blockOctets, bytesOf } from "../core/gateway/blocks.ts";
+import { blockOctets, bytesOf } from "../core/gateway/response_body.ts";
 import { type BodySource, BodyTooLargeError, RequestBody, TruncatedBodyError } from "../core/contract/request_body.ts";
 import type { Content } from "./content.ts";
 

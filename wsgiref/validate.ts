@@ -8,8 +8,7 @@
  * @module
  */
 
-import { asFunction } from "../core/contract/application.ts";
-import { isThenable } from "../core/gateway/blocks.ts";
+import { asFunction, isThenable } from "../core/contract/application.ts";
 import type { ErrorStream } from "../core/contract/error_stream.ts";
 import type { InputStream } from "../core/contract/input_stream.ts";
 import type { GatewayRequest } from "../core/contract/tsgi_request.ts";

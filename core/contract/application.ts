@@ -97,3 +97,8 @@ function noApplication(value: unknown): ApplicationError {
 function isClass(candidate: { prototype?: unknown }): candidate is { prototype: { wsgiApp?: unknown }; name: string } {
   return Object.getOwnPropertyDescriptor(candidate, "prototype")?.writable === false;
 }
+
+/** Whether a value can be awaited. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}

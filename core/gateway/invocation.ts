@@ -17,8 +17,8 @@
 import { errorText } from "../errors.ts";
 import type { Exchange, Octets, ResponseHead } from "../seams.ts";
 import { LoggedExchange } from "./access_log.ts";
-import { blockOctets, cancelled, firstOctets, isThenable, notABody } from "./blocks.ts";
-import { closeBody, hasClose } from "./close_body.ts";
+import { blockOctets, cancelled, closeBody, firstOctets, hasClose, notABody } from "./response_body.ts";
+import { isThenable } from "../contract/application.ts";
 import { Departure } from "./departure.ts";
 import { type Gateway, type RequestTimeoutError, RETURNED, statusOf, WriteError } from "./gateway.ts";
 import { GO, Pump, type Pumped, STOP, type Verdict, WAIT } from "./pump.ts";

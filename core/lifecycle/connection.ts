@@ -22,7 +22,7 @@ import {
   RELEASE,
   RELEASED,
 } from "./states.ts";
-import { Stopwatch } from "./stopwatch.ts";
+import { Stopwatch } from "./progress.ts";
 import type { LifecycleConfig } from "./config.ts";
 import { TransportWriter } from "./transport_writer.ts";
 

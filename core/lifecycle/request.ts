@@ -25,7 +25,7 @@ import { RequestTimeoutError } from "../gateway/gateway.ts";
 import { Invocation } from "../gateway/invocation.ts";
 import type { Exchange } from "../seams.ts";
 import type { BodyDecoder } from "./body_decoder.ts";
-import { BodyRate, type BodyRateRules } from "./body_rate.ts";
+import { BodyRate, type BodyRateRules, Stopwatch } from "./progress.ts";
 import {
   BODY,
   BODY_BROKEN,
@@ -42,7 +42,6 @@ import {
   type RequestState,
   RESPONSE_END,
 } from "./states.ts";
-import { Stopwatch } from "./stopwatch.ts";
 import type { LifecycleConfig } from "./config.ts";
 
 const INPUT_MARK = 65536; // bytes of a body that may wait for the application before a wire stops reading

@@ -11,7 +11,7 @@
 
 import { BEYOND_LATIN1, CONTROL, CONTROL_IN_VALUE, isMountPoint } from "../grammar.ts";
 import { ALL_PEERS, LOOPBACK, parseIps } from "./peer_policy.ts";
-import { PROTOCOLS } from "../wires/protocol.ts";
+import type { Protocol } from "../seams.ts";
 import type { FetchOptions, ServeOptions } from "./serve_options.ts";
 
 /** The valid values of an option. The command parses text by the same description: see `cli/settings/kinds.ts`. */
@@ -37,6 +37,9 @@ export interface Option<Name extends keyof ServeOptions> {
   /** Whether `toFetch` accepts it. There the host owns the socket. */
   readonly fetch: Name extends keyof FetchOptions ? true : false;
 }
+
+/** The names of all protocols. */
+const PROTOCOLS: readonly Protocol[] = ["http", "fastcgi", "scgi", "uwsgi"];
 
 const YES_OR_NO: Values = { type: "boolean" };
 const FUNCTION: Values = { type: "function" };

@@ -11,11 +11,10 @@ import { describe, nearest, OptionError } from "../errors.ts";
 import type { ListenOptions, Place } from "../seams.ts";
 import { accepts, expectedText, type OptionName, optionNames, optionTable } from "./option_table.ts";
 import { ALL_PEERS, isAddress, LOOPBACK, parseIps } from "./peer_policy.ts";
-import type { ListenEntry, ServeOptions } from "./serve_options.ts";
-import { tlsSettings } from "./tls_options.ts";
+import type { ListenEntry, ServeOptions, TlsOptions } from "./serve_options.ts";
 
 /** What a server knows about one of its listeners before it listens. */
-export interface ListenerSettings extends ListenOptions {
+export interface ListenerSettings extends Omit<ListenOptions, "tls"> {
   /** Who may connect. */
   readonly allowIps: readonly string[] | "*";
   /** Scheme of its requests, unless a connection is secure itself. */
@@ -24,6 +23,14 @@ export interface ListenerSettings extends ListenOptions {
   readonly proxyProtocol: boolean;
   /** Whose prefixes are believed. */
   readonly proxyAllowIps: readonly string[] | "*";
+  /** The option `tls`. Its members are checked by the server, which loads the rules for them only if there is one. */
+  readonly tls: GivenTls | undefined;
+}
+
+/** An option `tls` as it was given, with its name for messages: `"listen[1].tls"`. */
+export interface GivenTls {
+  readonly name: string;
+  readonly options: TlsOptions;
 }
 
 /** Options with their defaults filled in. */
@@ -255,8 +262,12 @@ function listenerOf(entry: ListenEntry, defaults: ListenerDefaults, prefix: stri
     urlScheme: entry.urlScheme ?? defaults.urlScheme,
     proxyProtocol: entry.proxyProtocol ?? defaults.proxyProtocol,
     proxyAllowIps: entry.proxyAllowIps ?? defaults.proxyAllowIps,
-    tls: tlsSettings(entry.tls, `${prefix}tls`) ?? tlsSettings(defaults.tls, "tls"),
+    tls: givenTls(`${prefix}tls`, entry.tls) ?? givenTls("tls", defaults.tls),
   };
+}
+
+function givenTls(name: string, options: TlsOptions | undefined): GivenTls | undefined {
+  return options === undefined ? undefined : { name, options };
 }
 
 function placeOf({ fd, fdAddress, path, hostname, port }: ListenEntry): Place {

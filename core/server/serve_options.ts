@@ -8,8 +8,7 @@
 
 import type { AccessLog } from "../gateway/access_log.ts";
 import type { HeaderMap } from "../wires/http1/request_head.ts";
-import type { Protocol } from "../wires/protocol.ts";
-import type { Address, TcpAddress } from "../seams.ts";
+import type { Address, Protocol, TcpAddress } from "../seams.ts";
 
 /** A certificate with its key, each as the path of a file in PEM form or as the text of one. */
 export interface TlsCertificate {

@@ -11,7 +11,7 @@
 import { type EnvironTemplate, serverTemplate } from "../contract/environ.ts";
 import type { ErrorStream } from "../contract/error_stream.ts";
 import { describePlace, OptionError } from "../errors.ts";
-import type { Address, Connection, Host, Listener, Peer, Transport } from "../seams.ts";
+import type { Address, Connection, Host, Listener, Peer, TlsSettings, Transport } from "../seams.ts";
 import type { Http1Config } from "../wires/http1/config.ts";
 import type { ListenerSettings } from "./options.ts";
 import { ALL_PEERS, allowsPeer } from "./peer_policy.ts";
@@ -32,6 +32,7 @@ export class ServerListener implements StageListener {
   readonly stage: Stage | undefined;
   readonly #settings: ListenerSettings;
   readonly #share: ServerShare;
+  readonly #tls: TlsSettings | undefined;
   readonly #configs: (Http1Config | undefined)[] = [];
   /** Those of connections that have variables of their own, for as long as such a connection is open. */
   readonly #configsWith = new WeakMap<Readonly<Record<string, string>>, (Http1Config | undefined)[]>();
@@ -39,10 +40,11 @@ export class ServerListener implements StageListener {
   #config: Http1Config | undefined;
 
   /** A listener with these settings. */
-  constructor(settings: ListenerSettings, share: ServerShare, stage: Stage | undefined) {
+  constructor(settings: ListenerSettings, share: ServerShare, { stage, tls }: Front) {
     this.#settings = settings;
     this.#share = share;
     this.stage = stage;
+    this.#tls = tls;
   }
 
   /**
@@ -55,7 +57,7 @@ export class ServerListener implements StageListener {
   async open(host: Host, accept: (transport: Transport) => Connection): Promise<void> {
     const { at, allowIps, proxyProtocol, proxyAllowIps } = this.#settings;
     const report = (message: string): void => this.#share.errors.write(`tsgi: ${message}\n`);
-    const listener = await host.listen(this.#settings, accept, report);
+    const listener = await host.listen({ ...this.#settings, tls: this.#tls }, accept, report);
     this.#listener = listener;
     this.#config = this.#configFor(false, false);
     if (listener.kind !== undefined) return;
@@ -71,7 +73,7 @@ export class ServerListener implements StageListener {
 
   /** The URL of its address. */
   url(protocol: string): string {
-    return url(this.address, this.#settings.tls === undefined ? protocol : "https");
+    return url(this.address, this.#tls === undefined ? protocol : "https");
   }
 
   /** The actual address. */
@@ -145,10 +147,24 @@ export function url(address: Address, scheme: string = "http"): string {
   return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
 }
 
-/** Loads the stage of a listener: a PROXY prefix, then a TLS handshake, as its options say. */
-export async function stageOf({ proxyProtocol, tls }: ListenerSettings): Promise<Stage | undefined> {
+/** What a listener has before its wire. */
+export interface Front {
+  /** What its connections do first; undefined for nothing. */
+  readonly stage: Stage | undefined;
+  readonly tls: TlsSettings | undefined;
+}
+
+/**
+ * Loads what a listener has before its wire: `stage`, or what its options say, a PROXY prefix and then a TLS handshake.
+ *
+ * @throws {OptionError} (as a rejection) for a member of the option `tls` with an invalid value.
+ */
+export async function frontOf({ proxyProtocol, tls }: ListenerSettings, stage?: Stage): Promise<Front> {
   const prefix = proxyProtocol ? (await import("./proxy_protocol.ts")).readPrefix : undefined;
-  if (tls === undefined) return prefix;
+  if (tls === undefined) return { stage: stage ?? prefix, tls };
+  const { tlsSettings } = await import("./tls_options.ts");
+  const checked = tlsSettings(tls.options, tls.name);
   const { handshake, inTurn } = await import("./tls.ts");
-  return prefix === undefined ? handshake(tls) : inTurn(prefix, handshake(tls));
+  const secured = handshake(checked);
+  return { stage: stage ?? (prefix === undefined ? secured : inTurn(prefix, secured)), tls: checked };
 }

@@ -18,7 +18,7 @@ import type { ErrorStream } from "../contract/error_stream.ts";
 import type { Http1Config } from "../wires/http1/config.ts";
 import type { Wire } from "../wires/load.ts";
 import { LINGER_TIME } from "../lifecycle/connection.ts";
-import { Stopwatch } from "../lifecycle/stopwatch.ts";
+import { Stopwatch } from "../lifecycle/progress.ts";
 import type { Timeouts } from "../lifecycle/config.ts";
 import type { WireConnection } from "../wires/wire.ts";
 

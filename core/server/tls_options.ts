@@ -25,11 +25,10 @@ const ALL: readonly string[] = [...IDENTITY, "sni", "ca", "certReqs", "minVersio
  * ```ts
  * import { tlsSettings } from "./tls_options.ts";
  * const settings = tlsSettings({ cert: "/etc/tls/site.pem" }, "tls");
- * console.assert(settings?.identities[0]?.key === "/etc/tls/site.pem" && settings.minVersion === "TLSv1.2");
+ * console.assert(settings.identities[0]?.key === "/etc/tls/site.pem" && settings.minVersion === "TLSv1.2");
  * ```
  */
-export function tlsSettings(options: TlsOptions | undefined, name: string): TlsSettings | undefined {
-  if (options === undefined) return undefined;
+export function tlsSettings(options: TlsOptions, name: string): TlsSettings {
   const { sni = [], ca, certReqs = "none", minVersion = "TLSv1.2" } = options;
   checkNames(options, ALL, name);
   const own = identityOf(options, name);

@@ -5,8 +5,7 @@
  */
 
 import type { Http1Config } from "./http1/config.ts";
-import type { Protocol } from "./protocol.ts";
-import type { Transport } from "../seams.ts";
+import type { Protocol, Transport } from "../seams.ts";
 import type { WireConnection } from "./wire.ts";
 
 /** Creates a connection of one wire. */

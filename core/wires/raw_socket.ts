@@ -10,7 +10,7 @@
 
 import { errorText } from "../errors.ts";
 import type { ErrorStream } from "../contract/error_stream.ts";
-import { Stopwatch } from "../lifecycle/stopwatch.ts";
+import { Stopwatch } from "../lifecycle/progress.ts";
 import type { Connection, RawConnection, Transport } from "../seams.ts";
 
 /** Wraps a connection that does not belong to a wire, and catches its errors. */

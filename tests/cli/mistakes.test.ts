@@ -11,7 +11,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { OLDEST, tooOld } from "../../adapters/runtime_version.ts";
+import { OLDEST, tooOld } from "../../adapters/environment.ts";
 import { serve, toFetch } from "../../mod.ts";
 import { readManifest } from "../../scripts/package/manifest.ts";
 import { client } from "../../testing/mod.ts";
@@ -337,7 +337,10 @@ describe("17.3 a runtime that is too old", () => {
   it.each([
     [{ process: { versions: { node: "20.20.2" } } }, `tsgi needs Node ${OLDEST.Node} or later; this is Node 20.20.2`],
     [{ process: { versions: { node: "22.21.1" } } }, `tsgi needs Node ${OLDEST.Node} or later; this is Node 22.21.1`],
-    [{ process: { versions: { node: "24.3.0", bun: "1.1.9" } } }, "tsgi needs Bun 1.2 or later; this is Bun 1.1.9"],
+    [
+      { Bun: { version: "1.1.9" }, process: { versions: { node: "24.3.0" } } },
+      "tsgi needs Bun 1.2 or later; this is Bun 1.1.9",
+    ],
     [{ Deno: { version: { deno: "1.46.3" } } }, "tsgi needs Deno 2.0 or later; this is Deno 1.46.3"],
     [{ process: { versions: { node: OLDEST.Node } } }, undefined],
     [{ process: { versions: { node: "100.0.0" } } }, undefined],

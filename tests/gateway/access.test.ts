@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest";
 import type { AccessRecord } from "../../core/gateway/access_log.ts";
 import { asFunction } from "../../core/contract/application.ts";
-import { Background } from "../../core/gateway/background.ts";
+import { Background } from "../../core/gateway/gateway.ts";
 import { ErrorStream } from "../../core/contract/error_stream.ts";
 import { Invocation } from "../../core/gateway/invocation.ts";
 import { RequestBody } from "../../core/contract/request_body.ts";

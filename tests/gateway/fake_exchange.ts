@@ -8,10 +8,10 @@
  * @module
  */
 
-import { bytesOf } from "../../core/gateway/blocks.ts";
+import { bytesOf } from "../../core/gateway/response_body.ts";
 import { asFunction } from "../../core/contract/application.ts";
 import { requestEnviron, serverTemplate } from "../../core/contract/environ.ts";
-import { Background } from "../../core/gateway/background.ts";
+import { Background } from "../../core/gateway/gateway.ts";
 import { ErrorStream } from "../../core/contract/error_stream.ts";
 import { type Gateway } from "../../core/gateway/gateway.ts";
 import { Invocation } from "../../core/gateway/invocation.ts";

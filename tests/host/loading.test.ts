@@ -38,22 +38,21 @@ const all = (before: string, names: string): string[] => names.split(" ").map((n
 
 const GATEWAY = [
   ...all("core/", "errors grammar refusal version"),
-  ...all("core/server/", "option_table options peer_policy tls_options"),
-  "core/wires/protocol.ts",
+  ...all("core/server/", "option_table options peer_policy"),
   ...all(
     "core/contract/",
     "application environ error_stream file_wrapper final_fields input_stream tsgi_request request_body response_head upgraded_socket",
   ),
-  ...all("core/gateway/", "access_log background blocks close_body departure gateway invocation pump"),
+  ...all("core/gateway/", "access_log departure gateway invocation pump response_body"),
 ];
 const LIFECYCLE = all(
   "core/lifecycle/",
-  "body_decoder body_rate connection request states stopwatch transport_writer",
+  "body_decoder connection progress request states transport_writer",
 );
 const SOCKETS = [
   ...LIFECYCLE,
   ...all("core/", "server/connections server/server server/server_listener wires/load wires/raw_socket wires/wire"),
-  ...all("adapters/", "environment runtime_version latin1 batched_transport peer"),
+  ...all("adapters/", "environment latin1 batched_transport peer"),
 ];
 const HTTP = all(
   "core/wires/http1/",
@@ -79,10 +78,10 @@ const SCRIPT = [
   ...LIFECYCLE,
   "core/server/script.ts",
   ...all("core/wires/cgi/", "connection environ response variables"),
-  ...all("adapters/", "cgi cgi_process environment runtime_version batched_transport peer promised_socket"),
+  ...all("adapters/", "cgi cgi_process environment batched_transport peer promised_socket"),
 ];
 const SCRIPT_NODE = all("adapters/", "cgi_node latin1");
-const TLS = [...all("core/server/", "distinguished_name stage tls"), ...all("adapters/", "tls tls_files")];
+const TLS = [...all("core/server/", "distinguished_name stage tls tls_options"), ...all("adapters/", "tls tls_files")];
 const MOD = "mod.ts";
 const FACE = [MOD, "mod_shared.ts"];
 

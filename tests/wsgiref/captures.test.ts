@@ -5,7 +5,7 @@
 
 import { describe, expect, test } from "vitest";
 import { validator, WsgiViolation } from "../../wsgiref/validate.ts";
-import type { Protocol } from "../../core/wires/protocol.ts";
+import type { Protocol } from "../../core/seams.ts";
 import { loadWire } from "../../core/wires/load.ts";
 import type { Environ, StartResponse } from "../../mod.ts";
 import { captures, inPieces, mutated, randomFrom } from "../cgi/trial.ts";

@@ -10,8 +10,7 @@
  */
 
 import { describe } from "../../core/errors.ts";
-import { cancelled } from "../../core/gateway/blocks.ts";
-import { closeBody } from "../../core/gateway/close_body.ts";
+import { cancelled, closeBody } from "../../core/gateway/response_body.ts";
 import type { Body, Chunk } from "../../core/contract/types.ts";
 import type { Call } from "./call.ts";
 import { CheckedInput } from "./input.ts";

@@ -36,7 +36,7 @@ import type { CgiRules } from "../cgi/environ.ts";
 import { logRefusal } from "../../gateway/access_log.ts";
 import { type EnvironTemplate, localTemplate } from "../../contract/environ.ts";
 import { ConnectionLifecycle } from "../../lifecycle/connection.ts";
-import { Stopwatch } from "../../lifecycle/stopwatch.ts";
+import { Stopwatch } from "../../lifecycle/progress.ts";
 import type { TransportWriter } from "../../lifecycle/transport_writer.ts";
 import { NOT_IMPLEMENTED, type Refusal, SERVICE_UNAVAILABLE } from "../../refusal.ts";
 import type { Transport } from "../../seams.ts";

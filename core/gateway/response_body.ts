@@ -1,12 +1,16 @@
 /**
- * Converts and checks the blocks of a body, and the values that an application returns.
+ * The body that an application returns: the octets of its blocks, the advice for a value that is no body, and its end.
+ *
+ * To end a body is to stop its iterator and then to call its `close()` (PEP 3333, "The Application/Framework Side"). An
+ * asynchronous iterator may take any time to stop, because a generator may wait for something that never comes. So
+ * `close()` is called after a deadline even if the iterator has not stopped.
  *
  * @module
  */
 
 import { describe } from "../errors.ts";
 import type { Octets } from "../seams.ts";
-import { ApplicationError } from "../contract/application.ts";
+import { ApplicationError, isThenable } from "../contract/application.ts";
 
 const encoder = new TextEncoder();
 const SHORT = 2048; // code units: for longer text, encoding is cheaper than checking for ASCII
@@ -79,7 +83,49 @@ function bodyAdvice(value: unknown): string {
   return `; expected ${BODY}. Return [JSON.stringify(value)] for JSON, with its Content-Type`;
 }
 
-/** Whether a value can be awaited. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+/** Receives an error and the place where it occurred: `""` or `"close(): "`. */
+export type Failed = (error: unknown, where: string) => void;
+
+const RETURN_DEADLINE = 5000; // ms that an iterator has to stop; after that close() is called anyway
+
+/** Whether a body may have a `close()` to call. */
+export function hasClose(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "close" in body;
+}
+
+/** Calls `stop`; once that has settled, the `close()` of `body` if it has one; and last `closed`. Never throws. */
+export function closeBody(body: unknown, stop: () => unknown, failed: Failed, closed: () => void = () => {}): void {
+  try {
+    const stopping = stop();
+    if (isThenable(stopping)) return closeAfter(stopping, body, failed, closed);
+  } catch (error) {
+    failed(error, "");
+  }
+  close(body, failed, closed);
+}
+
+function closeAfter(stopping: PromiseLike<unknown>, body: unknown, failed: Failed, closed: () => void): void {
+  let done = false;
+  const once = (): void => {
+    if (done) return;
+    done = true;
+    clearTimeout(deadline);
+    close(body, failed, closed);
+  };
+  const deadline = setTimeout(once, RETURN_DEADLINE);
+  Promise.resolve(stopping).then(once, (error) => {
+    failed(error, "");
+    once();
+  });
+}
+
+function close(body: unknown, failed: Failed, closed: () => void): void {
+  try {
+    const closable = body as { close?: unknown } | null | undefined;
+    const closing: unknown = typeof closable?.close === "function" ? closable.close() : undefined;
+    if (isThenable(closing)) return void closing.then(closed, (error) => (failed(error, "close(): "), closed()));
+  } catch (error) {
+    failed(error, "close(): ");
+  }
+  closed();
 }
