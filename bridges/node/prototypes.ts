@@ -11,7 +11,7 @@
 
 import { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { MessageClasses } from "../node_listener.ts";
+import type { MessageClasses } from "./listener.ts";
 
 /** Makes the objects of requests. */
 export interface Maker {
