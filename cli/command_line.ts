@@ -138,14 +138,14 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
  *
  * @throws {SettingError} for an invalid value.
  */
-export function readPlatform(env: Readonly<Record<string, string | undefined>>): Given {
+export function readPlatform(env: Readonly<Record<string, string | undefined>>, host: string = "0.0.0.0"): Given {
   const given: Given = new Map();
   const { PORT: port, WEB_CONCURRENCY: workers } = env;
   if (port !== undefined && port !== "") {
     if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65535) {
       throw new SettingError("PORT (environment)", "a whole number from 0 to 65535", JSON.stringify(port));
     }
-    given.set("bind", [{ kind: "tcp", host: "0.0.0.0", port: Number(port) }]);
+    given.set("bind", [{ kind: "tcp", host, port: Number(port) }]);
   }
   if (workers !== undefined && workers !== "") {
     given.set("workers", read("WEB_CONCURRENCY (environment)", settingOf("workers"), workers));

@@ -17,6 +17,16 @@ import { type Key, keys, settingOf, type Settings } from "./settings/mod.ts";
 import { SettingError } from "./settings/setting.ts";
 import { suggestion } from "./suggestion.ts";
 
+const NOTHING: Given = new Map();
+
+/** What `--dev` changes. The command line wins over it; files and variables are for production. */
+const DEVELOPMENT: Given = new Map<Key, unknown>([
+  ["reload", true],
+  ["workers", 1],
+  ["accessLogfile", "-"],
+  ["timeout", 0],
+]);
+
 const DEFAULT_FILES = ["tsgi.config.ts", "tsgi.config.mts", "tsgi.config.js", "tsgi.config.mjs"];
 
 /** The configuration file cannot be loaded. */
@@ -49,7 +59,9 @@ let imports = 0;
  * @throws {ConfigFileError} (as a rejection) when the configuration file cannot be loaded.
  */
 export async function resolveSettings(commandLine: Given, directory: string = process.cwd()): Promise<Resolved> {
-  const platform = readPlatform(process.env);
+  const dev = commandLine.get("dev") === true;
+  const platform = readPlatform(process.env, dev ? "127.0.0.1" : "0.0.0.0");
+  const preset = dev ? DEVELOPMENT : NOTHING;
   const environment = readEnvironment(process.env);
   if (!existsSync(directory)) throw new ConfigFileError(directory, "the directory of the configuration file is gone");
   const named = (commandLine.get("config") ?? environment.get("config")) as string | undefined;
@@ -57,7 +69,7 @@ export async function resolveSettings(commandLine: Given, directory: string = pr
   const fromFile: Given = file === null ? new Map() : await readConfigFile(file);
   const settings: Record<string, unknown> = {};
   for (const key of keys) {
-    const source = [commandLine, environment, fromFile, platform].find((given) => given.has(key));
+    const source = [commandLine, preset, environment, fromFile, platform].find((given) => given.has(key));
     settings[key] = source === undefined ? settingOf(key).default : source.get(key);
   }
   settings.config = file;

@@ -34,12 +34,14 @@ function defaultText(key: Key): string {
 export function helpText(): string {
   const lines = [
     `Usage: ${USAGE}`,
+    "       tsgi dev [OPTIONS] APP",
     "       tsgi init [--template hono|express|wsgi] [--runtime node|deno|bun] [FOLDER]",
     "       tsgi cgi [--app-type TYPE] MODULE[:NAME]",
     "",
     "Serves an application of WSGI, Hono, Express or another framework, or a program that listens by",
-    "itself, with worker processes on this runtime. init makes a project to begin with.",
-    "cgi answers the request of a CGI script. An application that is named init or cgi is ./init or ./cgi.",
+    "itself, with worker processes on this runtime. dev watches the code and shows errors. init makes",
+    "a project to begin with. cgi answers the request of a CGI script. An application that is named dev,",
+    "init or cgi is ./dev, ./init or ./cgi.",
   ];
   const options: [string, string][] = [["-h, --help", "Shows this."], ["-v, --version", "Shows the version."]];
   lines.push("", "Options:", ...options.flatMap(([left, right]) => columns(left, right)));

@@ -73,7 +73,8 @@ function complain(text: string): void {
   }
 }
 
-async function runCommand(main: string, args: readonly string[]): Promise<number> {
+async function runCommand(main: string, given: readonly string[]): Promise<number> {
+  const args = given[0] === "dev" ? ["--dev", ...given.slice(1)] : given;
   if (args[0] === "init") {
     freeSignals();
     return await print((await import("./init/mod.ts")).init(args.slice(1)));
@@ -90,6 +91,7 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
   const { settings } = resolved;
   if (settings.printConfig) return await print(configText(settings));
   prepare(resolved);
+  if (settings.dev) (await import("./dev/local.ts")).checkLocal(settings);
   await checkTls(settings);
   const directory = nameOf(start); // if the --chdir link leads here, the name through that link
   if (settings.checkConfig) {

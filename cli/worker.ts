@@ -36,6 +36,7 @@ import {
   type WorkerMessage,
 } from "./child.ts";
 import { readConfigFile, workerCount } from "./config.ts";
+import type { Development } from "./dev/mod.ts";
 import { type ConnectionLimits, connectionLimits, outOfDescriptors } from "./descriptors.ts";
 import { LogFile } from "./log_file.ts";
 import { fixedPath } from "./log_open.ts";
@@ -46,6 +47,7 @@ import { takeSend, whenUncaught } from "./programs/own_process.ts";
 import { inUseHint } from "./programs/program.ts";
 import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
+import { logging } from "./settings/logging.ts";
 import { serveOptions } from "./settings/served.ts";
 import { takeSignals, whenOrphaned } from "./signals.ts";
 import { loadApp, loadFailure } from "./application.ts";
@@ -83,6 +85,7 @@ class Worker {
   readonly #turns: Turns = new Turns();
   #exhausted = 0; // heartbeats in a row without a free descriptor
   #access: LogFile | undefined;
+  #development: Development | undefined;
   #server: RunningServer | undefined;
   #full = false;
   #listens = false; // it listens or is about to
@@ -120,14 +123,18 @@ class Worker {
     const { accessLogfile } = this.#settings;
     try {
       if (accessLogfile !== null) this.#access = this.#openAccess(accessLogfile);
-      const serving = this.#counted(app);
+      if (this.#settings.dev) {
+        this.#development = (await import("./dev/mod.ts")).development(this.#settings, this.#role.age);
+      }
+      const serving = this.#counted(this.#development?.wrap(app) ?? app);
       this.#listens = true;
       const { served, open } = this.#limitConnections();
       const alone = workerCount(this.#settings) === 1;
       const accepted = (): void => alone ? undefined : this.#turns.accepted();
       const admission = { most: open, refused: () => this.#refused(), accepted };
+      const errorPage = this.#development?.errorPage;
       const options = { ...this.#options(), maxConnections: served };
-      this.#server = await startServer(host, serving, options, admission);
+      this.#server = await startServer(host, serving, options, { admission, errorPage });
     } catch (error) {
       this.#log.error((error as Error).message);
       return this.exit(1);
@@ -254,7 +261,7 @@ class Worker {
   #options(): ServeOptions {
     const all = this.#settings;
     const tls = tlsOptions(all);
-    const format = this.#access === undefined ? null : accessFormat(all, this.#access.mostLine);
+    const format = this.#access === undefined ? null : this.#format(this.#access.mostLine);
     return {
       ...serveOptions(all),
       listen: this.#role.binds.map((bind, i) => ({ fd: FIRST_SOCKET + i, ...described(bind) })),
@@ -273,8 +280,18 @@ class Worker {
     return reload ? Math.min(RELOAD_DRAIN, drainIdle) : drainIdle;
   }
 
+  /** The format of the access log. That of development serves only if none was chosen. */
+  #format(mostLine: number): Format {
+    const { accessLogJson, accessLogformat } = this.#settings;
+    const chosen = accessLogJson || accessLogformat !== logging.accessLogformat.default;
+    const development = chosen ? undefined : this.#development?.accessLine;
+    return development ?? accessFormat(this.#settings, mostLine);
+  }
+
   #logger(format: Format): NonNullable<ServeOptions["accessLog"]> {
-    return (record) => this.#access?.write(`${format(record)}\n`);
+    return (record) => {
+      if (this.#development?.hides(record.environ) !== true) this.#access?.write(`${format(record)}\n`);
+    };
   }
 
   #openAccess(path: string): LogFile {

@@ -181,17 +181,28 @@ const OWN_MODULE = /^(?:src\/)?(?:core|adapters|bridges|cli|internal|testing|wsg
  * the case when the mistake was found after the application has returned.
  */
 function programFrames({ stack = "" }: Error): string[] {
-  const roots = ownRoots();
-  const isOwn = (frame: string): boolean =>
-    roots.some((root) => {
-      const at = frame.indexOf(root);
-      return at >= 0 && OWN_MODULE.test(frame.slice(at + root.length));
-    });
   const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
-  const isFile = (frame: string): boolean => /[\\/][^:()]+:\d+:\d+\)?$/.test(frame);
-  const isRuntime = (frame: string): boolean => /[\s(]\w+:\w+\//.test(frame); // "(scheme:name/of/module"
-  const first = frames.findIndex((frame) => isFile(frame) && !isOwn(frame) && !isRuntime(frame));
+  const first = frames.findIndex(isProgramFrame);
   return first < 0 ? [] : frames.slice(first);
+}
+
+/**
+ * Whether a line of a stack is a call in a file of the program: not in this library, and not in the runtime.
+ *
+ * @example
+ * ```ts
+ * import { isProgramFrame } from "./errors.ts";
+ * console.assert(isProgramFrame("    at app (file:///site/app.ts:4:25)"));
+ * console.assert(!isProgramFrame("    at emit (node:events:508:28)"));
+ * ```
+ */
+export function isProgramFrame(frame: string): boolean {
+  const isFile = /[\\/][^:()]+:\d+:\d+\)?$/.test(frame);
+  const isRuntime = /[\s(]\w+:\w+\//.test(frame); // "(scheme:name/of/module"
+  return isFile && !isRuntime && !ownRoots().some((root) => {
+    const at = frame.indexOf(root);
+    return at >= 0 && OWN_MODULE.test(frame.slice(at + root.length));
+  });
 }
 
 /** The folder of this library, as runtimes name it in frames; none where a bundler has left out the address of a module. */

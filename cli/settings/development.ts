@@ -16,6 +16,10 @@ export type ReloadEngine = "auto" | "poll";
 export interface DevelopmentSettings {
   /** The application. */
   wsgiApp: string | null;
+  /** Whether it is served for development. */
+  dev: boolean;
+  /** Whether other machines may see the page of an error. */
+  debugRemote: boolean;
   /** What kind of application it is. */
   appType: AppType;
   /** The arguments of a program. */
@@ -43,6 +47,24 @@ export const development: Topic<DevelopmentSettings> = {
     default: null,
     defaultText: "none",
     help: "The application: what stands on the command line without an option.",
+  },
+  dev: {
+    kind: toggle,
+    default: false,
+    only: "command line",
+    help:
+      "Serves for development; `tsgi dev APP` is `tsgi --dev APP`. A request that fails is answered with the error, its " +
+      "source lines, the causes and the environ. Besides, one worker runs, the code is watched (`--reload`), requests " +
+      "are listed on standard output, and no time-out kills a worker that stands at a breakpoint. These settings give " +
+      "way to the command line alone.",
+  },
+  debugRemote: {
+    kind: toggle,
+    default: false,
+    only: "command line",
+    help:
+      "Shows the page of an error to other machines too, with `--dev`. Without it, `--bind` takes only addresses of " +
+      "this machine: the page shows source code and cookies to whoever makes a request fail.",
   },
   appType: {
     kind: choice(...APP_TYPES),

@@ -8,12 +8,14 @@
  * @module
  */
 
-import type { Host } from "../seams.ts";
+import type { Exchange, HeaderList, Host } from "../seams.ts";
 import type { AccessLog } from "./access_log.ts";
 import { asFunction } from "../contract/application.ts";
 import type { ErrorStream } from "../contract/error_stream.ts";
+import { errorText } from "../errors.ts";
 import { InputError } from "../contract/request_body.ts";
-import type { Application, ApplicationFunction } from "../contract/types.ts";
+import { responseHead } from "../contract/response_head.ts";
+import type { Application, ApplicationFunction, Environ } from "../contract/types.ts";
 
 /**
  * The application called `write()` when it may not, or with too many bytes (PEP 3333, "The write() Callable" and
@@ -69,6 +71,16 @@ export class Background {
   }
 }
 
+/** A response to a request that has failed. */
+export interface FailurePage {
+  readonly status: string;
+  readonly headers: HeaderList;
+  readonly body: string;
+}
+
+/** Makes the response to a request that has failed; undefined for the status alone. */
+export type ErrorPage = (error: unknown, environ: Environ) => FailurePage | undefined;
+
 /** The state that all invocations of one server share. */
 export interface Gateway {
   /** The application in its function form. */
@@ -83,6 +95,8 @@ export interface Gateway {
   turn(callback: () => void): void;
   /** Gets a record of each response that has ended; undefined if there is no access log. */
   readonly accessLog?: AccessLog | undefined;
+  /** Makes the response if an application fails before its response has begun. Default: the status alone. */
+  readonly errorPage?: ErrorPage | undefined;
   /** Called when the `close()` of a body has settled, which is the end of an invocation. */
   closed?(): void;
   /** Work that continues after responses. */
@@ -90,7 +104,7 @@ export interface Gateway {
 }
 
 /** The parts of a gateway that come from options. */
-type GatewayOptions = Pick<Gateway, "limitReadline" | "writeBufferLimit" | "accessLog">;
+type GatewayOptions = Pick<Gateway, "limitReadline" | "writeBufferLimit" | "accessLog" | "errorPage">;
 
 /**
  * Creates the state that all invocations of one application share.
@@ -100,7 +114,7 @@ type GatewayOptions = Pick<Gateway, "limitReadline" | "writeBufferLimit" | "acce
 export function createGateway(
   app: Application,
   errors: ErrorStream,
-  { limitReadline, writeBufferLimit, accessLog }: GatewayOptions,
+  { limitReadline, writeBufferLimit, accessLog, errorPage }: GatewayOptions,
   host: Pick<Host, "turn">,
 ): Gateway {
   return {
@@ -109,6 +123,7 @@ export function createGateway(
     limitReadline,
     writeBufferLimit,
     accessLog,
+    errorPage,
     turn: (callback) => host.turn(callback),
     background: new Background(),
   };
@@ -122,4 +137,24 @@ export function statusOf(error: unknown): string {
     // The check itself can throw, for example for a revoked proxy.
   }
   return "500 Internal Server Error";
+}
+
+/** Answers a request that has failed with the page of the gateway, or with the status alone. */
+export function refuse(gateway: Gateway, exchange: Exchange, status: string, error: unknown, environ: Environ): void {
+  const page = status.startsWith("500") ? pageFor(gateway, error, environ) : undefined;
+  if (page === undefined) return exchange.refuse(status);
+  const body = new TextEncoder().encode(page.body);
+  const bodyless = environ.REQUEST_METHOD === "HEAD";
+  exchange.head(responseHead(page.status, page.headers), body.length, bodyless);
+  if (!bodyless) exchange.body(body);
+  exchange.end();
+}
+
+function pageFor({ errorPage, errors }: Gateway, error: unknown, environ: Environ): FailurePage | undefined {
+  try {
+    return errorPage?.(error, environ);
+  } catch (second) {
+    errors.write(`tsgi: the page of an error: ${errorText(second)}\n`);
+    return undefined;
+  }
 }

@@ -20,7 +20,7 @@ import { LoggedExchange } from "./access_log.ts";
 import { blockOctets, cancelled, closeBody, firstOctets, hasClose, notABody } from "./response_body.ts";
 import { isThenable } from "../contract/application.ts";
 import { Departure } from "./departure.ts";
-import { type Gateway, type RequestTimeoutError, RETURNED, statusOf, WriteError } from "./gateway.ts";
+import { type Gateway, refuse, type RequestTimeoutError, RETURNED, statusOf, WriteError } from "./gateway.ts";
 import { GO, Pump, type Pumped, STOP, type Verdict, WAIT } from "./pump.ts";
 import { InputStream } from "../contract/input_stream.ts";
 import { GatewayRequest, type RequestState } from "../contract/tsgi_request.ts";
@@ -367,7 +367,7 @@ export class Invocation implements RequestState, Pumped {
       const status = statusOf(error);
       this.#log(status.startsWith("500") ? errorText(error) : `${status}: ${(error as Error).message}`);
       try {
-        if (!this.#headSent) exchange.refuse(status);
+        if (!this.#headSent) refuse(this.#gateway, exchange, status, error, this.#environ);
         else if (this.#remaining === 0) exchange.end(); // the body is complete by its Content-Length
         else exchange.abort(error);
       } catch (second) {

@@ -16,6 +16,7 @@ import { GuardedConnection } from "../wires/raw_socket.ts";
 import { loopbackNotice, type Settings, settings } from "./options.ts";
 import { type Admission, Connections, EVERYBODY, NOBODY } from "./connections.ts";
 import type { ServeOptions } from "./serve_options.ts";
+import type { Server, ServerParts, ShutdownOptions } from "./server_types.ts";
 import { type Front, frontOf, ServerListener, type ServerShare } from "./server_listener.ts";
 import type { ConnectionFacts, Stage, StagedConnection, StageOwner } from "./stage.ts";
 import { FORBIDDEN, SERVICE_UNAVAILABLE } from "../refusal.ts";
@@ -23,30 +24,7 @@ import type { Address, Connection, Host, RawConnection, Transport } from "../sea
 import type { WireConnection } from "../wires/wire.ts";
 import { loadWire, type Wire } from "../wires/load.ts";
 
-/** The options of {@linkcode Server.shutdown}. */
-export interface ShutdownOptions {
-  /** Seconds that running requests have before they are cut. Default: the option `gracefulTimeout`, 30. */
-  readonly timeout?: number;
-}
-
-/** A server that listens, as `serve` returns it. */
-export interface Server<At extends Address = Address> {
-  /** The actual address, of the first listener; its port is the real one. */
-  readonly address: At;
-  /** The actual addresses of all listeners, in the order of the option `listen`. */
-  readonly addresses: readonly Address[];
-  /** Settles once the server has stopped and its last connection is gone. */
-  readonly finished: Promise<void>;
-  /**
-   * Stops accepting connections and lets running requests finish. Idle connections may send one more request for
-   * `drainIdle` seconds. At the time-out the server cuts the connections that are left. A later call with a shorter
-   * time-out shortens it.
-   *
-   * @returns the same promise as `finished`.
-   * @throws {OptionError} (as a rejection) for a time-out that is not a number from 0; nothing is stopped then.
-   */
-  shutdown(options?: ShutdownOptions): Promise<void>;
-}
+export type { Server, ServerParts, ShutdownOptions } from "./server_types.ts";
 
 const TICK = 500; // ms
 const QUIET_TURNS = 3; // after these turns of the event loop without a new connection, no connection waits for accept
@@ -55,7 +33,7 @@ const MOST_TURNS = 1000; // the limit for a port that gets new connections all t
 /**
  * Listens and serves an application on a host.
  *
- * @param admission The limit of open sockets, if the program that runs the server sets one.
+ * @param parts What the program that runs the server adds.
  * @throws {ListenError} (as a rejection) when the address is not available.
  * @throws {OptionError} (as a rejection) for an option with an invalid value.
  * @throws {ApplicationError} (as a rejection) when `app` is not an application.
@@ -64,7 +42,7 @@ export async function startServer(
   host: Host,
   app: Application,
   options: ServeOptions = {},
-  admission: Admission = EVERYBODY,
+  parts: ServerParts = {},
 ): Promise<RunningServer> {
   const fromHost = {
     port: host.env("PORT"),
@@ -73,21 +51,11 @@ export async function startServer(
     errorLog: (text: string) => host.stderr(text),
   };
   const all = settings(options, fromHost);
-  const server = new RunningServer(host, app, all, { admission });
+  const server = new RunningServer(host, app, all, parts);
   await server.listen();
   const notice = loopbackNotice(options, fromHost);
   if (notice !== undefined) new ErrorStream(all.errorLog).write(`tsgi: ${notice}\n`);
   return server;
-}
-
-/** The parts of a server that `serve` does not set. */
-export interface ServerParts {
-  /** Whether connections are served at once. If not, they wait until `openUp` or `handleOne`. Default true. */
-  readonly open?: boolean;
-  /** Default: no limit. */
-  readonly admission?: Admission;
-  /** What each connection does before its wire. Default: what the options of the listener say. */
-  readonly stage?: Stage;
 }
 
 /** A connection that has been accepted and is paused until `openUp` or `handleOne`. */
@@ -132,7 +100,7 @@ export class RunningServer implements Server {
     this.#stage = parts.stage;
     this.#settings = all;
     this.#errors = new ErrorStream(all.errorLog);
-    this.#gateway = createGateway(app, this.#errors, all, host);
+    this.#gateway = createGateway(app, this.#errors, { ...all, errorPage: parts.errorPage }, host);
     this.finished = new Promise((resolve) => this.#finish = resolve);
     const forget = (connection: Connection): void => this.#forget(connection);
     this.#share = {
