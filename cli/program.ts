@@ -15,6 +15,7 @@ import { type Role, runtimeName, takeRole } from "./child.ts";
 import { type CommandLine, readCommandLine } from "./command_line.ts";
 import { type Resolved, resolveSettings } from "./config.ts";
 import { enter, nameOf, workingDirectory } from "./directory.ts";
+import { checkForwarded } from "./forwarded.ts";
 import { configText, helpText } from "./help.ts";
 import { launch } from "./launcher.ts";
 import { closeLog, openLog, standardOf } from "./log_open.ts";
@@ -90,6 +91,7 @@ async function runCommand(main: string, args: readonly string[]): Promise<number
   const { settings } = resolved;
   if (settings.printConfig) return await print(configText(settings));
   prepare(resolved);
+  checkForwarded(settings);
   await checkTls(settings);
   const directory = nameOf(start); // if the --chdir link leads here, the name through that link
   if (settings.checkConfig) {

@@ -11,6 +11,9 @@ import type { Peer, SocketKind } from "../seams.ts";
 /** Everybody. */
 export const ALL_PEERS = "*";
 
+/** Peers at Unix sockets, which have no addresses. */
+export const UNIX_PEERS = "unix";
+
 /** This machine. */
 export const LOOPBACK: readonly string[] = ["127.0.0.0/8", "::1"];
 

@@ -16,7 +16,7 @@ import { GuardedConnection } from "../wires/raw_socket.ts";
 import { loopbackNotice, type Settings, settings } from "./options.ts";
 import { type Admission, Connections, EVERYBODY, NOBODY } from "./connections.ts";
 import type { ServeOptions } from "./serve_options.ts";
-import { ServerListener, type ServerShare, stageOf } from "./server_listener.ts";
+import { partsOf, ServerListener, type ServerShare } from "./server_listener.ts";
 import type { ConnectionFacts, Stage, StagedConnection, StageOwner } from "./stage.ts";
 import { FORBIDDEN, SERVICE_UNAVAILABLE } from "../refusal.ts";
 import type { Address, Connection, Host, RawConnection, Transport } from "../seams.ts";
@@ -218,9 +218,9 @@ export class RunningServer implements Server {
   async #listen(): Promise<void> {
     const { listeners } = this.#settings;
     for (const one of listeners) {
-      const stage = this.#stage ?? await stageOf(one);
-      if (stage !== undefined) this.#Staged ??= (await import("./stage.ts")).StagedConnection;
-      const listener = new ServerListener(one, this.#share, stage);
+      const parts = this.#stage === undefined ? await partsOf(one) : { stage: this.#stage };
+      if (parts.stage !== undefined) this.#Staged ??= (await import("./stage.ts")).StagedConnection;
+      const listener = new ServerListener(one, this.#share, parts);
       try {
         await listener.open(this.#host, (transport) => this.#accept(transport, listener));
       } catch (error) {

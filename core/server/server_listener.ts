@@ -12,7 +12,7 @@ import { type EnvironTemplate, serverTemplate } from "../contract/environ.ts";
 import type { ErrorStream } from "../contract/error_stream.ts";
 import { describePlace, OptionError } from "../errors.ts";
 import type { Address, Connection, Host, Listener, Peer, Transport } from "../seams.ts";
-import type { Http1Config } from "../wires/http1/config.ts";
+import type { ForwardingOf, Http1Config } from "../wires/http1/config.ts";
 import type { ListenerSettings } from "./options.ts";
 import { ALL_PEERS, allowsPeer } from "./peer_policy.ts";
 import type { ConnectionFacts, Stage, StageListener } from "./stage.ts";
@@ -21,9 +21,17 @@ const NO_VARIABLES: Readonly<Record<string, string>> = {};
 
 /** What all listeners of a server share. */
 export interface ServerShare {
-  readonly config: Omit<Http1Config, "template">;
+  readonly config: Omit<Http1Config, "template" | "forwardingOf">;
   readonly errors: ErrorStream;
   readonly multiprocess: boolean;
+}
+
+/** The parts of a listener that are loaded only where its options ask for them. */
+export interface ListenerParts {
+  /** What its connections do before their wire. */
+  readonly stage?: Stage | undefined;
+  /** What peers are believed to say about their clients. */
+  readonly forwardingOf?: ForwardingOf | undefined;
 }
 
 /** A listener of a server, open or about to open. */
@@ -32,6 +40,7 @@ export class ServerListener implements StageListener {
   readonly stage: Stage | undefined;
   readonly #settings: ListenerSettings;
   readonly #share: ServerShare;
+  readonly #forwardingOf: ForwardingOf | undefined;
   readonly #configs: (Http1Config | undefined)[] = [];
   /** Those of connections that have variables of their own, for as long as such a connection is open. */
   readonly #configsWith = new WeakMap<Readonly<Record<string, string>>, (Http1Config | undefined)[]>();
@@ -39,9 +48,10 @@ export class ServerListener implements StageListener {
   #config: Http1Config | undefined;
 
   /** A listener with these settings. */
-  constructor(settings: ListenerSettings, share: ServerShare, stage: Stage | undefined) {
+  constructor(settings: ListenerSettings, share: ServerShare, { stage, forwardingOf }: ListenerParts) {
     this.#settings = settings;
     this.#share = share;
+    this.#forwardingOf = forwardingOf;
     this.stage = stage;
   }
 
@@ -53,7 +63,7 @@ export class ServerListener implements StageListener {
    *   not tell it.
    */
   async open(host: Host, accept: (transport: Transport) => Connection): Promise<void> {
-    const { at, allowIps, proxyProtocol, proxyAllowIps } = this.#settings;
+    const { at, allowIps, proxyProtocol, proxyAllowIps, forwardedAllowIps } = this.#settings;
     const report = (message: string): void => this.#share.errors.write(`tsgi: ${message}\n`);
     const listener = await host.listen(this.#settings, accept, report);
     this.#listener = listener;
@@ -61,7 +71,11 @@ export class ServerListener implements StageListener {
     if (listener.kind !== undefined) return;
     // The descriptor may be a Unix socket, whose peers have no addresses to compare with a list.
     const expected = `"*" for ${describePlace(at)}, of which the system does not tell whether it is TCP or Unix`;
-    const lists = { allowIps, ...(proxyProtocol ? { proxyAllowIps } : {}) };
+    const lists = {
+      allowIps,
+      ...(proxyProtocol ? { proxyAllowIps } : {}),
+      ...(forwardedAllowIps === undefined ? {} : { forwardedAllowIps }),
+    };
     for (const [name, list] of Object.entries(lists)) {
       if (list === ALL_PEERS) continue;
       await listener.close();
@@ -112,7 +126,11 @@ export class ServerListener implements StageListener {
   #configFor(secure: boolean, named: boolean, configs = this.#configs, variables = NO_VARIABLES): Http1Config {
     const scheme = secure ? "https" : this.#settings.urlScheme;
     const template = (): EnvironTemplate => ({ ...this.#template(scheme, named), ...variables });
-    return configs[(secure ? 1 : 0) + (named ? 2 : 0)] ??= { ...this.#share.config, template: template() };
+    return configs[(secure ? 1 : 0) + (named ? 2 : 0)] ??= {
+      ...this.#share.config,
+      template: template(),
+      forwardingOf: this.#forwardingOf,
+    };
   }
 
   /** With an empty name and port 0, each connection puts its local address into its own copy. */
@@ -145,8 +163,17 @@ export function url(address: Address, scheme: string = "http"): string {
   return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
 }
 
-/** Loads the stage of a listener: a PROXY prefix, then a TLS handshake, as its options say. */
-export async function stageOf({ proxyProtocol, tls }: ListenerSettings): Promise<Stage | undefined> {
+/** Loads the parts of a listener, as its options say. */
+export async function partsOf(settings: ListenerSettings): Promise<ListenerParts> {
+  const { forwardedAllowIps, forwardedHeaders } = settings;
+  const stage = await stageOf(settings);
+  if (forwardedAllowIps === undefined) return { stage };
+  const { forwardingOf } = await import("./forwarded.ts");
+  return { stage, forwardingOf: forwardingOf(forwardedAllowIps, forwardedHeaders) };
+}
+
+/** Loads the stage of a listener: a PROXY prefix, then a TLS handshake. */
+async function stageOf({ proxyProtocol, tls }: ListenerSettings): Promise<Stage | undefined> {
   const prefix = proxyProtocol ? (await import("./proxy_protocol.ts")).readPrefix : undefined;
   if (tls === undefined) return prefix;
   const { handshake, inTurn } = await import("./tls.ts");
