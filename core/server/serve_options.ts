@@ -34,6 +34,11 @@ export interface TlsOptions extends TlsCertificate {
   readonly certReqs?: "none" | "optional" | "required";
   /** The oldest version that is spoken. Default `"TLSv1.2"`. */
   readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+  /**
+   * The ciphers of TLS 1.2, as a list in OpenSSL's form: `"ECDHE+AESGCM:ECDHE+CHACHA20"`. Those of TLS 1.3 are always the
+   * runtime's. Deno takes no list and refuses it. Default: the runtime's.
+   */
+  readonly ciphers?: string;
 }
 
 /** A field by which a proxy states whose request it relays. */
