@@ -28,7 +28,7 @@ import { BAD_REQUEST, Refusal } from "../refusal.ts";
 import type { Peer } from "../seams.ts";
 import type { Forwarding, ForwardingOf } from "../wires/http1/config.ts";
 import * as Field from "./forwarded_fields.ts";
-import { ALL_PEERS, isWithin, type Network, parseIps, UNIX_PEERS } from "./peer_policy.ts";
+import { ALL_PEERS, holds, isWithin, type Network, parseAddress, parseIps, UNIX_PEERS } from "./peer_policy.ts";
 
 /** The keys of the fields in the environ. */
 const FOR = "HTTP_X_FORWARDED_FOR";
@@ -79,7 +79,9 @@ class Proxies {
   /** Whether a hop is a proxy: `""` is one at a Unix socket, null one that is hidden. */
   has(address: string | null): boolean {
     if (address === null) return false;
-    return address === "" ? this.#unix : this.#networks.some((network) => isWithin(address, network));
+    if (address === "") return this.#unix;
+    const words = parseAddress(address) as readonly number[];
+    return this.#networks.some((network) => holds(network, words));
   }
 
   /** Walks from the right to the first hop that is not trusted. `hopAt` parses the member at an index. */

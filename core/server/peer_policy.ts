@@ -47,7 +47,8 @@ export function isAddress(text: string): boolean {
   return parseAddress(text) !== null;
 }
 
-function parseAddress(text: string): number[] | null {
+/** An address, 16 bits an element; null when the text is none. */
+export function parseAddress(text: string): readonly number[] | null {
   const mapped = /^::ffff:([0-9.]+)$/i.exec(text);
   if (mapped !== null) return parseV4(mapped[1] as string);
   return text.includes(":") ? parseV6(text) : parseV4(text);
@@ -75,7 +76,12 @@ function parseV6(text: string): number[] | null {
 /** Whether an address is in a network. */
 export function isWithin(text: string, network: Network): boolean {
   const address = parseAddress(text);
-  if (address === null || address.length !== network.address.length) return false;
+  return address !== null && holds(network, address);
+}
+
+/** Whether a network holds a parsed address. */
+export function holds(network: Network, address: readonly number[]): boolean {
+  if (address.length !== network.address.length) return false;
   return address.every((word, i) => {
     const ignored = Math.min(16, Math.max(0, 16 * (i + 1) - network.bits));
     return word >> ignored === (network.address[i] as number) >> ignored;
