@@ -54,13 +54,13 @@ export function parseAddress(text: string): readonly number[] | null {
   return text.includes(":") ? parseV6(text) : parseV4(text);
 }
 
+const OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+const V4 = new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`);
+
 function parseV4(text: string): number[] | null {
-  const octets = text.split(".");
-  if (octets.length !== 4 || !octets.every((octet) => /^(0|[1-9][0-9]{0,2})$/.test(octet) && Number(octet) < 256)) {
-    return null;
-  }
-  const [a, b, c, d] = octets.map(Number) as [number, number, number, number];
-  return [a * 256 + b, c * 256 + d];
+  const octets = V4.exec(text);
+  if (octets === null) return null;
+  return [Number(octets[1]) * 256 + Number(octets[2]), Number(octets[3]) * 256 + Number(octets[4])];
 }
 
 function parseV6(text: string): number[] | null {
