@@ -17,6 +17,7 @@ export type {
 } from "./core/contract/types.ts";
 export type { Address, HeaderList, Peer, Protocol, TcpAddress, UnixAddress } from "./core/seams.ts";
 export type {
+  ForwardedHeader,
   ListenEntry,
   ServeOptions,
   TcpServeOptions,

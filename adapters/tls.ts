@@ -124,8 +124,8 @@ export class TlsEnd {
   }
 
   #use({ identities, ca, warnings }: LoadedTls): void {
-    const { minVersion } = this.#settings;
-    const more = ca === undefined ? {} : { ca };
+    const { minVersion, ciphers } = this.#settings;
+    const more = { ...(ca === undefined ? {} : { ca }), ...(ciphers === undefined ? {} : { ciphers }) };
     const options = identities.map(({ cert, key }) => ({ cert, key, minVersion, ...more }));
     try {
       this.#contexts = options.map((one) => createSecureContext(one));

@@ -9,6 +9,7 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
 import { TlsError } from "../core/errors.ts";
 import type { TlsIdentity, TlsSettings } from "../core/seams.ts";
 
@@ -42,11 +43,30 @@ const ENCRYPTED = /^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m;
  * @throws {TlsError} (as a rejection) naming the file that cannot be used, and what is wrong with it.
  */
 export async function loadTls(settings: TlsSettings): Promise<LoadedTls> {
+  checkCiphers(settings.ciphers);
   const warnings: string[] = [];
   const identities: LoadedIdentity[] = [];
   for (const identity of settings.identities) identities.push(await loadIdentity(identity, warnings));
   const ca = settings.ca === undefined ? undefined : (await certificatesOf(settings.ca, "ca")).map(String).join("");
   return { identities, ca, warnings };
+}
+
+/**
+ * Checks a list of ciphers. Deno's TLS accepts any list and uses its own ciphers all the same, so a list is refused there.
+ *
+ * @throws {TlsError} when the runtime has none of the ciphers.
+ */
+function checkCiphers(ciphers: string | undefined): void {
+  if (ciphers === undefined) return;
+  if (globalThis.process.versions.deno !== undefined) {
+    throw new TlsError("ciphers", "the TLS of Deno takes no list of ciphers; leave the option out, or run Node or Bun");
+  }
+  try {
+    createSecureContext({ ciphers });
+  } catch (cause) {
+    const problem = `the runtime has no cipher of the list ${JSON.stringify(ciphers)} (${(cause as Error).message})`;
+    throw new TlsError("ciphers", problem, { cause });
+  }
 }
 
 async function loadIdentity({ cert, key, passphrase }: TlsIdentity, warnings: string[]): Promise<LoadedIdentity> {

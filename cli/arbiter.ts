@@ -25,6 +25,7 @@ import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, signal, s
 import type { Given } from "./command_line.ts";
 import { needRestart, type Resolved, resolveSettings, workerCount } from "./config.ts";
 import { enterAgain } from "./directory.ts";
+import { checkForwarded } from "./forwarded.ts";
 import { LoadReports } from "./load_reports.ts";
 import { LogFile } from "./log_file.ts";
 import { closeLog, openLog, standardOf } from "./log_open.ts";
@@ -186,6 +187,7 @@ class Arbiter {
       const reading = resolveSettings(this.#options.commandLine, this.#options.directory);
       next = await within(reading, this.#settings.bootTimeout);
       identityOf(next.settings);
+      checkForwarded(next.settings);
       await checkTls(next.settings);
     } catch (error) {
       log.error(`The configuration stays as it was: ${(error as Error).message}`);

@@ -15,6 +15,7 @@ import { type Role, runtimeName, takeRole } from "./child.ts";
 import { type CommandLine, readCommandLine } from "./command_line.ts";
 import { type Resolved, resolveSettings } from "./config.ts";
 import { enter, nameOf, workingDirectory } from "./directory.ts";
+import { checkForwarded } from "./forwarded.ts";
 import { configText, helpText } from "./help.ts";
 import { launch } from "./launcher.ts";
 import { closeLog, openLog, standardOf } from "./log_open.ts";
@@ -92,6 +93,7 @@ async function runCommand(main: string, given: readonly string[]): Promise<numbe
   if (settings.printConfig) return await print(configText(settings));
   prepare(resolved);
   if (settings.dev) (await import("./dev/local.ts")).checkLocal(settings);
+  checkForwarded(settings);
   await checkTls(settings);
   const directory = nameOf(start); // if the --chdir link leads here, the name through that link
   if (settings.checkConfig) {

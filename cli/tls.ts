@@ -13,7 +13,7 @@ import { flagOf, SettingError } from "./settings/setting.ts";
 /** The settings that count here. */
 export type TlsFrom = Pick<
   Settings,
-  "certfile" | "keyfile" | "passphraseFile" | "caCerts" | "certReqs" | "sslVersion" | "protocol"
+  "certfile" | "keyfile" | "passphraseFile" | "caCerts" | "certReqs" | "sslVersion" | "ciphers" | "protocol"
 >;
 
 /**
@@ -22,8 +22,10 @@ export type TlsFrom = Pick<
  * @throws {SettingError} naming the setting that does not fit the others, or whose file cannot be read.
  */
 export function tlsOptions(settings: TlsFrom): TlsOptions | undefined {
-  const { certfile, keyfile, caCerts, certReqs, sslVersion, protocol } = settings;
-  const lone = (["keyfile", "passphraseFile", "caCerts"] as const).find((key) => (settings[key]?.length ?? 0) > 0);
+  const { certfile, keyfile, caCerts, certReqs, sslVersion, ciphers, protocol } = settings;
+  const lone = (["keyfile", "passphraseFile", "caCerts", "ciphers"] as const).find((key) =>
+    (settings[key]?.length ?? 0) > 0
+  );
   if (certfile.length === 0) {
     if (lone === undefined && certReqs === "none") return undefined;
     throw new SettingError(flagOf(lone ?? "certReqs"), "--certfile beside it", "none");
@@ -43,6 +45,7 @@ export function tlsOptions(settings: TlsFrom): TlsOptions | undefined {
     certReqs,
     minVersion: sslVersion,
     ...(caCerts === null ? {} : { ca: caCerts }),
+    ...(ciphers === null ? {} : { ciphers }),
   };
 }
 

@@ -124,6 +124,8 @@ export interface TlsSettings {
   readonly certReqs: "none" | "optional" | "required";
   /** The oldest version that is spoken. */
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  /** The ciphers of TLS 1.2, in OpenSSL's form; undefined for those of the runtime. */
+  readonly ciphers: string | undefined;
   /** The protocols that a client can select (ALPN), the preferred one first. */
   readonly protocols: readonly string[];
 }

@@ -8,9 +8,9 @@
  * @module
  */
 
-import { COMMAND_NAMES, optionTable } from "../../core/server/option_table.ts";
+import { COMMAND_NAMES, FORWARDED_HEADERS, isProxy, optionTable } from "../../core/server/option_table.ts";
 import { ALL_PEERS, parseIps } from "../../core/server/peer_policy.ts";
-import type { ServeOptions } from "../../core/server/serve_options.ts";
+import type { ForwardedHeader, ServeOptions } from "../../core/server/serve_options.ts";
 import { integer, kindOf, list, optional, seconds, text } from "./kinds.ts";
 import type { Kind, Setting } from "./setting.ts";
 
@@ -18,11 +18,12 @@ import type { Kind, Setting } from "./setting.ts";
 export type ServedOption = keyof typeof COMMAND_NAMES;
 
 /** Options whose default is chosen when the server starts. Their setting is null if it is not given. */
-type Unset = "allowIps" | "backlog";
+type Unset = "allowIps" | "backlog" | "forwardedAllowIps" | "forwardedHeaders";
 
 /** The settings that are options, by the names that the command gives them. */
 export type ServedSettings = {
-  -readonly [Name in ServedOption as (typeof COMMAND_NAMES)[Name]]: Name extends "allowIps" ? readonly string[] | null
+  -readonly [Name in ServedOption as (typeof COMMAND_NAMES)[Name]]: Name extends "allowIps" | "forwardedAllowIps"
+    ? readonly string[] | null
     : Name extends "proxyAllowIps" ? readonly string[]
     : Name extends Unset ? NonNullable<ServeOptions[Name]> | null
     : NonNullable<ServeOptions[Name]>;
@@ -43,6 +44,20 @@ const network = text(
   'addresses and networks, or "*"',
   (given) => given === ALL_PEERS || parseIps(given) !== null,
 );
+
+const proxy = text(
+  "ADDRESS",
+  'addresses, networks and "unix", or "*"',
+  (given) => given === ALL_PEERS || isProxy(given),
+);
+
+/** A field name. Its letter case does not matter. */
+const forwardedHeader: Kind<ForwardedHeader> = {
+  expected: `one of ${FORWARDED_HEADERS.join(", ")}`,
+  metavar: "FIELD",
+  parse: (given) => FORWARDED_HEADERS.find((name) => name.toLowerCase() === given.trim().toLowerCase()),
+  check: (value) => FORWARDED_HEADERS.find((name) => name.toLowerCase() === String(value).toLowerCase()),
+};
 
 const WORDING: Readonly<Record<ServedOption, Wording>> = {
   backlog: {
@@ -70,6 +85,23 @@ const WORDING: Readonly<Record<ServedOption, Wording>> = {
     kind: list(network, 1),
     defaultText: "this machine",
     help: "The load balancers whose PROXY prefix is believed, as in `allowIps`. Connections of all others are closed.",
+  },
+  forwardedAllowIps: {
+    kind: optional(list(proxy, 1)),
+    default: null,
+    defaultText: "nobody",
+    help:
+      "The proxies whose word about a client is believed: addresses, networks, `unix` for those at Unix sockets, or " +
+      '`"*"`. From them, REMOTE_ADDR is the right-most address of X-Forwarded-For that is not one of these proxies. A ' +
+      "believed field that is malformed, or that contradicts another one, is a 400. Over HTTP only.",
+  },
+  forwardedHeaders: {
+    kind: optional(list(forwardedHeader, 1)),
+    default: null,
+    defaultText: "X-Forwarded-For, X-Forwarded-Proto",
+    help: "The fields that `forwardedAllowIps` believes, of X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, " +
+      "X-Forwarded-Port, X-Forwarded-Prefix and Forwarded. Name only what the proxies set or remove: most pass the " +
+      "others on as the client has sent them.",
   },
   maxConnections: {
     kind: integer(1),
@@ -146,5 +178,5 @@ export function serveOptions(settings: ServedSettings): ServeOptions {
 }
 
 function isPeers(name: string): boolean {
-  return name === "allowIps" || name === "proxyAllowIps";
+  return name === "allowIps" || name === "proxyAllowIps" || name === "forwardedAllowIps";
 }

@@ -18,6 +18,8 @@ export interface SocketSettings extends
     | "allowIps"
     | "proxyProtocol"
     | "proxyAllowFrom"
+    | "forwardedAllowIps"
+    | "forwardedHeaders"
     | "scriptName"
     | "urlScheme"
     | "serverHeader"
@@ -55,6 +57,8 @@ export const sockets: Topic<SocketSettings> = {
     "allowIps",
     "proxyProtocol",
     "proxyAllowIps",
+    "forwardedAllowIps",
+    "forwardedHeaders",
     "scriptName",
     "urlScheme",
     "serverHeader",

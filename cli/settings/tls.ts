@@ -23,6 +23,8 @@ export interface TlsCommandSettings {
   certReqs: "none" | "optional" | "required";
   /** The oldest version that is spoken. */
   sslVersion: "TLSv1.2" | "TLSv1.3";
+  /** The ciphers of TLS 1.2. */
+  ciphers: string | null;
 }
 
 /** A choice whose words have other names too, as gunicorn has them. */
@@ -70,5 +72,12 @@ export const tls: Topic<TlsCommandSettings> = {
     kind: renamed(choice("TLSv1.2", "TLSv1.3"), { TLSv1_2: "TLSv1.2", TLSv1_3: "TLSv1.3" }),
     default: "TLSv1.2",
     help: "The oldest version of TLS that is spoken.",
+  },
+  ciphers: {
+    kind: optional(text("LIST")),
+    default: null,
+    defaultText: "the runtime's",
+    help: "The ciphers of TLS 1.2, as a list in OpenSSL's form: `ECDHE+AESGCM:ECDHE+CHACHA20`. Those of TLS 1.3 are " +
+      "always the runtime's. Deno takes no list and refuses it.",
   },
 };

@@ -94,6 +94,11 @@ export interface Environ {
   "wsgi.input_terminated": boolean;
   /** Features that WSGI does not define: the disconnect signal, early hints, Upgrade, `waitUntil`. */
   "tsgi.request": GatewayRequest;
+  /**
+   * The proxy that is connected to the server, if it is one of `forwardedAllowIps`; REMOTE_ADDR then may be that of its
+   * client. The address is `""` at a Unix socket.
+   */
+  "tsgi.peer"?: { readonly address: string; readonly port: string };
   /** Request header fields are `HTTP_` and the name in upper case with `_` for `-`; absent when the client sent none. */
   [key: `HTTP_${string}`]: string | undefined;
   /** Middleware and servers add keys of their own, with a dot. */

@@ -10,7 +10,7 @@
  */
 
 import { BEYOND_LATIN1, CONTROL, CONTROL_IN_VALUE, isMountPoint } from "../grammar.ts";
-import { ALL_PEERS, LOOPBACK, parseIps } from "./peer_policy.ts";
+import { ALL_PEERS, LOOPBACK, parseIps, UNIX_PEERS } from "./peer_policy.ts";
 import type { Protocol } from "../seams.ts";
 import type { FetchOptions, ServeOptions } from "./serve_options.ts";
 
@@ -52,7 +52,22 @@ const PEERS: Values = {
   expected: 'an array of addresses and networks, or "*"',
   holds: (value) => value === ALL_PEERS || (Array.isArray(value) && [...value].every((one) => parseIps(one) !== null)),
 };
+const PROXIES: Values = {
+  type: "other",
+  expected: 'an array of addresses, networks and "unix", or "*"',
+  holds: (value) => value === ALL_PEERS || (Array.isArray(value) && [...value].every(isProxy)),
+};
 const TIME_OUT: Values = { type: "seconds", least: "above 0", unlimited: true };
+
+/** The fields by which proxies state whose request they relay. */
+export const FORWARDED_HEADERS = [
+  "X-Forwarded-For",
+  "X-Forwarded-Proto",
+  "X-Forwarded-Host",
+  "X-Forwarded-Port",
+  "X-Forwarded-Prefix",
+  "Forwarded",
+] as const;
 
 /** Every option of `serve`. */
 export const optionTable: { readonly [Name in keyof Required<ServeOptions>]: Option<Name> } = {
@@ -118,6 +133,16 @@ export const optionTable: { readonly [Name in keyof Required<ServeOptions>]: Opt
   allowIps: { values: PEERS, default: undefined, fetch: false },
   proxyProtocol: { values: YES_OR_NO, default: false, fetch: false },
   proxyAllowIps: { values: PEERS, default: LOOPBACK, fetch: false },
+  forwardedAllowIps: { values: PROXIES, default: undefined, fetch: false },
+  forwardedHeaders: {
+    values: {
+      type: "other",
+      expected: `an array of one or more of ${FORWARDED_HEADERS.join(", ")}`,
+      holds: (value) => Array.isArray(value) && value.length > 0 && [...value].every(isForwardedHeader),
+    },
+    default: ["X-Forwarded-For", "X-Forwarded-Proto"],
+    fetch: false,
+  },
   maxConnections: { values: COUNT_OR_ALL, default: Infinity, fetch: false },
   handleSignals: { values: YES_OR_NO, default: true, fetch: false },
   gracefulTimeout: { values: TIME, default: 30, fetch: true },
@@ -183,6 +208,8 @@ export const COMMAND_NAMES = {
   allowIps: "allowIps",
   proxyProtocol: "proxyProtocol",
   proxyAllowIps: "proxyAllowFrom",
+  forwardedAllowIps: "forwardedAllowIps",
+  forwardedHeaders: "forwardedHeaders",
   maxConnections: "workerConnections",
   gracefulTimeout: "gracefulTimeout",
   serverHeader: "serverHeader",
@@ -255,6 +282,16 @@ export function accepts(values: Values, value: unknown): boolean {
     case "other":
       return values.holds(value);
   }
+}
+
+/** Whether a value names proxies: an address, a network, or those at Unix sockets. */
+export function isProxy(value: unknown): boolean {
+  return value === UNIX_PEERS || parseIps(value) !== null;
+}
+
+/** Whether a value is one of {@linkcode FORWARDED_HEADERS}. */
+export function isForwardedHeader(value: unknown): boolean {
+  return (FORWARDED_HEADERS as readonly unknown[]).includes(value);
 }
 
 function isAddressObject(value: unknown): boolean {

@@ -23,6 +23,10 @@ export interface ListenerSettings extends Omit<ListenOptions, "tls"> {
   readonly proxyProtocol: boolean;
   /** Whose prefixes are believed. */
   readonly proxyAllowIps: readonly string[] | "*";
+  /** The proxies whose fields about clients are believed; undefined for none. */
+  readonly forwardedAllowIps: readonly string[] | "*" | undefined;
+  /** Which fields are believed. */
+  readonly forwardedHeaders: readonly string[];
   /** The option `tls`. Its members are checked by the server, which loads the rules for them only if there is one. */
   readonly tls: GivenTls | undefined;
 }
@@ -43,7 +47,18 @@ export type Settings =
   };
 
 /** Options without a default. */
-type Unset = "onListen" | "accessLog" | "path" | "mode" | "fd" | "fdAddress" | "listen" | "backlog" | "signal" | "tls";
+type Unset =
+  | "onListen"
+  | "accessLog"
+  | "path"
+  | "mode"
+  | "fd"
+  | "fdAddress"
+  | "listen"
+  | "backlog"
+  | "signal"
+  | "tls"
+  | "forwardedAllowIps";
 
 /** The options of a server that are the defaults of its listeners. */
 type ListenerDefaults = Omit<ListenerSettings, "at" | "mode" | "tls"> & {
@@ -57,6 +72,8 @@ const ENTRY_OPTIONS: Readonly<Record<keyof ListenEntry, true>> = {
   backlog: true,
   fd: true,
   fdAddress: true,
+  forwardedAllowIps: true,
+  forwardedHeaders: true,
   hostname: true,
   mode: true,
   path: true,
@@ -117,7 +134,9 @@ export function settings(options: ServeOptions, fromHost: DefaultsFromHost): Set
   else check(given, "ServeOptions", optionNames);
   Object.assign(all, given);
   checkTogether(given);
-  all.listeners = fromHost.fetch === true ? [] : listenersOf(all as unknown as Settings);
+  const listeners = fromHost.fetch === true ? [] : listenersOf(all as unknown as Settings);
+  if (!listeners.some(believes)) lone(given, "forwardedHeaders", "forwardedAllowIps", NOBODY_BELIEVED);
+  all.listeners = listeners;
   return all as unknown as Settings;
 }
 
@@ -145,7 +164,31 @@ function listenersOf(all: Settings): ListenerSettings[] {
     "http beside the option tls: web servers speak no other",
     all.protocol,
   );
+  if (listeners.some(believes)) checkForwarding(all);
   return listeners;
+}
+
+/** Whether the fields of some proxy count. */
+function believes({ forwardedAllowIps }: ListenerSettings): boolean {
+  return forwardedAllowIps !== undefined;
+}
+
+const NOBODY_BELIEVED = "without it no proxy is believed";
+
+/** Refuses options with which forwarded fields would not be what they seem. */
+function checkForwarding({ protocol, headerMap }: Settings): void {
+  expect(
+    protocol === "http",
+    "protocol",
+    "http beside the option forwardedAllowIps: in other protocols the web server states the client in variables",
+    protocol,
+  );
+  expect(
+    headerMap !== "dangerous",
+    "headerMap",
+    "drop or refuse beside the option forwardedAllowIps: a client could send X_Forwarded_For past the proxy",
+    headerMap,
+  );
 }
 
 function entriesOf(all: Settings, entries: readonly ListenEntry[]): ListenerSettings[] {
@@ -156,7 +199,9 @@ function entriesOf(all: Settings, entries: readonly ListenEntry[]): ListenerSett
     checkTogether(given, prefix);
     const placed = given.port !== undefined || given.path !== undefined || given.fd !== undefined;
     expect(placed, `listen[${i}]`, "one of port, path and fd", entry);
-    return listenerOf(given as ListenEntry, all, prefix);
+    const listener = listenerOf(given as ListenEntry, all, prefix);
+    if (!believes(listener)) lone(given, "forwardedHeaders", "forwardedAllowIps", NOBODY_BELIEVED, prefix);
+    return listener;
   });
 }
 
@@ -237,12 +282,20 @@ function checkTogether(given: Readonly<Record<string, unknown>>, prefix: string 
       throw new OptionError(prefix + name, expected, given[name]);
     }
   }
-  const lone = (name: string, needs: string, why: string): void => {
-    if (given[name] === undefined || given[needs] !== undefined) return;
-    throw new OptionError(prefix + name, `the option ${prefix}${needs} beside it: ${why}`, given[name]);
-  };
-  lone("mode", "path", "it is the mode of that socket");
-  lone("fdAddress", "fd", "it is where that descriptor listens");
+  lone(given, "mode", "path", "it is the mode of that socket", prefix);
+  lone(given, "fdAddress", "fd", "it is where that descriptor listens", prefix);
+}
+
+/** Refuses an option that has no effect without the option `needs`. */
+function lone(
+  given: Readonly<Record<string, unknown>>,
+  name: string,
+  needs: string,
+  why: string,
+  prefix: string = "",
+): void {
+  if (given[name] === undefined || given[needs] !== undefined) return;
+  throw new OptionError(prefix + name, `the option ${prefix}${needs} beside it: ${why}`, given[name]);
 }
 
 /**
@@ -262,6 +315,8 @@ function listenerOf(entry: ListenEntry, defaults: ListenerDefaults, prefix: stri
     urlScheme: entry.urlScheme ?? defaults.urlScheme,
     proxyProtocol: entry.proxyProtocol ?? defaults.proxyProtocol,
     proxyAllowIps: entry.proxyAllowIps ?? defaults.proxyAllowIps,
+    forwardedAllowIps: entry.forwardedAllowIps ?? defaults.forwardedAllowIps,
+    forwardedHeaders: entry.forwardedHeaders ?? defaults.forwardedHeaders,
     tls: givenTls(`${prefix}tls`, entry.tls) ?? givenTls("tls", defaults.tls),
   };
 }

@@ -11,6 +11,9 @@ import type { Peer, SocketKind } from "../seams.ts";
 /** Everybody. */
 export const ALL_PEERS = "*";
 
+/** Peers at Unix sockets, which have no addresses. */
+export const UNIX_PEERS = "unix";
+
 /** This machine. */
 export const LOOPBACK: readonly string[] = ["127.0.0.0/8", "::1"];
 
@@ -44,19 +47,20 @@ export function isAddress(text: string): boolean {
   return parseAddress(text) !== null;
 }
 
-function parseAddress(text: string): number[] | null {
+/** An address, 16 bits an element; null when the text is none. */
+export function parseAddress(text: string): readonly number[] | null {
   const mapped = /^::ffff:([0-9.]+)$/i.exec(text);
   if (mapped !== null) return parseV4(mapped[1] as string);
   return text.includes(":") ? parseV6(text) : parseV4(text);
 }
 
+const OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+const V4 = new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`);
+
 function parseV4(text: string): number[] | null {
-  const octets = text.split(".");
-  if (octets.length !== 4 || !octets.every((octet) => /^(0|[1-9][0-9]{0,2})$/.test(octet) && Number(octet) < 256)) {
-    return null;
-  }
-  const [a, b, c, d] = octets.map(Number) as [number, number, number, number];
-  return [a * 256 + b, c * 256 + d];
+  const octets = V4.exec(text);
+  if (octets === null) return null;
+  return [Number(octets[1]) * 256 + Number(octets[2]), Number(octets[3]) * 256 + Number(octets[4])];
 }
 
 function parseV6(text: string): number[] | null {
@@ -72,7 +76,12 @@ function parseV6(text: string): number[] | null {
 /** Whether an address is in a network. */
 export function isWithin(text: string, network: Network): boolean {
   const address = parseAddress(text);
-  if (address === null || address.length !== network.address.length) return false;
+  return address !== null && holds(network, address);
+}
+
+/** Whether a network holds a parsed address. */
+export function holds(network: Network, address: readonly number[]): boolean {
+  if (address.length !== network.address.length) return false;
   return address.every((word, i) => {
     const ignored = Math.min(16, Math.max(0, 16 * (i + 1) - network.bits));
     return word >> ignored === (network.address[i] as number) >> ignored;

@@ -5,7 +5,9 @@
  *     PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n
  *
  * Version 2 is binary: a signature of 12 bytes, version and command, family and transport, the length of the rest, the
- * addresses, then TLVs. Of the TLVs only the checksum is used.
+ * addresses, then TLVs. Of the TLVs two are used: the checksum, and the one that says whether the client spoke TLS with
+ * the balancer. It did if the bit PP2_CLIENT_SSL is set; requests then have the scheme https. The field `verify` is about
+ * a certificate of the client, which does not matter for that.
  *
  * A prefix without addresses (UNKNOWN, UNSPEC, a datagram family, or LOCAL for the balancer's own checks) leaves the
  * facts of the socket. A client of the balancer at a Unix socket has no address.
@@ -35,6 +37,9 @@ const ADDRESS_BYTES: readonly number[] = [0, 12, 36, 216];
 const STREAM = 1;
 const DATAGRAM = 2;
 const CRC32C = 3; // a TLV
+const SSL = 0x20; // a TLV: one byte of bits, four of `verify`, and further TLVs
+const SSL_HEAD = 5; // bytes, before those
+const CLIENT_SSL = 1; // one of the bits
 
 /** The ends of a relayed connection: `"unknown"` if the prefix does not state them, `"unix"` if they have no addresses. */
 export type Relayed = Peer | "unknown" | "unix";
@@ -43,6 +48,8 @@ export type Relayed = Peer | "unknown" | "unix";
 export interface Prefix {
   /** What it states. */
   readonly ends: Relayed;
+  /** Whether it states that the client spoke TLS with the balancer. */
+  readonly secure: boolean;
   /** Its length in bytes. */
   readonly length: number;
 }
@@ -58,14 +65,15 @@ export function readPrefix(transport: Transport, gate: Gate): StageInput {
       if (typeof prefix === "number") {
         needed = prefix;
         held = all === bytes ? bytes.slice() : all;
-      } else gate.pass(factsOf(prefix.ends, transport.peer), all.subarray(prefix.length));
+      } else gate.pass(factsOf(prefix, transport.peer), all.subarray(prefix.length));
     },
   };
 }
 
-function factsOf(ends: Relayed, { localAddress, localPort }: Peer): ConnectionFacts {
-  if (ends === "unknown") return {};
-  return { peer: ends === "unix" ? { remoteAddress: "", remotePort: "", localAddress, localPort } : ends };
+function factsOf({ ends, secure }: Prefix, { localAddress, localPort }: Peer): ConnectionFacts {
+  const tls = secure ? { secure } : {};
+  if (ends === "unknown") return tls;
+  return { ...tls, peer: ends === "unix" ? { remoteAddress: "", remotePort: "", localAddress, localPort } : ends };
 }
 
 /**
@@ -108,7 +116,7 @@ function parseLine(bytes: Uint8Array): Prefix | number {
   }
   const line = readLatin1(bytes, 0, end);
   if (bytes[end + 1] !== 0x0a || line.includes("\n")) throw malformed("a line end that is not CR LF");
-  return { ends: endsOf(line), length: end + 2 };
+  return { ends: endsOf(line), secure: false, length: end + 2 };
 }
 
 function endsOf(line: string): Relayed {
@@ -149,13 +157,15 @@ function parseBinary(bytes: Uint8Array): Prefix | number {
   if (command !== 0x20 && command !== 0x21) throw malformed(`version and command 0x${command.toString(16)}`);
   const [net, transport] = [family >> 4, family & 0x0f];
   const size = ADDRESS_BYTES[net];
-  if (command === 0x20) return bytes.length < length ? length : { ends: "unknown", length }; // LOCAL: the rest is ignored
+  if (command === 0x20) { // LOCAL: the rest is ignored
+    return bytes.length < length ? length : { ends: "unknown", secure: false, length };
+  }
   if (size === undefined || transport > DATAGRAM) throw malformed(`family and transport 0x${family.toString(16)}`);
   if (length < V2_HEAD + size) throw malformed(`${length - V2_HEAD} bytes of addresses, not ${size}`);
   if (bytes.length < length) return length;
-  checkValues(bytes, V2_HEAD + size, length);
-  if (transport !== STREAM || net === UNSPEC) return { ends: "unknown", length };
-  return { ends: net === UNIX ? "unix" : binaryEnds(bytes, net === INET ? 4 : 16), length };
+  const secure = readValues(bytes, V2_HEAD + size, length);
+  if (transport !== STREAM || net === UNSPEC) return { ends: "unknown", secure, length };
+  return { ends: net === UNIX ? "unix" : binaryEnds(bytes, net === INET ? 4 : 16), secure, length };
 }
 
 function binaryEnds(bytes: Uint8Array, size: number): Peer {
@@ -193,8 +203,9 @@ function shortened(words: readonly string[]): string {
   return `${words.slice(0, start).join(":")}::${words.slice(start + most).join(":")}`;
 }
 
-/** Walks the TLVs, and verifies the checksum if there is one. */
-function checkValues(bytes: Uint8Array, start: number, end: number): void {
+/** Walks the TLVs, and verifies the checksum if there is one. Returns whether one says that the client spoke TLS. */
+function readValues(bytes: Uint8Array, start: number, end: number): boolean {
+  let secure = false;
   for (let at = start; at < end;) {
     const value = at + 3;
     const next = value + (value <= end ? word(bytes, at + 1) : 0);
@@ -203,9 +214,13 @@ function checkValues(bytes: Uint8Array, start: number, end: number): void {
       if (next - value !== 4) throw malformed(`a checksum of ${next - value} bytes, not 4`);
       const stated = (word(bytes, value) * 0x10000) + word(bytes, value + 2);
       if (crc32c(bytes, end, value) !== stated) throw malformed("a checksum that is wrong");
+    } else if (bytes[at] === SSL) {
+      if (next - value < SSL_HEAD) throw malformed(`facts about TLS of ${next - value} bytes, not ${SSL_HEAD} or more`);
+      if (((bytes[value] as number) & CLIENT_SSL) !== 0) secure = true;
     }
     at = next;
   }
+  return secure;
 }
 
 /** The CRC32c of the prefix, in which the four bytes of the checksum itself count as 0 (RFC 4960, Appendix B). */

@@ -33,7 +33,21 @@ export interface TlsOptions extends TlsCertificate {
   readonly certReqs?: "none" | "optional" | "required";
   /** The oldest version that is spoken. Default `"TLSv1.2"`. */
   readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+  /**
+   * The ciphers of TLS 1.2, as a list in OpenSSL's form: `"ECDHE+AESGCM:ECDHE+CHACHA20"`. Those of TLS 1.3 are always the
+   * runtime's. Deno takes no list and refuses it. Default: the runtime's.
+   */
+  readonly ciphers?: string;
 }
+
+/** A field by which a proxy states whose request it relays. */
+export type ForwardedHeader =
+  | "X-Forwarded-For"
+  | "X-Forwarded-Proto"
+  | "X-Forwarded-Host"
+  | "X-Forwarded-Port"
+  | "X-Forwarded-Prefix"
+  | "Forwarded";
 
 /** The options of `serve`. All of them can be omitted. */
 export interface ServeOptions {
@@ -55,7 +69,8 @@ export interface ServeOptions {
   /**
    * Several places to listen at, instead of all of the above: `[{ port: 8000 }, { path: "/run/app.sock" }]`. They share
    * the application, the limits and the shutdown. An entry may also have its own `backlog`, `reusePort`, `tls`,
-   * `allowIps`, `urlScheme`, `proxyProtocol` and `proxyAllowIps`; the options of the server are the defaults.
+   * `allowIps`, `urlScheme`, `proxyProtocol`, `proxyAllowIps`, `forwardedAllowIps` and `forwardedHeaders`; the options of
+   * the server are the defaults.
    */
   readonly listen?: readonly ListenEntry[];
   /** Most connections that the system queues until the server accepts them. Default: the runtime's, 511. */
@@ -86,6 +101,19 @@ export interface ServeOptions {
    * this machine. For Unix sockets the file mode decides instead.
    */
   readonly proxyAllowIps?: readonly string[] | "*";
+  /**
+   * The proxies whose word about a client is believed: addresses, networks, `"unix"` for those at Unix sockets, or `"*"`.
+   * From them, REMOTE_ADDR is the right-most address of X-Forwarded-For that is not one of these proxies, and
+   * X-Forwarded-Proto is `wsgi.url_scheme`. A believed field that is malformed, or that contradicts another one, is a 400.
+   * Over HTTP only. Default: nobody, and the fields change nothing.
+   */
+  readonly forwardedAllowIps?: readonly string[] | "*";
+  /**
+   * The fields that are believed, of X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port,
+   * X-Forwarded-Prefix and Forwarded. Name only what the proxies set or remove: most pass the others on as the client
+   * has sent them. Default `["X-Forwarded-For", "X-Forwarded-Proto"]`.
+   */
+  readonly forwardedHeaders?: readonly ForwardedHeader[];
   /**
    * Most connections at a time. When one more arrives, the server closes the connection that has been idle between
    * requests for longest. If none is idle, the new one gets a 503 and is closed. Default Infinity.
@@ -158,6 +186,8 @@ export type ListenEntry = Pick<
   | "backlog"
   | "fd"
   | "fdAddress"
+  | "forwardedAllowIps"
+  | "forwardedHeaders"
   | "hostname"
   | "mode"
   | "path"

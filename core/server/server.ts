@@ -17,7 +17,7 @@ import { loopbackNotice, type Settings, settings } from "./options.ts";
 import { type Admission, Connections, EVERYBODY, NOBODY } from "./connections.ts";
 import type { ServeOptions } from "./serve_options.ts";
 import type { Server, ServerParts, ShutdownOptions } from "./server_types.ts";
-import { type Front, frontOf, ServerListener, type ServerShare } from "./server_listener.ts";
+import { type ListenerParts, partsOf, ServerListener, type ServerShare } from "./server_listener.ts";
 import type { ConnectionFacts, Stage, StagedConnection, StageOwner } from "./stage.ts";
 import { FORBIDDEN, SERVICE_UNAVAILABLE } from "../refusal.ts";
 import type { Address, Connection, Host, RawConnection, Transport } from "../seams.ts";
@@ -185,9 +185,9 @@ export class RunningServer implements Server {
   /** Opens the listeners in turn. If one fails, closes those before it, and what has connected to them. */
   async #listen(): Promise<void> {
     const { listeners } = this.#settings;
-    const fronts = await Promise.all(listeners.map((one) => frontOf(one, this.#stage))); // checks all before one listens
+    const parts = await Promise.all(listeners.map((one) => partsOf(one, this.#stage))); // checks all before one listens
     for (const [i, one] of listeners.entries()) {
-      const listener = new ServerListener(one, this.#share, fronts[i] as Front);
+      const listener = new ServerListener(one, this.#share, parts[i] as ListenerParts);
       if (listener.stage !== undefined) this.#Staged ??= (await import("./stage.ts")).StagedConnection;
       try {
         await listener.open(this.#host, (transport) => this.#accept(transport, listener));

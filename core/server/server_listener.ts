@@ -12,7 +12,7 @@ import { type EnvironTemplate, serverTemplate } from "../contract/environ.ts";
 import type { ErrorStream } from "../contract/error_stream.ts";
 import { describePlace, OptionError } from "../errors.ts";
 import type { Address, Connection, Host, Listener, Peer, TlsSettings, Transport } from "../seams.ts";
-import type { Http1Config } from "../wires/http1/config.ts";
+import type { ForwardingOf, Http1Config } from "../wires/http1/config.ts";
 import type { ListenerSettings } from "./options.ts";
 import { ALL_PEERS, allowsPeer } from "./peer_policy.ts";
 import type { ConnectionFacts, Stage, StageListener } from "./stage.ts";
@@ -21,9 +21,19 @@ const NO_VARIABLES: Readonly<Record<string, string>> = {};
 
 /** What all listeners of a server share. */
 export interface ServerShare {
-  readonly config: Omit<Http1Config, "template">;
+  readonly config: Omit<Http1Config, "template" | "forwardingOf">;
   readonly errors: ErrorStream;
   readonly multiprocess: boolean;
+}
+
+/** The parts of a listener that are loaded only where its options ask for them. */
+export interface ListenerParts {
+  /** What its connections do before their wire. */
+  readonly stage?: Stage | undefined;
+  /** The settings of TLS. */
+  readonly tls?: TlsSettings | undefined;
+  /** What peers are believed to say about their clients. */
+  readonly forwardingOf?: ForwardingOf | undefined;
 }
 
 /** A listener of a server, open or about to open. */
@@ -33,6 +43,7 @@ export class ServerListener implements StageListener {
   readonly #settings: ListenerSettings;
   readonly #share: ServerShare;
   readonly #tls: TlsSettings | undefined;
+  readonly #forwardingOf: ForwardingOf | undefined;
   readonly #configs: (Http1Config | undefined)[] = [];
   /** Those of connections that have variables of their own, for as long as such a connection is open. */
   readonly #configsWith = new WeakMap<Readonly<Record<string, string>>, (Http1Config | undefined)[]>();
@@ -40,9 +51,10 @@ export class ServerListener implements StageListener {
   #config: Http1Config | undefined;
 
   /** A listener with these settings. */
-  constructor(settings: ListenerSettings, share: ServerShare, { stage, tls }: Front) {
+  constructor(settings: ListenerSettings, share: ServerShare, { stage, tls, forwardingOf }: ListenerParts) {
     this.#settings = settings;
     this.#share = share;
+    this.#forwardingOf = forwardingOf;
     this.stage = stage;
     this.#tls = tls;
   }
@@ -55,7 +67,7 @@ export class ServerListener implements StageListener {
    *   not tell it.
    */
   async open(host: Host, accept: (transport: Transport) => Connection): Promise<void> {
-    const { at, allowIps, proxyProtocol, proxyAllowIps } = this.#settings;
+    const { at, allowIps, proxyProtocol, proxyAllowIps, forwardedAllowIps } = this.#settings;
     const report = (message: string): void => this.#share.errors.write(`tsgi: ${message}\n`);
     const listener = await host.listen({ ...this.#settings, tls: this.#tls }, accept, report);
     this.#listener = listener;
@@ -63,7 +75,11 @@ export class ServerListener implements StageListener {
     if (listener.kind !== undefined) return;
     // The descriptor may be a Unix socket, whose peers have no addresses to compare with a list.
     const expected = `"*" for ${describePlace(at)}, of which the system does not tell whether it is TCP or Unix`;
-    const lists = { allowIps, ...(proxyProtocol ? { proxyAllowIps } : {}) };
+    const lists = {
+      allowIps,
+      ...(proxyProtocol ? { proxyAllowIps } : {}),
+      ...(forwardedAllowIps === undefined ? {} : { forwardedAllowIps }),
+    };
     for (const [name, list] of Object.entries(lists)) {
       if (list === ALL_PEERS) continue;
       await listener.close();
@@ -114,7 +130,11 @@ export class ServerListener implements StageListener {
   #configFor(secure: boolean, named: boolean, configs = this.#configs, variables = NO_VARIABLES): Http1Config {
     const scheme = secure ? "https" : this.#settings.urlScheme;
     const template = (): EnvironTemplate => ({ ...this.#template(scheme, named), ...variables });
-    return configs[(secure ? 1 : 0) + (named ? 2 : 0)] ??= { ...this.#share.config, template: template() };
+    return configs[(secure ? 1 : 0) + (named ? 2 : 0)] ??= {
+      ...this.#share.config,
+      template: template(),
+      forwardingOf: this.#forwardingOf,
+    };
   }
 
   /** With an empty name and port 0, each connection puts its local address into its own copy. */
@@ -147,24 +167,24 @@ export function url(address: Address, scheme: string = "http"): string {
   return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
 }
 
-/** What a listener has before its wire. */
-export interface Front {
-  /** What its connections do first; undefined for nothing. */
-  readonly stage: Stage | undefined;
-  readonly tls: TlsSettings | undefined;
-}
-
 /**
- * Loads what a listener has before its wire: `stage`, or what its options say, a PROXY prefix and then a TLS handshake.
+ * Loads the parts of a listener, as its options say. Its connections begin with `stage` if it is given.
  *
  * @throws {OptionError} (as a rejection) for a member of the option `tls` with an invalid value.
  */
-export async function frontOf({ proxyProtocol, tls }: ListenerSettings, stage?: Stage): Promise<Front> {
+export async function partsOf(settings: ListenerSettings, stage?: Stage): Promise<ListenerParts> {
+  const { forwardedAllowIps, forwardedHeaders, tls } = settings;
+  const checked = tls === undefined ? undefined : (await import("./tls_options.ts")).tlsSettings(tls.options, tls.name);
+  const parts = { stage: stage ?? await stageOf(settings, checked), tls: checked };
+  if (forwardedAllowIps === undefined) return parts;
+  const { forwardingOf } = await import("./forwarded.ts");
+  return { ...parts, forwardingOf: forwardingOf(forwardedAllowIps, forwardedHeaders) };
+}
+
+/** Loads the stage of a listener: a PROXY prefix, then a TLS handshake. */
+async function stageOf({ proxyProtocol }: ListenerSettings, tls: TlsSettings | undefined): Promise<Stage | undefined> {
   const prefix = proxyProtocol ? (await import("./proxy_protocol.ts")).readPrefix : undefined;
-  if (tls === undefined) return { stage: stage ?? prefix, tls };
-  const { tlsSettings } = await import("./tls_options.ts");
-  const checked = tlsSettings(tls.options, tls.name);
+  if (tls === undefined) return prefix;
   const { handshake, inTurn } = await import("./tls.ts");
-  const secured = handshake(checked);
-  return { stage: stage ?? (prefix === undefined ? secured : inTurn(prefix, secured)), tls: checked };
+  return prefix === undefined ? handshake(tls) : inTurn(prefix, handshake(tls));
 }

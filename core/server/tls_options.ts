@@ -13,7 +13,7 @@ const PROTOCOLS: readonly string[] = ["http/1.1", "http/1.0"];
 const MODES: readonly string[] = ["none", "optional", "required"];
 const VERSIONS: readonly string[] = ["TLSv1.2", "TLSv1.3"];
 const IDENTITY: readonly string[] = ["cert", "key", "passphrase"];
-const ALL: readonly string[] = [...IDENTITY, "sni", "ca", "certReqs", "minVersion"];
+const ALL: readonly string[] = [...IDENTITY, "sni", "ca", "certReqs", "minVersion", "ciphers"];
 
 /**
  * The settings of TLS.
@@ -29,7 +29,7 @@ const ALL: readonly string[] = [...IDENTITY, "sni", "ca", "certReqs", "minVersio
  * ```
  */
 export function tlsSettings(options: TlsOptions, name: string): TlsSettings {
-  const { sni = [], ca, certReqs = "none", minVersion = "TLSv1.2" } = options;
+  const { sni = [], ca, certReqs = "none", minVersion = "TLSv1.2", ciphers } = options;
   checkNames(options, ALL, name);
   const own = identityOf(options, name);
   expect(Array.isArray(sni), `${name}.sni`, "an array of { cert, key }", sni);
@@ -40,6 +40,13 @@ export function tlsSettings(options: TlsOptions, name: string): TlsSettings {
   expect(ca === undefined || isText(ca), `${name}.ca`, PEM_OR_PATH, ca);
   expect(MODES.includes(certReqs), `${name}.certReqs`, `one of ${MODES.join(", ")}`, certReqs);
   expect(VERSIONS.includes(minVersion), `${name}.minVersion`, `one of ${VERSIONS.join(", ")}`, minVersion);
+  expect(ciphers === undefined || isCipherList(ciphers), `${name}.ciphers`, CIPHERS, ciphers);
+  expect(
+    ciphers === undefined || minVersion === "TLSv1.2",
+    `${name}.ciphers`,
+    `the option ${name}.minVersion TLSv1.2: the ciphers of TLS 1.3 are the runtime's`,
+    ciphers,
+  );
   expect(
     certReqs === "none" || ca !== undefined,
     `${name}.certReqs`,
@@ -52,7 +59,16 @@ export function tlsSettings(options: TlsOptions, name: string): TlsSettings {
     `the option ${name}.certReqs beside it: otherwise no client is asked for a certificate`,
     ca,
   );
-  return { identities: [own, ...others], ca, certReqs, minVersion, protocols: PROTOCOLS };
+  return { identities: [own, ...others], ca, certReqs, minVersion, ciphers, protocols: PROTOCOLS };
+}
+
+const CIPHERS =
+  "a list of ciphers of TLS 1.2 in OpenSSL's form, ECDHE+AESGCM:ECDHE+CHACHA20; those of TLS 1.3 (TLS_...) " +
+  "are the runtime's";
+
+/** Whether a value has the form of a cipher list. Only the runtime knows the names in it. */
+function isCipherList(value: unknown): boolean {
+  return typeof value === "string" && /^[A-Za-z0-9+!@=:_.-]+$/.test(value) && !/TLS_/i.test(value);
 }
 
 const PEM_OR_PATH = "the path of a file in PEM form, or its text";

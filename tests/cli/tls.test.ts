@@ -96,7 +96,14 @@ it("18.1 the words of gunicorn, and what does not fit together", async () => {
     .toEqual(["none", "optional", "required", "required"]);
   expect(settingOf("sslVersion").kind.parse("TLSv1_3")).toBe("TLSv1.3");
   expect(settingOf("sslVersion").kind.parse("TLSv1")).toBeUndefined();
-  const usual = { certfile: [], keyfile: [], passphraseFile: null, caCerts: null, certReqs: "none" } as const;
+  const usual = {
+    certfile: [],
+    keyfile: [],
+    passphraseFile: null,
+    caCerts: null,
+    certReqs: "none",
+    ciphers: null,
+  } as const;
   const all = { ...usual, sslVersion: "TLSv1.2", protocol: "http" } as const;
   expect(tlsOptions(all)).toBeUndefined();
   expect(tlsOptions({ ...all, certfile: ["a", "b"] })).toEqual({
@@ -106,8 +113,10 @@ it("18.1 the words of gunicorn, and what does not fit together", async () => {
     certReqs: "none",
     minVersion: "TLSv1.2",
   });
+  expect(tlsOptions({ ...all, certfile: ["a"], ciphers: "ECDHE+AESGCM" })).toMatchObject({ ciphers: "ECDHE+AESGCM" });
   const refused: readonly (readonly [object, string])[] = [
     [{ caCerts: "ca" }, "--ca-certs: expected --certfile beside it"],
+    [{ ciphers: "ECDHE+AESGCM" }, "--ciphers: expected --certfile beside it"],
     [{ certReqs: "required" }, "--cert-reqs: expected --certfile beside it"],
     [{ certfile: ["a"], certReqs: "required" }, "--cert-reqs: expected --ca-certs beside it"],
     [{ certfile: ["a"], caCerts: "ca" }, "--ca-certs: expected --cert-reqs beside it"],

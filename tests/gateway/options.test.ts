@@ -436,6 +436,36 @@ describe("15.3 listen", () => {
     [{ fd: 3, fdAddress: { port: 1 } }, "Option fdAddress: expected an address: { transport:"],
     [{ fd: 3, fdAddress: "127.0.0.1:1" }, "Option fdAddress: expected an address: { transport:"],
     [{ proxyProtocol: 1 }, "Option proxyProtocol: expected true or false, got number 1"],
+    [
+      { forwardedAllowIps: ["10.0.0.0/99"] },
+      'Option forwardedAllowIps: expected an array of addresses, networks and "unix"',
+    ],
+    [{ forwardedAllowIps: "127.0.0.1" }, "Option forwardedAllowIps: expected an array"],
+    [
+      { forwardedHeaders: ["X-Forwarded-For"] },
+      "Option forwardedHeaders: expected the option forwardedAllowIps beside it",
+    ],
+    [
+      { listen: [{ port: 1, forwardedHeaders: ["Forwarded"] }] },
+      "Option listen[0].forwardedHeaders: expected the option listen[0].forwardedAllowIps beside it",
+    ],
+    [
+      { forwardedAllowIps: "*", forwardedHeaders: ["X-Real-IP"] },
+      "Option forwardedHeaders: expected an array of one or more of X-Forwarded-For, X-Forwarded-Proto",
+    ],
+    [{ forwardedAllowIps: "*", forwardedHeaders: [] }, "Option forwardedHeaders: expected an array of one or more"],
+    [
+      { forwardedAllowIps: ["unix"], protocol: "fastcgi" },
+      "Option protocol: expected http beside the option forwardedAllowIps: in other protocols the web server states",
+    ],
+    [
+      { listen: [{ port: 1, forwardedAllowIps: ["::1"] }], protocol: "uwsgi" },
+      "Option protocol: expected http beside the option forwardedAllowIps",
+    ],
+    [
+      { forwardedAllowIps: ["::1"], headerMap: "dangerous" },
+      "Option headerMap: expected drop or refuse beside the option forwardedAllowIps: a client could send X_Forwarded_For",
+    ],
     [{ proxyAllowIps: "127.0.0.1" }, 'Option proxyAllowIps: expected an array of addresses and networks, or "*"'],
   ])("%j is refused", (options, message) => {
     expect((thrownBy(() => make(options)) as Error).message).toContain(message);

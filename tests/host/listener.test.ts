@@ -37,6 +37,8 @@ it.each(
     [undefined, {}, "served"],
     [undefined, { proxyProtocol: true }, EXPECTED.replace("allowIps", "proxyAllowIps")],
     [undefined, { proxyProtocol: true, proxyAllowIps: "*" }, "served"],
+    [undefined, { forwardedAllowIps: ["unix"] }, EXPECTED.replace("allowIps", "forwardedAllowIps")], // 18.3
+    [undefined, { forwardedAllowIps: "*" }, "served"],
     ["tcp", { allowIps: ["10.0.0.0/8"] }, "served"],
     ["unix", { allowIps: ["10.0.0.0/8"] }, "served"],
   ] as const,

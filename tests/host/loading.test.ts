@@ -140,6 +140,13 @@ const cases: readonly Case[] = [
     builtins: NET,
   },
   {
+    name: "HTTP behind a trusted proxy (18.3)",
+    runtime: "node",
+    options: { port: 0, forwardedAllowIps: ["127.0.0.1"] },
+    modules: [...server, ...HTTP, ...NODE, ...all("core/server/", "forwarded forwarded_fields")],
+    builtins: NET,
+  },
+  {
     name: "HTTP over TLS",
     runtime: "node",
     options: { port: 0, tls: "made" },

@@ -65,7 +65,7 @@ const GOOD: readonly (readonly [name: string, bytes: Uint8Array, ends: unknown])
   ["v2 TCP4 with a checksum", withChecksum(0x21, 0x11, TCP4), OF_TCP4],
   [
     "v2 TCP4 with a checksum between TLVs",
-    withChecksum(0x21, 0x11, [...TCP4, ...tlv(4, [1])], tlv(0x20, [1, 0])),
+    withChecksum(0x21, 0x11, [...TCP4, ...tlv(4, [1])], tlv(0x30, [1, 0])),
     OF_TCP4,
   ],
   ["v2 TCP6", prefixV2(0x21, 0x21, v6(V6_A, V6_B)), ends("2001:db8::7", "65535", "2001:db8:0:1::", "80")],
@@ -82,6 +82,19 @@ const GOOD: readonly (readonly [name: string, bytes: Uint8Array, ends: unknown])
   ["v2 UNIX datagram", prefixV2(0x21, 0x32, UNIX), "unknown"],
   ["v2 LOCAL", prefixV2(0x20, 0x00, []), "unknown"],
   ["v2 LOCAL, whose block is ignored", prefixV2(0x20, 0xff, [1, 2, 3]), "unknown"],
+];
+
+const VERSION = tlv(0x21, [...bytesOf("TLSv1.3")]);
+
+/** Prefixes with facts about TLS (PP2_TYPE_SSL), and whether the client spoke it. */
+const SECURE: readonly (readonly [name: string, bytes: Uint8Array, secure: boolean])[] = [
+  ["TLS", prefixV2(0x21, 0x11, [...TCP4, ...tlv(0x20, [1, 0, 0, 0, 0])]), true],
+  ["TLS with its version", withChecksum(0x21, 0x11, TCP4, tlv(0x20, [1, 0, 0, 0, 0, ...VERSION])), true],
+  ["a certificate that is not good", prefixV2(0x21, 0x21, [...v6(V6_A, V6_B), ...tlv(0x20, [7, 0, 0, 0, 1])]), true],
+  ["not TLS", prefixV2(0x21, 0x11, [...TCP4, ...tlv(0x20, [0, 0, 0, 0, 0])]), false],
+  ["other bits", prefixV2(0x21, 0x11, [...TCP4, ...tlv(0x20, [0xfe, 0, 0, 0, 0])]), false],
+  ["of a client without addresses", prefixV2(0x21, 0x00, tlv(0x20, [1, 0, 0, 0, 0])), true],
+  ["LOCAL, whose block is ignored", prefixV2(0x20, 0x11, [...TCP4, ...tlv(0x20, [1, 0, 0, 0, 0])]), false],
 ];
 
 const MISSING = /^it does not begin with a prefix of the PROXY protocol/;
@@ -125,6 +138,11 @@ const BAD: readonly (readonly [name: string, bytes: Uint8Array, message: RegExp]
   ["a checksum of two bytes", prefixV2(0x21, 0x11, [...TCP4, ...tlv(3, [1, 2])]), /a checksum of 2 bytes, not 4/],
   ["a checksum that is wrong", prefixV2(0x21, 0x11, [...TCP4, ...tlv(3, [1, 2, 3, 4])]), /a checksum that is wrong/],
   ["an address changed under a checksum", withChecksum(0x21, 0x11, TCP4).with(16, 10), /a checksum that is wrong/],
+  [
+    "facts about TLS that are too short",
+    prefixV2(0x21, 0x11, [...TCP4, ...tlv(0x20, [1, 0])]),
+    /TLS of 2 bytes, not 5/,
+  ],
   ["UNSPEC with a checksum that is wrong", prefixV2(0x21, 0x00, tlv(3, [0, 0, 0, 0])), /a checksum that is wrong/],
 ];
 
@@ -155,10 +173,16 @@ function inSteps(bytes: Uint8Array, asked: boolean): Prefix {
 
 describe("15.3 the PROXY protocol", () => {
   it.each(GOOD)("%s", (_name, bytes, expected) => {
-    expect(parsePrefix(bytes)).toEqual({ ends: expected, length: bytes.length });
-    expect(parsePrefix(Uint8Array.of(...bytes, ...bytesOf(REST)))).toEqual({ ends: expected, length: bytes.length });
+    const prefix = { ends: expected, secure: false, length: bytes.length };
+    expect(parsePrefix(bytes)).toEqual(prefix);
+    expect(parsePrefix(Uint8Array.of(...bytes, ...bytesOf(REST)))).toEqual(prefix);
     expect(inSteps(bytes, true).ends).toEqual(expected);
     if (bytes.length < 1000) expect(inSteps(bytes, false).ends).toEqual(expected);
+  });
+
+  it.each(SECURE)("18.3 facts about TLS: %s", (_name, bytes, secure) => {
+    expect(parsePrefix(bytes)).toMatchObject({ secure, length: bytes.length });
+    expect(inSteps(bytes, false).secure).toBe(secure);
   });
 
   it.each(BAD)("refuses %s", (_name, bytes, message) => {

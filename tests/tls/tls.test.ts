@@ -131,6 +131,26 @@ describe.each(RUNTIMES)("18.1 TLS on %s", (runtime) => {
     expect(await (await fetch(`http://127.0.0.1:${ports[2]}/`)).json()).toMatchObject({ "wsgi.url_scheme": "http" });
   });
 
+  it("18.3 ciphers: those of the list, with each certificate; on Deno, which would ignore it, a list is refused", async () => {
+    const [strong, weak] = ["AES256-GCM-SHA384", "AES128-GCM-SHA256"];
+    const ciphers = `ECDHE-ECDSA-${strong}:ECDHE-RSA-${strong}`;
+    const tls = { ...a, sni: [b], ciphers };
+    if (runtime === "deno") {
+      await expect(serving({ port: 0, tls })).rejects.toThrow(/TLS: ciphers: the TLS of Deno takes no list of ciphers/);
+      return;
+    }
+    const { port } = await serving({ port: 0, tls });
+    const before = { maxVersion: "TLSv1.2", checkServerIdentity: () => undefined } as const;
+    for (const [name, kind] of [["a.test", "ECDSA"], ["b.test", "RSA"]]) {
+      const socket = await dial(port, { ...before, servername: name as string });
+      expect(socket.getCipher().name).toBe(`ECDHE-${kind}-${strong}`);
+      socket.destroy();
+      const other = { ...before, servername: name as string, ciphers: `ECDHE-ECDSA-${weak}:ECDHE-RSA-${weak}` };
+      await expect(dial(port, other)).rejects.toThrow();
+    }
+    expect(await ask(port)).toMatchObject({ SSL_PROTOCOL: "TLSv1.3" }); // its ciphers are the runtime's
+  });
+
   it("client certificates: asked for, verified, shown, also in a resumed session", async () => {
     const tls = { ...a, ca: made.ca };
     const { server, port, ports } = await serving({
@@ -326,6 +346,19 @@ describe.each(RUNTIMES)("18.1 TLS on %s", (runtime) => {
       ],
       [{ ...a, ca: made.ca }, /^OptionError: Option tls\.ca: expected the option tls\.certReqs beside it/],
       [{ ...a, minVersion: "TLSv1.1" }, /^OptionError: Option tls\.minVersion: expected one of TLSv1\.2, TLSv1\.3/],
+      [
+        { ...a, ciphers: "NO-SUCH-CIPHER" },
+        runtime === "deno"
+          ? /^TlsError: TLS: ciphers: the TLS of Deno takes no list of ciphers/
+          : /^TlsError: TLS: ciphers: the runtime has no cipher of the list "NO-SUCH-CIPHER" \(/,
+      ],
+      [{ ...a, ciphers: "" }, /^OptionError: Option tls\.ciphers: expected a list of ciphers of TLS 1\.2/],
+      [{ ...a, ciphers: "ECDHE+AESGCM:TLS_AES_128_GCM_SHA256" }, /^OptionError: Option tls\.ciphers: .*\(TLS_\.\.\.\)/],
+      [{ ...a, ciphers: ["AES"] }, /^OptionError: Option tls\.ciphers: expected a list of ciphers/],
+      [
+        { ...a, ciphers: "ECDHE+AESGCM", minVersion: "TLSv1.3" },
+        /^OptionError: Option tls\.ciphers: expected the option tls\.minVersion TLSv1\.2/,
+      ],
       [{ ...a, cerificate: 1 }, /^OptionError: Option tls\.cerificate: expected one of cert, key, /],
       [{ ...a, sni: [{}] }, /^OptionError: Option tls\.sni\[0\]\.cert: expected the path of a file/],
     ];

@@ -19,6 +19,7 @@
 
 import type { EnvironTemplate } from "../../contract/environ.ts";
 import { connectionTemplate } from "../../contract/environ.ts";
+import type { Environ } from "../../contract/types.ts";
 import type { BodySource } from "../../contract/request_body.ts";
 import { logRefusal } from "../../gateway/access_log.ts";
 import { type BodyDecoder, countedBody } from "../../lifecycle/body_decoder.ts";
@@ -29,7 +30,7 @@ import { Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
 import type { RawConnection, RawSocket, Transport } from "../../seams.ts";
 import { nextIdle, type WireConnection } from "../wire.ts";
 import { ChunkedDecoder } from "./chunked_decoder.ts";
-import type { Http1Config } from "./config.ts";
+import type { Forwarding, Http1Config } from "./config.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
 import { HeadModels } from "./head_models.ts";
 import { HeadParser } from "./head_parser.ts";
@@ -48,6 +49,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   readonly #exchange: Http1Exchange;
   readonly #parser: HeadParser;
   readonly #template: EnvironTemplate;
+  readonly #forwarding: Forwarding | undefined; // of a peer that is a trusted proxy
   #head: RequestHead | undefined; // of the current request, or the last one
   #continued = false; // 100 Continue has been sent
   #maxRequests: number;
@@ -67,7 +69,9 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#request = new RequestLifecycle(config, this);
     this.#exchange = new Http1Exchange(this.#connection.writer, this, config.serverHeader);
     this.#parser = new HeadParser(config, config.latin1, models);
-    this.#template = connectionTemplate(config.template, transport.peer);
+    const template = connectionTemplate(config.template, transport.peer);
+    this.#forwarding = config.forwardingOf?.(transport.peer, template);
+    this.#template = this.#forwarding?.template ?? template;
   }
 
   // Calls by the host and the server.
@@ -224,6 +228,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   /** Calls the application, once a head is complete. */
   #begin(head: RequestHead): void {
+    const environ = head.environ(this.#template, this.#config.scriptName);
+    if (this.#forwarding !== undefined && !this.#forwarded(this.#forwarding, environ, head)) return;
     const request = this.#request;
     this.#head = head;
     this.#continued = false;
@@ -235,7 +241,19 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     if (contentLength > 0 && contentLength <= Math.min(EARLY_BODY, this.#bytes.length - this.#at)) {
       this.#at = request.feed(this.#bytes, this.#at, this.#bytes.length);
     }
-    request.run(this.#exchange, head.environ(this.#template, this.#config.scriptName));
+    request.run(this.#exchange, environ);
+  }
+
+  /** Changes an environ to what a trusted proxy says about its client. Returns false if the request is refused. */
+  #forwarded(forwarding: Forwarding, environ: Environ, head: RequestHead): boolean {
+    try {
+      forwarding.apply(environ, head.fields);
+      return true;
+    } catch (error) {
+      const refusal = this.#connection.broken(error);
+      if (refusal !== undefined) this.#refuse(refusal.status, head);
+      return false;
+    }
   }
 
   #decoder(head: RequestHead): BodyDecoder | undefined {
