@@ -15,6 +15,8 @@ export interface CommandScale {
   readonly requests: number;
   readonly hups: number;
   readonly kills: number;
+  /** Milliseconds after which a killed worker has been replaced. */
+  readonly whole: number;
   /** Requests to each application of a framework, and reloads of it. */
   readonly frameworkRequests: number;
   readonly frameworkHups: number;
@@ -71,7 +73,7 @@ export async function frameworks(
   return lost;
 }
 
-/** Kills a worker every second. Two have to be ready again within two seconds each time; the requests of it are lost. */
+/** Kills a worker every second. Two have to be ready again in time; the requests of the killed one are lost. */
 export async function kills(runtime: Runtime, scale: CommandScale, say: (line: string) => void): Promise<string[]> {
   await withCommand(runtime, { args: ["-w", "2", "--log-level", "debug", SITE] }, async (command) => {
     let longest = 0;
@@ -80,8 +82,8 @@ export async function kills(runtime: Runtime, scale: CommandScale, say: (line: s
         const began = performance.now();
         const ready = [...command.log.matchAll(/Worker is ready/g)].length;
         process.kill(command.workers[round % 2] as number, "SIGKILL");
-        await command.logged(/Worker is ready/, ready + 1, 2000);
-        await command.pool(2, 2000);
+        await command.logged(/Worker is ready/, ready + 1, scale.whole);
+        await command.pool(2, scale.whole);
         longest = Math.max(longest, performance.now() - began);
         await pause(Math.max(0, 1000 - (performance.now() - began)));
       }

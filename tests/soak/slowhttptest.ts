@@ -3,7 +3,8 @@
  * 500 connections each. `npm run soak -- slowhttptest` prints a table. slowhttptest is a package of Debian.
  *
  * The program asks for a page beside its attack, and says of each second whether it came within its time. A client of our
- * own does too, and measures how long the answers took.
+ * own does too, and measures how long the answers took. How many connections there are is what the server has: a slow
+ * reader does not notice that its connection has been reset.
  *
  * @module
  */
@@ -39,6 +40,7 @@ const SLOWNESSES: readonly Slowness[] = [
 const RATE = 200; // connections a second
 const PATIENCE = 3; // seconds in which slowhttptest wants its page
 const SAMPLE = 100; // ms
+const OURS = 4; // connections of the well-behaved client and of the page that slowhttptest asks for
 // deno-lint-ignore no-control-regex
 const COLOURS = /\x1b\[[\d;]*[A-Za-z]/g;
 
@@ -80,8 +82,8 @@ function run(args: readonly string[]): Promise<string> {
 
 /** The heading of the table. */
 export const HEADING: readonly string[] = [
-  "| runtime | attack | ended | closed | pending, at most | connected, at most | service available | answer, p50 | longest | RSS before | at most |",
-  "| --- | --- | --- | --: | --: | --: | --- | --: | --: | --: | --: |",
+  "| runtime | attack | ended | closed | pending, at most | server: connections | held for | service available | answer, p50 | longest | RSS before | at most |",
+  "| --- | --- | --- | --: | --: | --: | --: | --- | --: | --: | --: | --: |",
 ];
 
 /** Makes the attacks on a server of a runtime, and tells `say` a row for each. Returns what was wrong. */
@@ -99,8 +101,15 @@ export async function slowhttptest(
         let left = 50; // requests that warm the server up
         await probe(cell.port, () => left-- === 0);
         const before = cell.memory("VmRSS");
-        let most = before;
-        const sampling = setInterval(() => most = Math.max(most, cell.memory("VmRSS")), SAMPLE);
+        const idle = cell.sockets();
+        const began = performance.now();
+        const server = { most: before, connections: 0, held: 0 };
+        const sampling = setInterval(() => {
+          const connections = cell.sockets() - idle;
+          server.most = Math.max(server.most, cell.memory("VmRSS"));
+          server.connections = Math.max(server.connections, connections);
+          if (connections > OURS) server.held = (performance.now() - began) / 1000;
+        }, SAMPLE);
         let over = false;
         const service = noService();
         const probing = probe(cell.port, () => over, undefined, service);
@@ -124,12 +133,13 @@ export async function slowhttptest(
           `${exit}, ${end} s`,
           isOver ? connections : rows.at(-1)?.closed ?? 0, // the last row is of the second before
           Math.max(...rows.map((row) => row.pending)),
-          Math.max(...rows.map((row) => row.connected)),
+          server.connections,
+          `${server.held.toFixed(0)} s`,
           available ? "YES" : "NO",
           `${median.toFixed(1)} ms`,
           `${longest.toFixed(0)} ms`,
           `${mib(before)} MiB`,
-          `${mib(most)} MiB`,
+          `${mib(server.most)} MiB`,
         ];
         say(`| ${columns.join(" | ")} |`);
         if (!available) faults.push(`${runtime}, ${name}: the service was not available throughout`);
