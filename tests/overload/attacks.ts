@@ -39,6 +39,8 @@ export interface Attack {
   readonly answer?: RegExp;
   /** MiB that the process may grow by for a hundred connections, or fewer. */
   readonly mib: number;
+  /** The most connections that the server may have, where it has a limit. It then refuses others. */
+  readonly most?: number;
 }
 
 const SILENCE = /^$/;
@@ -260,6 +262,8 @@ export const heavyAttacks: readonly Attack[] = [
 
 /** Most connections that the server of `crowdingAttacks` serves at a time. */
 export const MOST = 50;
+// Those that are served, as many that are closing, and those that were just accepted: Deno accepts all that wait at once.
+const MOST_OPEN = 2 * MOST + 150;
 
 /** Clients that take up all the places of a server with the option `maxConnections`, and more. */
 export const crowdingAttacks: readonly Attack[] = [
@@ -269,6 +273,7 @@ export const crowdingAttacks: readonly Attack[] = [
     begin: (visitor) => visitor.deafen(),
     units: 1,
     mib: 96,
+    most: MOST_OPEN,
   },
   {
     name: "connections above maxConnections that are idle behind a request and do not close",
@@ -276,6 +281,7 @@ export const crowdingAttacks: readonly Attack[] = [
     begin: deafFlood(() => `${HEAD}\r\n`),
     units: 1,
     mib: 96,
+    most: MOST_OPEN,
   },
 ];
 

@@ -10,11 +10,10 @@ import type { ServeOptions } from "../../mod.ts";
 import { type CellPlan, withCell } from "../lifecycle/cell.ts";
 import { Certificates } from "../tls/certificates.ts";
 import { type Attack, crowdingAttacks, heavyAttacks, MOST, slowAttacks, timeouts, tlsAttacks } from "./attacks.ts";
-import { faults, type Report, Siege, told } from "./siege.ts";
+import { faults, Siege, told } from "./siege.ts";
 
 const AGAIN = 3; // times at most: the first ones fill pools
 const LEFT_OF_EACH = 2048; // bytes; a connection that is not forgotten is several thousand
-const JUST_ACCEPTED = 150; // connections: Deno accepts all that wait at once
 
 /** How the attacks are made. */
 export interface Scale {
@@ -41,51 +40,35 @@ export const checks: readonly string[] = [
 /** Makes all attacks on the servers of a runtime, and tells `say` the figures of each. */
 export async function campaign(plan: CellPlan, scale: Scale, say: (line: string) => void): Promise<Verdict> {
   const verdict = new Map<string, readonly string[]>();
-  const waves = (attacks: readonly Attack[]): (readonly Attack[])[] =>
-    scale.together ? [attacks] : attacks.map((one) => [one]);
-
-  const besieged = async (serve: ServeOptions, run: (siege: Siege) => Promise<void>, ca?: string): Promise<void> => {
+  const apart = (attacks: readonly Attack[]): (readonly Attack[])[] => attacks.map((one) => [one]);
+  const slow = (attacks: readonly Attack[]): (readonly Attack[])[] => scale.together ? [attacks] : apart(attacks);
+  const run = async (
+    serve: ServeOptions,
+    waves: readonly (readonly Attack[])[],
+    { ca, last }: { readonly ca?: string; readonly last?: (siege: Siege) => Promise<void> } = {},
+  ): Promise<void> => {
     await withCell(plan, { serve: { ...timeouts(scale.unit / 1000), ...serve }, collects: true }, async (cell) => {
-      await run(await Siege.of(cell, { ...scale, ca }));
+      const siege = await Siege.of(cell, { ...scale, ca });
+      for (const wave of waves) {
+        const report = await siege.run(...wave);
+        say(`${plan.name}: ${wave.map(({ name }) => name).join(", ")}: ${told(report)}`);
+        for (const attack of wave) verdict.set(attack.name, faults(report, attack, scale.unit));
+      }
+      await last?.(siege);
     });
   };
-  const run = async (siege: Siege, wave: readonly Attack[], judge: (report: Report) => Report): Promise<void> => {
-    const report = await siege.run(...wave);
-    say(`${plan.name}: ${wave.map(({ name }) => name).join(", ")}: ${told(report)}`);
-    for (const attack of wave) verdict.set(attack.name, faults(judge(report), attack, scale.unit));
-  };
 
-  await besieged({}, async (siege) => {
-    for (const wave of [...waves(slowAttacks), ...heavyAttacks.map((one) => [one])]) {
-      await run(siege, wave, (same) => same);
-    }
-    verdict.set(NOTHING_LEFT, await leftovers(siege));
+  await run({}, [...slow(slowAttacks), ...apart(heavyAttacks)], {
+    last: async (siege) => void verdict.set(NOTHING_LEFT, await leftovers(siege)),
   });
-
+  await run({ maxConnections: MOST }, apart(crowdingAttacks));
   const certificates = new Certificates();
   try {
     const tls = certificates.signed("localhost", { names: ["DNS:localhost", "IP:127.0.0.1"] });
-    await besieged({ tls }, async (siege) => {
-      for (const wave of waves(tlsAttacks)) await run(siege, wave, (same) => same);
-    }, readFileSync(certificates.ca, "utf8"));
+    await run({ tls }, slow(tlsAttacks), { ca: readFileSync(certificates.ca, "utf8") });
   } finally {
     certificates.remove();
   }
-
-  await besieged({ maxConnections: MOST }, async (siege) => {
-    for (const attack of crowdingAttacks) {
-      let sockets = 0;
-      // A server that is full answers others with 503.
-      await run(siege, [attack], (report) => {
-        sockets = report.sockets;
-        return { ...report, service: { ...report.service, failures: [] } };
-      });
-      // Those that are served, as many that are leaving, and those that were just accepted.
-      if (sockets > 2 * MOST + JUST_ACCEPTED) {
-        verdict.set(attack.name, [...verdict.get(attack.name) as string[], `it had ${sockets} sockets`]);
-      }
-    }
-  });
   return verdict;
 }
 

@@ -159,19 +159,22 @@ export function waits(
 
 /** What is wrong with a report, as far as one of its attacks is concerned. */
 export function faults(report: Report, attack: Attack, unit: number): string[] {
-  const { outcomes, service, growth, left } = report;
+  const { outcomes, service, growth, sockets, left } = report;
   const outcome = outcomes.find((one) => one.attack === attack) as Outcome;
   const most = outcomes.reduce((sum, one) => sum + one.attack.mib * Math.max(1, one.texts.length / 100), 0);
   const { median, longest } = waits(service);
   const found: string[] = [];
-  const { answer } = attack;
+  const { answer, most: limited } = attack;
   const others = answer === undefined ? [] : outcome.texts.filter((text) => !answer.test(text));
   if (others.length > 0) found.push(`${others.length} connections got ${JSON.stringify(others[0])}, not ${answer}`);
   const limit = (attack.units * unit + CLOCK) / 1000;
   if (answer !== undefined && outcome.lasted > limit) found.push(`it took ${outcome.lasted} s, not ${limit}`);
   if (growth > most * 2 ** 20) found.push(`the process grew by ${mib(growth)} MiB, not ${most}`);
   if (left > LEFT) found.push(`${left} bytes are left, not ${LEFT}`);
-  if (service.failures.length > 0) found.push(`the other client was not served: ${service.failures[0]}`);
+  if (limited !== undefined && sockets > limited) found.push(`the server had ${sockets} connections, not ${limited}`);
+  if (limited === undefined && service.failures.length > 0) {
+    found.push(`the other client was not served: ${service.failures[0]}`);
+  }
   if (median > MEDIAN || longest > LONGEST) found.push(`the other client waited ${median} ms, and ${longest} at most`);
   return found;
 }
