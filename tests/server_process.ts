@@ -37,6 +37,23 @@ export function runCommand(
   };
 }
 
+/** How a program is allowed to collect its garbage. Bun always allows it. */
+const COLLECTING: Readonly<Record<Runtime, readonly string[]>> = {
+  node: ["--expose-gc"],
+  deno: ["--v8-flags=--expose-gc"],
+  bun: [],
+};
+
+/** Returns the command that runs a file of the project, which may collect its garbage. `flags` are permissions for Deno. */
+export function collectingCommand(
+  runtime: Runtime,
+  file: string,
+  flags: readonly string[],
+): readonly [string, ...string[]] {
+  const { binary, args } = runCommand(runtime, file, flags);
+  return [binary, ...args.toSpliced(-1, 0, ...COLLECTING[runtime])];
+}
+
 /** The environment of this process without `TSGI_*`, because the command would take options of the test run for settings. */
 export function ownEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TSGI_")));

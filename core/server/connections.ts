@@ -23,12 +23,26 @@ export const EVERYBODY: Admission = { most: Infinity, refused() {}, accepted() {
 /** Ignores all events of a socket that was not admitted. */
 export const NOBODY: Connection = { receive() {}, drained() {}, ended() {}, closed() {}, shutdown() {}, tick() {} };
 
-/** All connections of a server, with their transports. */
+/**
+ * All connections of a server, with their transports.
+ *
+ * A connection that was turned away or retired no longer counts, but it has its socket until its client has closed too,
+ * which may take `LINGER_TIME`. At most as many may be in this state as may be served: otherwise a flood of clients that
+ * do not close would use up the descriptors of the process in spite of the limit. Beyond that, the one that has been
+ * leaving for longest is cut, since it has had the most time to read its response.
+ */
 export class Connections implements Iterable<[Connection, Transport]> {
+  readonly #most: number;
   readonly #all = new Map<Connection, Transport>();
   readonly #leaving = new Set<Connection>(); // those that were turned away or retired and are closing
+  readonly #cut = new Set<Connection>(); // those whose socket has been destroyed; their `closed` is about to come
   readonly #last = new Set<Connection>(); // those whose next request is the last, by closeAfterNext
   #lastFrom = 0; // order of the latest idle connection at the previous call of closeAfterNext
+
+  /** Connections of which `most` are served at a time. */
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   /** How many there are, those included that are closing. */
   get size(): number {
@@ -48,18 +62,28 @@ export class Connections implements Iterable<[Connection, Transport]> {
   delete(connection: Connection): void {
     this.#all.delete(connection);
     this.#leaving.delete(connection);
+    this.#cut.delete(connection);
     this.#last.delete(connection);
   }
 
   /** Turns a connection away, with `status` if its protocol has one. */
   turnAway(connection: WireConnection, status: string): void {
-    this.#leaving.add(connection);
+    this.#leave(connection);
     connection.turnAway(status);
   }
 
-  /** Ends an idle connection if there are more than `most`. Returns false if there are and none is idle. */
-  makeRoom(most: number): boolean {
-    return this.#all.size - this.#leaving.size <= most || this.#retireIdlest();
+  /** Ends an idle connection if there are too many. Returns false if there are and none is idle. */
+  makeRoom(): boolean {
+    return this.#all.size - this.#leaving.size - this.#cut.size <= this.#most || this.#retireIdlest();
+  }
+
+  #leave(connection: Connection): void {
+    this.#leaving.add(connection);
+    if (this.#leaving.size <= this.#most) return;
+    const oldest = this.#leaving.values().next().value as Connection;
+    this.#leaving.delete(oldest);
+    this.#cut.add(oldest);
+    this.#all.get(oldest)?.destroy();
   }
 
   /**
@@ -73,7 +97,7 @@ export class Connections implements Iterable<[Connection, Transport]> {
       if (order > 0 && order < (idlest?.idleOrder ?? Infinity)) idlest = connection as WireConnection;
     }
     if (idlest === undefined) return false;
-    this.#leaving.add(idlest);
+    this.#leave(idlest);
     idlest.retire();
     return true;
   }

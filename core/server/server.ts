@@ -72,7 +72,7 @@ export class RunningServer implements Server {
   readonly #stages: StageOwner;
   readonly #admission: Admission;
   readonly #stage: Stage | undefined;
-  readonly #connections = new Connections();
+  readonly #connections: Connections;
   readonly #tickets: (() => void)[] = []; // pending calls of handleOne, resolved when their connection is gone
   readonly #ended = new Map<Connection, () => void>();
   #waiting: Guest[] = [];
@@ -99,6 +99,7 @@ export class RunningServer implements Server {
     this.#admission = parts.admission ?? EVERYBODY;
     this.#stage = parts.stage;
     this.#settings = all;
+    this.#connections = new Connections(all.maxConnections);
     this.#errors = new ErrorStream(all.errorLog);
     this.#gateway = createGateway(app, this.#errors, { ...all, errorPage: parts.errorPage }, host);
     this.finished = new Promise((resolve) => this.#finish = resolve);
@@ -114,8 +115,7 @@ export class RunningServer implements Server {
       errors: this.#errors,
       multiprocess: all.multiprocess,
     };
-    const enter = this.#enter.bind(this);
-    this.#stages = { timeouts: all, errors: this.#errors, enter, forget };
+    this.#stages = { timeouts: all, errors: this.#errors, enter: this.#enter.bind(this), forget };
   }
 
   get address(): Address {
@@ -265,7 +265,7 @@ export class RunningServer implements Server {
       const gone = peer.remoteAddress === "";
       if (!gone) this.#errors.write(`tsgi: turned away ${peer.remoteAddress}: it is not among allowIps\n`);
       this.#connections.turnAway(connection, FORBIDDEN);
-    } else if (!this.#connections.makeRoom(this.#settings.maxConnections)) {
+    } else if (!this.#connections.makeRoom()) {
       this.#connections.turnAway(connection, SERVICE_UNAVAILABLE);
     }
     if (!this.#open) {

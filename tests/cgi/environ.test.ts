@@ -185,6 +185,17 @@ describe("variables", () => {
     expect([made["wsgi.url_scheme"], made["tsgi.request"]]).toEqual(["http", undefined]);
   });
 
+  it("18.4 no name of a variable reaches a prototype", () => {
+    const names = ["__proto__", "HTTP___PROTO__", "constructor", "HTTP_CONSTRUCTOR", "toString", "hasOwnProperty"];
+    const made = environ(names.map((name) => [name, "evil"]));
+    expect(Object.getPrototypeOf(made)).toBe(Object.prototype);
+    expect(Object.entries(made).filter(([, value]) => value === "evil").map(([name]) => name).toSorted()).toEqual(
+      names.filter((name) => name !== "__proto__").toSorted(),
+    );
+    expect(Object.values(Object.getOwnPropertyDescriptors(Object.prototype)).map(({ value }) => value))
+      .not.toContain("evil");
+  });
+
   it("a repeated header is joined as HTTP joins it, cookies as cookies; of another variable the last one counts", () => {
     const made = environ([
       ["HTTP_X_A", "1"],

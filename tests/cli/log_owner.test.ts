@@ -167,6 +167,20 @@ describe.runIf(process.getuid?.() === 0)("as root", () => {
   );
 
   describe.each(runtimes)("%s", (runtime) => {
+    it("18.4 the workers of --user have its ids, no group of root and no right of root", async () => {
+      const args = ["-u", "nobody", "-w", "1", SITE];
+      await withCommand(runtime, { args, shell: 'chmod 755 . && exec "$@"' }, async (command) => {
+        const status = readFileSync(`/proc/${command.workers[0]}/status`, "utf8");
+        const line = (name: string): string[] =>
+          new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1]?.split(/\s+/) ?? [];
+        expect(line("Uid")).toEqual(Array(4).fill(String(NOBODY)));
+        expect(line("Gid")).toEqual(Array(4).fill(String(NOBODY)));
+        expect(line("Groups").filter((group) => group !== "" && group !== String(NOBODY))).toEqual([]);
+        expect(line("CapEff")).toEqual(["0".repeat(16)]);
+        expect(await command.get("/?a")).toBe("ok a");
+      });
+    });
+
     it("14.2 a log that its user replaces by a link to a file of root is not given away at USR1", async () => {
       const place = makePlace();
       const { theirs, target } = place;

@@ -3,6 +3,7 @@
  */
 
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -36,6 +37,14 @@ const RECORD = {
   duration: 1234.5678,
   complete: true,
 } as unknown as AccessRecord;
+
+/** Sends a head, and waits for the end of the connection. */
+function answerTo(port: number, head: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(head, "latin1"));
+    socket.on("error", reject).on("close", () => resolve()).resume();
+  });
+}
 
 describe("atoms", () => {
   it.each([
@@ -306,6 +315,33 @@ describe.each(runtimes)("%s", (runtime) => {
     } finally {
       await command.stop();
     }
+  });
+
+  it("18.4 nothing that a client sends begins a line of a log, or is a control character in it", async () => {
+    const args = ["--access-logfile", "-", "--access-logformat", "%(U)s %(q)s %(r)s %(f)s %(a)s %(s)s", SITE];
+    const heads = [
+      "GET /ok/%0aFORGED%0d%1b%5b2J%9b?%0aFORGED\u009b HTTP/1.1\r\nHost: h\r\nReferer: \u0085FORGED\r\nUser-Agent: \u009b2J\r\n",
+      "GET /ok HTTP/1.1\r\nHost: h\r\nUser-Agent: a\x1b[2J\r\n",
+      "GET /ok HTTP/1.1\r\nHost: h\x1b[2J\r\n",
+      "GET /\x1b[2J HTTP/1.1\r\nHost: h\r\n",
+      "GET /ok HTTP/1.1\r\nHost: h\r\nX\x1b[2J: a\r\n",
+      "GET /ok HTTP/1.1\nFORGED\r\n",
+      "\x1b[2JFORGED\r\n",
+      "FORGED\u009b / HTTP/1.1\r\nHost: h\r\n",
+    ];
+    await withCommand(runtime, { args }, async (command) => {
+      for (const head of heads) await answerTo(command.port, `${head}Connection: close\r\n\r\n`);
+      const lines = (): string[] => command.out.split("\n").slice(0, -1);
+      await until("a line of each", () => lines().length >= heads.length, 20_000, () => command.out);
+      await command.logged(/refused a request/, heads.length - 1);
+      expect(lines()).toHaveLength(heads.length);
+      // deno-lint-ignore no-control-regex
+      const control = /[\0-\x09\x0b-\x1f\x7f-\x9f]/;
+      for (const line of [...lines(), ...command.log.split("\n")]) {
+        expect(line).not.toMatch(/^FORGED/);
+        expect(line).not.toMatch(control);
+      }
+    });
   });
 
   it("what was cut, and what failed, has its line", async () => {

@@ -67,7 +67,7 @@ describe.each(runtimes)("18.1 the command with TLS on %s", (runtime) => {
           expect(command.log).toContain(`: TLS: ${key}: its key does not belong to the certificate in ${cert}\n`);
           expect(command.workers).toEqual(before);
           expect(await nameOf(command)).toBe("one");
-        }, ca);
+        }, { ca });
         nothingLost(tally);
         console.log(`${runtime}: ${tally.answered} requests answered over TLS`);
       });

@@ -9,18 +9,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Address, ServeOptions } from "../../mod.ts";
 import { until } from "../lifecycle/cell.ts";
-import { projectPath, type Runtime, ServerProcess } from "../server_process.ts";
+import { projectPath, ServerProcess } from "../server_process.ts";
 import { scgiRequest } from "../scgi/request.ts";
+import { CELLS, FLAGS, type HostCell } from "./cells.ts";
 import { bytesOf, prefixV2, tlv } from "./proxy_prefix.ts";
 
-const CELLS: readonly (readonly [runtime: Runtime, adapter: string])[] = [
-  ["node", "native"],
-  ["deno", "native"],
-  ["bun", "native"],
-  ["deno", "net"],
-  ["bun", "net"],
-];
-const FLAGS = ["--allow-net", "--allow-env", "--allow-read", "--allow-write", "--allow-sys"];
 const GET = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 const PREFIX = "PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n";
 const OF_PREFIX = { REMOTE_ADDR: "192.0.2.7", REMOTE_PORT: "56324", SERVER_NAME: "198.51.100.1", SERVER_PORT: "443" };
@@ -62,7 +55,7 @@ interface Serving {
 }
 
 async function serving(
-  [runtime, adapter]: readonly [runtime: Runtime, adapter: string],
+  [runtime, adapter]: HostCell,
   options: ServeOptions,
   use: (serving: Serving) => Promise<void>,
 ): Promise<void> {

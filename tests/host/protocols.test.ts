@@ -8,8 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { scgiRequest } from "../scgi/request.ts";
-import { type Runtime, ServerProcess } from "../server_process.ts";
+import { ServerProcess } from "../server_process.ts";
 import { uwsgiRequest } from "../uwsgi/request.ts";
+import { CELLS, FLAGS, type HostCell } from "./cells.ts";
 
 const VARIABLES = {
   REQUEST_METHOD: "POST",
@@ -61,15 +62,6 @@ const PROTOCOLS = [
   { protocol: "fastcgi", bytes: fastcgiRequest(), start: "Status: 200 OK\r\n", read: stdoutOf },
 ] as const;
 
-const CELLS: readonly (readonly [runtime: Runtime, adapter: string])[] = [
-  ["node", "native"],
-  ["deno", "native"],
-  ["bun", "native"],
-  ["deno", "net"],
-  ["bun", "net"],
-];
-const FLAGS = ["--allow-net", "--allow-env", "--allow-read", "--allow-write", "--allow-sys"];
-
 /** Sends bytes and gives all that comes back, as latin-1 text. */
 function talk(where: { port: number; host: string } | { path: string }, bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -85,7 +77,7 @@ function talk(where: { port: number; host: string } | { path: string }, bytes: s
 }
 
 async function withServer(
-  [runtime, adapter]: readonly [runtime: Runtime, adapter: string],
+  [runtime, adapter]: HostCell,
   args: readonly string[],
   use: (port: number) => Promise<void>,
 ): Promise<void> {

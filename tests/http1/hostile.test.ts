@@ -11,6 +11,7 @@ import { hello, RecordingTransport, Talk } from "./harness.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const HEAD = GET.replace("GET", "HEAD");
+const POST_ONE = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\na";
 
 describe("a client that does not take its responses", () => {
   it("B04 gets no more of them: reading stops, also when they have no body", async () => {
@@ -53,6 +54,56 @@ it("L03 FIN behind many pipelined requests: all are answered, and only the last 
   expect(talk.statuses).toEqual([200, 200, 200, 200]);
   expect(talk.sent.match(/Connection: close/g)).toHaveLength(1);
   expect(talk.sent.trimEnd().endsWith("Connection: close")).toBe(true);
+});
+
+describe("18.4 a client that sends much in small parts", () => {
+  const waits = async (environ: Environ, startResponse: StartResponse): Promise<Body> => {
+    const body = await environ["wsgi.input"].read();
+    startResponse("200 OK", []);
+    return [String(body.length)];
+  };
+
+  it("18.4 pipelined requests that wait are not copied for each response", async () => {
+    const talk = new Talk(waits);
+    const many = 50_000;
+    talk.receive(GET.repeat(many)); // copied each time, these would be 35 GB
+    while (talk.statuses.length < many) await talk.settled();
+    expect(talk.statuses).toEqual(Array(many).fill(200));
+  }, 60_000);
+
+  it("18.4 octets that wait for a response are added to those before them", async () => {
+    const talk = new Talk(waits);
+    talk.receive(GET);
+    const text = POST_ONE.repeat(1500) + GET; // 70,000 octets
+    for (const octet of text) talk.receive(octet);
+    for (let before = -1; before < talk.statuses.length;) {
+      before = talk.statuses.length;
+      await talk.settled();
+      await talk.settled();
+    }
+    expect(talk.statuses).toEqual(Array(1502).fill(200));
+  }, 60_000);
+
+  it.each([1, 1000, 16384, 1 << 20])("18.4 a head has a limit, whatever the lengths of its parts: %d", (length) => {
+    const field = `X: ${"a".repeat(8000 - 5)}\r\n`; // 8,000 octets
+    const statuses = (text: string): readonly number[] => {
+      const talk = new Talk(hello);
+      for (let at = 0; at < text.length && talk.statuses.length === 0; at += length) {
+        talk.receive(text.slice(at, at + length));
+      }
+      return talk.statuses;
+    };
+    const head = GET.slice(0, -2);
+    expect(statuses(`${head}${field.repeat(16)}\r\n`)).toEqual([200]);
+    expect(statuses(`${head}${field.repeat(17)}`)).toEqual([431]); // before its end
+    expect(statuses(`${head}${field.repeat(17)}\r\n`)).toEqual([431]);
+  }, 60_000);
+
+  it("18.4 the limit of a head never refuses one line and one field that the options allow", () => {
+    const talk = new Talk(hello, { limitRequestLine: 200_000, limitRequestFieldSize: 200_000 });
+    talk.receive(`GET /${"a".repeat(199_000)} HTTP/1.1\r\nHost: ${"h".repeat(199_000)}\r\n\r\n`);
+    expect(talk.statuses).toEqual([200]);
+  });
 });
 
 describe("Upgrade", () => {

@@ -9,7 +9,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ServeOptions } from "../../mod.ts";
-import { type Exit, runCommand, type Runtime, ServerProcess } from "../server_process.ts";
+import { collectingCommand, type Exit, runCommand, type Runtime, ServerProcess } from "../server_process.ts";
 
 /** How a cell is run. */
 export interface CellPlan {
@@ -36,6 +36,8 @@ export interface StartOptions {
   readonly serve?: ServeOptions;
   /** Whether to start the program that does without the library. */
   readonly bare?: boolean;
+  /** Whether the program may collect its garbage: `/heap` then tells what is alive. */
+  readonly collects?: boolean;
   /** Most descriptors that the process may have. */
   readonly descriptors?: number;
   /** A socket of this process that the cell gets as its descriptor 3. Its port is given, because Bun does not reveal it. */
@@ -57,12 +59,13 @@ export class Cell {
   /** Spawns a program and waits for its port. */
   static async start(
     plan: CellPlan,
-    { serve = {}, bare = false, descriptors, socket }: StartOptions = {},
+    { serve = {}, bare = false, collects = false, descriptors, socket }: StartOptions = {},
   ): Promise<Cell> {
     const program = `tests/lifecycle/programs/${bare ? plan.bare : plan.program}.ts`;
     const { binary, args } = runCommand(plan.runtime, program, FLAGS);
+    const command = collects ? collectingCommand(plan.runtime, program, FLAGS) : [binary, ...args];
     const limit = descriptors === undefined ? [] : ["sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`];
-    const words = [...limit, binary, ...args] as [string, ...string[]];
+    const words = [...limit, ...command] as [string, ...string[]];
     const env = { TSGI_SERVE: JSON.stringify(serve) };
     const sockets = socket === undefined ? [] : [socket.fd];
     const process = await ServerProcess.spawn(plan.name, words, /^port (\d+)$/m, env, sockets);

@@ -1,5 +1,6 @@
 /**
- * Makes load for the shutdown tests. Its clients connect until they are refused, and check each response to the last byte.
+ * Makes load: for the shutdown tests, whose clients connect until they are refused, and for all others, whose clients go on
+ * until they are told to stop. They check each response to the last byte.
  *
  * @module
  */
@@ -10,12 +11,13 @@ import { textOf } from "../behaviour/response.ts";
 
 /** Clients of each kind: those with a connection for each request, and those that keep theirs. */
 export const CLIENTS = 8;
-const GAP = 50; // ms between requests of a keep-alive client, below drainIdle
+const GAP = 50; // ms, below drainIdle
 const DEADLINE = 20_000;
 
 /** The counts of the requests of one round. */
 export interface Tally {
   answered: number;
+  connections: number;
   /** Those whose response announced the end of the connection. */
   last: number;
   /** Connections that the system reset before a request was sent. */
@@ -33,6 +35,8 @@ export interface LoadOptions {
   readonly ca?: string | undefined;
   /** What they ask for, of an application that is not the one of these tests; its responses have a length. */
   readonly path?: string;
+  /** Milliseconds between the requests of a client that keeps its connection. Default: 50. */
+  readonly gap?: number;
 }
 
 /** Sends one request, and checks the response to the last byte. False when the connection ends. */
@@ -63,20 +67,22 @@ async function connectAgainAndAgain(
   port: number,
   kind: "fresh" | "closing" | "kept",
   tally: Tally,
-  { over = () => false, ca, path }: LoadOptions,
+  { over, ca, path, gap = GAP }: LoadOptions,
 ): Promise<void> {
-  for (let connections = 0; connections < 100_000 && !over(); connections++) {
+  const isOver = over ?? ((): boolean => false);
+  for (let connections = 0; connections < 100_000 && !isOver(); connections++) {
     let client: Client;
     try {
       client = await Client.connect(port, ca);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED") return;
+      if (over === undefined && (error as NodeJS.ErrnoException).code === "ECONNREFUSED") return;
       tally.unsent++;
       continue;
     }
+    tally.connections++;
     try {
       if (kind !== "kept") await exchange(client, tally, kind, path);
-      else while (!client.over && !over() && await exchange(client, tally, kind, path)) await pause(GAP);
+      else while (!client.over && !isOver() && await exchange(client, tally, kind, path)) if (gap > 0) await pause(gap);
     } finally {
       client.dispose();
     }
@@ -85,7 +91,7 @@ async function connectAgainAndAgain(
 
 /** A tally with all counts at 0. */
 export function noTally(): Tally {
-  return { answered: 0, last: 0, unsent: 0, backlog: 0, failures: [] };
+  return { answered: 0, connections: 0, last: 0, unsent: 0, backlog: 0, failures: [] };
 }
 
 /** Starts the clients of a port; each settles once it is refused, or once `over` says so. */

@@ -3,11 +3,11 @@
  * on time, and a connection that says nothing is closed without a word.
  */
 
-import { connect, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { Client } from "../behaviour/client.ts";
-import { type Cell, cells, mib, until, withCell } from "./cell.ts";
+import { median, probe } from "../overload/probe.ts";
+import { Visitor } from "../overload/visitor.ts";
+import { cells, mib, until, withCell } from "./cell.ts";
 import type { Counts } from "./programs/app.ts";
 
 const MANY = 500;
@@ -16,72 +16,12 @@ const KEEP_ALIVE = 60; // s
 const LATE = 1200; // ms: a time-out fires within 1 s of its nominal value, and this process is not alone
 const HEAD = "GET /ok HTTP/1.1\r\nHost: test.example\r\n\r\n";
 
-/** One connection, and when what happened; times are 0 until then. */
-interface Visitor {
-  readonly socket: Socket;
-  readonly since: number;
-  text: string;
-  answered: number;
-  ended: number;
-}
-
-/** Connects, sends `first`, and tells when it began to (a server may know of it first), and of an answer and the end. */
-function visit(port: number, first: string): Promise<Visitor> {
-  return new Promise((resolve, reject) => {
-    const since = performance.now();
-    const socket = connect({ host: "127.0.0.1", port, noDelay: true });
-    socket.once("error", reject).once("connect", () => {
-      const visitor: Visitor = { socket, since, text: "", answered: 0, ended: 0 };
-      socket.on("error", (error) => visitor.text += error.message);
-      socket.on("end", () => visitor.ended = performance.now());
-      socket.on("data", (bytes) => {
-        visitor.text += bytes;
-        visitor.answered ||= performance.now();
-      });
-      if (first !== "") socket.write(first);
-      resolve(visitor);
-    });
-  });
-}
-
-async function crowd(port: number, first: string): Promise<Visitor[]> {
-  const visitors: Visitor[] = [];
-  while (visitors.length < MANY) {
-    visitors.push(...await Promise.all(Array.from({ length: 50 }, () => visit(port, first))));
-  }
-  return visitors;
-}
-
 /** One byte a second until the server has had enough. */
 async function trickle(slow: readonly Visitor[]): Promise<void> {
   for (let at = 1; at <= HEADER_TIMEOUT + 2; at++) {
     await pause(1000);
     for (const { socket, answered } of slow) if (answered === 0 && socket.writable) socket.write(HEAD.charAt(at));
   }
-}
-
-/** Times of requests of a normal client, in ms: each on a new connection and on one that is kept. */
-async function normal(cell: Cell, isOver: () => boolean): Promise<{ fresh: number[]; kept: number[] }> {
-  const times = { fresh: [] as number[], kept: [] as number[] };
-  const ask = async (client: Client, since: number, into: number[]): Promise<void> => {
-    await client.request("GET", "/ok");
-    expect((await client.response(20_000)).status).toBe(200);
-    into.push(performance.now() - since);
-  };
-  const keeper = await Client.connect(cell.port);
-  for (const end = performance.now() + 30_000; !isOver() && performance.now() < end; await pause(20)) {
-    await ask(keeper, performance.now(), times.kept);
-    const since = performance.now();
-    const client = await Client.connect(cell.port);
-    await ask(client, since, times.fresh);
-    client.dispose();
-  }
-  keeper.dispose();
-  return times;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
 
 function spread(values: readonly number[]): string {
@@ -92,15 +32,15 @@ describe.each(cells)("$name", (plan) => {
   it(`${MANY} idle and ${MANY} slow connections`, async () => {
     await withCell(plan, { serve: { headerTimeout: HEADER_TIMEOUT, keepAliveTimeout: KEEP_ALIVE } }, async (cell) => {
       const base = cell.sockets();
-      await normal(cell, ((left) => () => left-- === 0)(20)); // what a first request needs is there
+      await probe(cell.port, ((left) => () => left-- === 0)(20)); // what a first request needs is there
       await until("the first clients to be gone", () => cell.sockets() <= base);
       const before = cell.memory("VmRSS");
-      const idle = await crowd(cell.port, "");
+      const idle = await Visitor.crowd(cell.port, MANY);
       await until("all to be accepted", () => cell.sockets() >= base + MANY);
       const each = (cell.memory("VmRSS") - before) / MANY;
-      const slow = await crowd(cell.port, HEAD.charAt(0));
+      const slow = await Visitor.crowd(cell.port, MANY, HEAD.charAt(0));
       const over = (): boolean => [...idle, ...slow].every((visitor) => visitor.ended > 0);
-      const [times] = await Promise.all([normal(cell, over), trickle(slow)]);
+      const [times] = await Promise.all([probe(cell.port, over), trickle(slow)]);
 
       const refusedAfter = slow.map((visitor) => visitor.answered - visitor.since);
       const closedAfter = idle.map((visitor) => visitor.ended - visitor.since);
@@ -109,6 +49,7 @@ describe.each(cells)("$name", (plan) => {
           `median ${median(times.fresh).toFixed(1)} ms new, ${median(times.kept).toFixed(1)} ms kept, ` +
           `408 after ${spread(refusedAfter)} ms, closed after ${spread(closedAfter)} ms`,
       );
+      expect(times.failures).toEqual([]);
       expect(times.kept.length).toBeGreaterThan(20); // so that a median says something
       expect(median(times.fresh)).toBeLessThan(100);
       expect(median(times.kept)).toBeLessThan(100);
@@ -127,7 +68,10 @@ describe.each(cells)("$name", (plan) => {
     const serve = { minBodyRate: 100, minBodyRateGrace: 1, bodyTimeout: 1, keepAliveTimeout: 600 };
     await withCell(plan, { serve }, async (cell) => {
       const post = (path: string): string => `POST ${path} HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n`;
-      const [read, unread] = await Promise.all([visit(cell.port, post("/upload")), visit(cell.port, post("/ok"))]);
+      const [read, unread] = await Promise.all([
+        Visitor.visit(cell.port, post("/upload")),
+        Visitor.visit(cell.port, post("/ok")),
+      ]);
       const over = (): boolean => read.ended > 0 && unread.ended > 0;
       const trickling = setInterval(() => {
         for (const { socket } of [read, unread]) if (socket.writable) socket.write("x");
@@ -146,7 +90,7 @@ describe.each(cells)("$name", (plan) => {
     async () => {
       await withCell(plan, { serve: { writeTimeout: 2 } }, async (cell) => {
         const head = "GET /upgraded HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
-        const [deaf, slow] = await Promise.all([visit(cell.port, head), visit(cell.port, head)]);
+        const [deaf, slow] = await Promise.all([Visitor.visit(cell.port, head), Visitor.visit(cell.port, head)]);
         for (const { socket } of [deaf, slow]) socket.pause();
         const reading = setInterval(() => slow.socket.read(), 10);
         const counts = async (): Promise<Counts> =>

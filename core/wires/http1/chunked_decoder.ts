@@ -19,8 +19,10 @@ const EXTENSIONS_LIMIT = 16384; // octets of chunk extensions in one body: parsi
 const CHUNK_LINE_LIMIT = EXTENSIONS_LIMIT + 64; // including the size, of which the grammar allows any leading zeros
 const SIZE_DIGITS = 13; // sizes below 2^52: the sum of any two is still exact
 
+const PLAIN_DIGITS = 7; // of a size that is read without making text of its line
 const LF = 0x0a;
 const CR = 0x0d;
+const ZERO = 0x30;
 
 /** The next part of a chunked body. */
 const SIZE = 0;
@@ -79,10 +81,29 @@ export class ChunkedDecoder implements BodyDecoder {
           this.#state = SIZE;
           break;
         default:
-          at = this.#takeLine(bytes, at, end);
+          at = this.#takeSize(bytes, at, end) || this.#takeLine(bytes, at, end);
       }
     }
     return at;
+  }
+
+  /**
+   * Reads a line that is a size of a few digits and nothing else, as almost all are. Returns 0 for any other line, and
+   * for one of which a part has arrived. No text is made of it: a body of very small chunks would cost too much.
+   */
+  #takeSize(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#state !== SIZE || this.#partial !== "") return 0;
+    let at = start;
+    let size = 0;
+    for (const stop = Math.min(end, start + PLAIN_DIGITS); at < stop; at++) {
+      const digit = hexDigit(bytes[at] as number);
+      if (digit < 0) break;
+      size = size * 16 + digit;
+    }
+    const zeros = bytes[start] === ZERO && at > start + 1; // leading zeros are counted
+    if (at === start || zeros || at + 2 > end || bytes[at] !== CR || bytes[at + 1] !== LF) return 0;
+    this.#begin(size);
+    return at + 2;
   }
 
   /** Reads a chunk-size line or a trailer line, or the part of it that has arrived. */
@@ -116,7 +137,11 @@ export class ChunkedDecoder implements BodyDecoder {
       throw new BodyTooLargeError(`Chunk extensions of more than ${EXTENSIONS_LIMIT} bytes`);
     }
     if (digits.length > SIZE_DIGITS) throw new BodyTooLargeError("A chunk is longer than can be counted");
-    const size = digits === "" ? 0 : parseInt(digits, 16);
+    this.#begin(digits === "" ? 0 : parseInt(digits, 16));
+  }
+
+  /** Expects the data of a chunk, or the trailers behind the last chunk. */
+  #begin(size: number): void {
     this.#total += size;
     if (this.#total > this.#limits.limitRequestBody) {
       throw new BodyTooLargeError(`The body is longer than limitRequestBody, ${this.#limits.limitRequestBody} bytes`);
@@ -145,6 +170,13 @@ export class ChunkedDecoder implements BodyDecoder {
     }
     return new TrailersTooLargeError(`A trailer is longer than ${this.#limits.limitRequestFieldSize} bytes`);
   }
+}
+
+/** The value of a hexadecimal digit; -1 for any other octet. */
+function hexDigit(octet: number): number {
+  if (octet >= ZERO && octet <= 0x39) return octet - ZERO;
+  const letter = octet | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 /** The trailers exceed the limits for header fields. */

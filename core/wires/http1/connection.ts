@@ -8,8 +8,8 @@
  *     RECEIVED, BROKEN  later requests: they wait until the response has ended
  *     DRAIN             the rest of a body that nobody reads, decoded and dropped
  *
- * Only one response runs at a time, so pipelined responses are always in order. Bytes that wait are held as a copy; at
- * HELD_LIMIT the transport is paused. `#advance` is the only loop over arrived bytes and never runs nested: calls of the
+ * Only one response runs at a time, so pipelined responses are always in order. Bytes that wait are copied once, and then
+ * processed from that copy, however many requests they are; at HELD_LIMIT the transport is paused. `#advance` is the only loop over arrived bytes and never runs nested: calls of the
  * application only change the state.
  *
  * The keep-alive verdict is made with the response head: see `mayPersist`.
@@ -54,7 +54,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   #continued = false; // 100 Continue has been sent
   #maxRequests: number;
   #idleOrder = 0;
-  #held: Uint8Array = NO_BYTES; // bytes that wait, as a copy
+  #held: Uint8Array = NO_BYTES; // a copy of bytes that wait; what is before #heldAt has been processed
+  #heldAt = 0; // less than the length of #held, unless there are none
   #bytes: Uint8Array = NO_BYTES; // bytes that #advance is working on, lent or held
   #at = 0;
   #advancing = false;
@@ -98,7 +99,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   closed(): void {
     this.#connection.closed();
-    this.#held = NO_BYTES;
+    this.#holdNothing();
     this.#request.departed("The client closed the connection");
     this.#config.forget(this);
   }
@@ -177,12 +178,13 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   release(): RawSocket {
     this.#connection.release();
     this.#request.upgraded();
-    const unread = this.#bytes.slice(this.#at);
+    const unread = this.#bytes.subarray(this.#at);
     this.#at = this.#bytes.length;
-    const leftover = new Uint8Array(unread.length + this.#held.length);
+    const held = this.#held.subarray(this.#heldAt);
+    this.#holdNothing();
+    const leftover = new Uint8Array(unread.length + held.length);
     leftover.set(unread);
-    leftover.set(this.#held, unread.length);
-    this.#held = NO_BYTES;
+    leftover.set(held, unread.length);
     const transport = this.#transport;
     const attach = (next: RawConnection): void => transport.attach(this.#config.adopt(this, next, transport), leftover);
     return { transport, leftover, attach };
@@ -190,10 +192,10 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   // The loop.
 
-  /** Processes bytes until something has to wait, and holds the rest. */
-  #advance(bytes: Uint8Array): void {
+  /** Processes bytes from an index on until something has to wait, and holds the rest. `own` bytes are not lent. */
+  #advance(bytes: Uint8Array, from: number = 0, own: boolean = false): void {
     this.#bytes = bytes;
-    this.#at = 0;
+    this.#at = from;
     this.#advancing = true;
     try {
       while (this.#at < bytes.length && this.#connection.isOpen && !this.#mustWait()) this.#step(bytes);
@@ -201,11 +203,15 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
       this.#broken(error);
     }
     this.#advancing = false;
-    this.#parser.release();
     const at = this.#at;
     this.#bytes = NO_BYTES;
     this.#at = 0;
-    if (at < bytes.length && this.#connection.isOpen) this.#hold(bytes.subarray(at));
+    const waits = at < bytes.length && this.#connection.isOpen && !this.#dropsInput();
+    if (!waits || !own) this.#parser.release();
+    if (waits && own) {
+      this.#held = bytes;
+      this.#heldAt = at;
+    } else if (waits) this.#hold(bytes.subarray(at));
     this.#regulate();
   }
 
@@ -284,8 +290,9 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   #goOn(): void {
     if (this.#mustWait()) return;
     const held = this.#held;
-    this.#held = NO_BYTES;
-    if (held.length > 0 && this.#connection.isOpen) this.#advance(held);
+    const at = this.#heldAt;
+    this.#holdNothing();
+    if (held.length > 0 && this.#connection.isOpen) this.#advance(held, at, true);
     if (this.#clientEnded && this.#held.length === 0) this.#noMoreInput();
     this.#regulate();
   }
@@ -299,14 +306,32 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   // Flow.
 
+  /** Holds more bytes. They are added in place while there is room, so that small pieces are not copied again and again. */
   #hold(bytes: Uint8Array): void {
-    // Bytes after the last request are dropped, but bytes after an Upgrade belong to the new owner of the socket.
-    if (this.#isLast() && this.#head?.upgrade !== true) return;
-    const held = new Uint8Array(this.#held.length + bytes.length);
-    held.set(this.#held);
-    held.set(bytes, this.#held.length);
-    this.#held = held;
+    if (this.#dropsInput()) return;
+    const held = this.#held;
+    const { buffer, byteOffset, length } = held;
+    if (length > 0 && buffer.byteLength - byteOffset - length >= bytes.length) {
+      this.#held = new Uint8Array(buffer, byteOffset, length + bytes.length);
+    } else {
+      const waiting = length - this.#heldAt;
+      const size = waiting + bytes.length;
+      this.#held = new Uint8Array(waiting > 0 ? 2 * size : size).subarray(0, size);
+      this.#held.set(held.subarray(this.#heldAt));
+      this.#heldAt = 0;
+    }
+    this.#held.set(bytes, this.#held.length - bytes.length);
     this.#regulate();
+  }
+
+  #holdNothing(): void {
+    this.#held = NO_BYTES;
+    this.#heldAt = 0;
+  }
+
+  /** Whether bytes behind the last request are dropped. Those behind an Upgrade belong to the new owner of the socket. */
+  #dropsInput(): boolean {
+    return this.#isLast() && this.#head?.upgrade !== true;
   }
 
   /** Whether no request can follow the one whose response runs. */
@@ -319,7 +344,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   /** Pauses reading while the application does not read its input or the client its responses, and resumes it. */
   #regulate(): void {
     const choked = this.#request.state === HEAD && !this.#connection.writer.flowing;
-    const full = choked || this.#request.isFull || this.#held.length >= HELD_LIMIT;
+    const full = choked || this.#request.isFull || this.#held.length - this.#heldAt >= HELD_LIMIT;
     this.#connection.regulate(full && this.#connection.isOpen);
   }
 }

@@ -5,14 +5,18 @@
  * only an incomplete line, as text. So the limits bound its memory, and any split of the bytes gives the same heads and
  * the same refusals. A bare LF and a bare CR are both refused.
  *
+ * The limits of one field and of the number of fields multiply to 800 KiB. Some hundred clients that send that much and
+ * no end would take the memory of a small machine, so a whole head has a limit too.
+ *
  * @module
  */
 
-import { BAD_REQUEST, Refusal } from "../../refusal.ts";
+import { BAD_REQUEST, FIELDS_TOO_LARGE, Refusal } from "../../refusal.ts";
 import type { HeadModels } from "./head_models.ts";
 import { RequestHead, type RequestLimits, tooLong } from "./request_head.ts";
 
 const EMPTY_LINES = 8; // that may precede a request (RFC 9112 2.2)
+const HEAD_LIMIT = 131072; // bytes of a head, which is what front ends may send of variables, see cgi/variables.ts
 const WINDOW = 16384; // bytes decoded at a time, since the bytes behind a head may be a body
 const CR = 0x0d;
 // Octets that can begin a request line: token characters, or the CR of an empty line.
@@ -28,6 +32,7 @@ export class HeadParser {
   #from = 0;
   #partial = "";
   #emptyLines = 0;
+  #size = 0; // bytes of the lines of the current head
   #head: RequestHead | undefined; // the current head, once its request line is complete
   #complete: RequestHead | undefined; // the head that the current call of `parse` has completed
   #at = 0;
@@ -155,11 +160,19 @@ export class HeadParser {
       if (end - at > limit) throw tooLong(this.#head === undefined);
       if (lf < 0) return at;
       if (end === lf) throw new Refusal(BAD_REQUEST, "a line ends with a bare LF");
+      if ((this.#size += lf + 1 - at) > HEAD_LIMIT) this.#checkSize();
       this.#line(text, at, end);
       at = from = lf + 1;
       if (this.#complete !== undefined) return at;
     }
     return at;
+  }
+
+  /** Refuses a head that is too large. One line and one field that the limits allow are never too large. */
+  #checkSize(): void {
+    const { limitRequestLine, limitRequestFieldSize } = this.#limits;
+    const most = Math.max(HEAD_LIMIT, limitRequestLine + limitRequestFieldSize);
+    if (this.#size > most) throw new Refusal(FIELDS_TOO_LARGE, `a head of more than ${most} bytes`);
   }
 
   #line(text: string, start: number, end: number): void {
@@ -182,5 +195,6 @@ export class HeadParser {
     this.#complete = head;
     this.#head = undefined;
     this.#emptyLines = 0;
+    this.#size = 0;
   }
 }

@@ -1,4 +1,4 @@
-// An Express program with what tests/lifecycle/load.ts and tests/cli/soak.ts ask for.
+// An Express program with what tests/lifecycle/load.ts asks for.
 import express from "express";
 
 const app = express();

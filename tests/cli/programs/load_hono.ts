@@ -1,4 +1,4 @@
-// A Hono application with what tests/lifecycle/load.ts and tests/cli/soak.ts ask for.
+// A Hono application with what tests/lifecycle/load.ts asks for.
 import { Hono } from "hono";
 
 const app: Hono = new Hono();

@@ -6,6 +6,7 @@
 
 import process from "node:process";
 import type { Body, Environ, ServeOptions, StartResponse } from "../../../mod.ts";
+import { liveHeap } from "./heap.ts";
 import { BLOCK, SLOW_BYTES, SLOW_PAUSE } from "./pace.ts";
 
 /** What became of the calls to `/post` and `/blocks`. */
@@ -96,6 +97,9 @@ export async function app(environ: Environ, startResponse: StartResponse): Promi
       const counts: Counts = { calls: closes.length, closes, begun, finals };
       return [JSON.stringify(counts)];
     }
+    case "/heap":
+      ok();
+      return [JSON.stringify(await liveHeap())];
     case "/wait":
       await wait(Number(query.get("ms")), environ["tsgi.request"].signal);
       ok();

@@ -1,7 +1,7 @@
 /**
  * Event streams that never end, on the sockets of whatever runtime this is; `/heap` collects garbage, and tells what is left.
  *
- * `node --expose-gc`, `deno run --v8-flags=--expose-gc`, `bun`. With the argument `fetch` it is `toFetch` on the runtime's
+ * It is started by `collectingCommand` of tests/server_process.ts. With the argument `fetch` it is `toFetch` on the runtime's
  * own server.
  *
  * @module
@@ -10,13 +10,12 @@
 import process from "node:process";
 import { getHeapSnapshot } from "node:v8";
 import { type ApplicationFunction, serve, toFetch } from "../../../mod.ts";
+import { type Heap, liveHeap } from "./heap.ts";
 
 type Handler = (request: Request, info: unknown) => Response | Promise<Response>;
 
 interface Globals {
-  readonly gc?: () => void;
   readonly Bun?: {
-    gc(force: boolean): void;
     serve(options: { hostname: string; port: number; idleTimeout: number; fetch: Handler }): { readonly port: number };
   };
   readonly Deno?: {
@@ -27,33 +26,19 @@ interface Globals {
   };
 }
 
-/** What is left after garbage has been collected. */
-export interface Heap {
-  /** Bytes of live objects. */
-  readonly used: number;
-  /** Bytes that the system has given the process. */
-  readonly resident: number;
-  /** Streams that have not been closed. */
+/** What is left, and the streams that have not been closed. */
+export interface StreamsHeap extends Heap {
   readonly open: number;
 }
 
-const { gc, Bun, Deno } = globalThis as unknown as Globals;
+const { Bun, Deno } = globalThis as unknown as Globals;
 let open = 0;
-
-async function heap(): Promise<Heap> {
-  for (let i = 0; i < 4; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 20)); // what is finalized is collected in a later turn
-    if (Bun !== undefined) Bun.gc(true);
-    else gc?.();
-  }
-  const { heapUsed, external, rss } = process.memoryUsage();
-  return { used: heapUsed + external, resident: rss, open };
-}
 
 const app: ApplicationFunction = async (environ, startResponse) => {
   if (environ.PATH_INFO === "/heap") {
     startResponse("200 OK", [["Content-Type", "application/json"]]);
-    return JSON.stringify(await heap());
+    const heap: StreamsHeap = { ...await liveHeap(), open };
+    return JSON.stringify(heap);
   }
   if (environ.PATH_INFO === "/snapshot") {
     startResponse("200 OK", [["Content-Type", "application/json"]]);

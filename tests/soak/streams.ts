@@ -1,6 +1,6 @@
 /**
- * 14.33 Event streams whose clients leave: part of `npm run test:soak`, and by itself `node tests/lifecycle/soak.ts [RUNTIME]`.
- * 3,000 of them on each runtime, in rounds; what is alive after each round, once garbage has been collected, may not grow.
+ * 14.33 Event streams whose clients leave, in rounds. What is alive after each round, once garbage has been collected, may
+ * not grow.
  * Resident memory is shown beside it. It says nothing of a leak: a runtime takes pages before it collects garbage, and does
  * not give them back at once.
  *
@@ -9,22 +9,20 @@
 
 import { Buffer } from "node:buffer";
 import { connect } from "node:net";
-import process from "node:process";
-import { binaryOf } from "../../scripts/pack/hosts.ts";
-import { projectPath, type Runtime, ServerProcess } from "../server_process.ts";
-import type { Heap } from "./programs/streams.ts";
+import { collectingCommand, type Runtime, ServerProcess } from "../server_process.ts";
+import type { StreamsHeap } from "../lifecycle/programs/streams.ts";
 
-const ROUNDS = 12;
 const STREAMS = 250; // in a round
 const AT_ONCE = 50;
 const DEADLINE = 120_000; // ms for one runtime
-const MOST_GROWTH = 100; // bytes that may be left of a stream, on average; a leaked request is some thousands
 
-const COMMANDS: Readonly<Record<Runtime, readonly [string, ...string[]]>> = {
-  node: [binaryOf("node"), "--expose-gc"],
-  deno: [binaryOf("deno"), "run", "-A", "--no-lock", "--no-check", "--v8-flags=--expose-gc"],
-  bun: [binaryOf("bun"), "--no-env-file"],
-};
+/** How much is done. */
+export interface StreamsScale {
+  /** Rounds of 250 streams. */
+  readonly rounds: number;
+  /** Bytes that may be left of a stream, on average. A request that is not forgotten is more than a thousand. */
+  readonly most: number;
+}
 
 /** Begins a stream and leaves after its first event, with FIN or with a reset. */
 function abandon(port: number, reset: boolean): Promise<void> {
@@ -46,9 +44,9 @@ async function round(port: number): Promise<void> {
 }
 
 /** Measures the live heap, once all streams have been closed. */
-async function settled(port: number, deadline: number): Promise<Heap> {
+async function settled(port: number, deadline: number): Promise<StreamsHeap> {
   for (;;) {
-    const heap = await (await fetch(`http://127.0.0.1:${port}/heap`)).json() as Heap;
+    const heap = await (await fetch(`http://127.0.0.1:${port}/heap`)).json() as StreamsHeap;
     if (heap.open === 0) return heap;
     if (performance.now() > deadline) throw new Error(`${heap.open} streams have not been closed`);
   }
@@ -62,12 +60,13 @@ function slope(values: readonly number[]): number {
   return products.reduce((sum, one) => sum + one, 0) / values.reduce((sum, _, i) => sum + (i - middle) ** 2, 0);
 }
 
-async function soak(runtime: Runtime, how: "sockets" | "fetch"): Promise<void> {
-  const command: [string, ...string[]] = [
-    ...COMMANDS[runtime],
-    projectPath("tests/lifecycle/programs/streams.ts"),
-    how,
-  ];
+async function soak(
+  runtime: Runtime,
+  how: "sockets" | "fetch",
+  { rounds, most }: StreamsScale,
+  say: (line: string) => void,
+): Promise<string[]> {
+  const command = [...collectingCommand(runtime, "tests/lifecycle/programs/streams.ts", ["-A"]), how] as const;
   const name = `${runtime}, ${how}`;
   const server = await ServerProcess.spawn(name, command, /port (\d+)\./);
   const deadline = performance.now() + DEADLINE;
@@ -75,35 +74,31 @@ async function soak(runtime: Runtime, how: "sockets" | "fetch"): Promise<void> {
     const port = Number(server.ready[1]);
     await round(port); // code is compiled, pools are filled
     await round(port);
-    const heaps: Heap[] = [await settled(port, deadline)];
-    for (let i = 0; i < ROUNDS; i++) {
+    const heaps: StreamsHeap[] = [await settled(port, deadline)];
+    for (let i = 0; i < rounds; i++) {
       if (performance.now() > deadline) throw new Error(`Not done after ${DEADLINE} ms`);
       await round(port);
       heaps.push(await settled(port, deadline));
     }
     const growth = slope(heaps.slice(1).map(({ used }) => used)) / STREAMS;
-    const resident = ((heaps.at(-1) as Heap).resident - (heaps[0] as Heap).resident) / 1048576;
-    console.log(
-      `${name}: ${ROUNDS * STREAMS} abandoned event streams: ${growth.toFixed(0)} bytes alive of each, ` +
+    const resident = ((heaps.at(-1) as StreamsHeap).resident - (heaps[0] as StreamsHeap).resident) / 1048576;
+    say(
+      `${name}: ${rounds * STREAMS} abandoned event streams: ${growth.toFixed(0)} bytes alive of each, ` +
         `resident memory ${resident < 0 ? "" : "+"}${resident.toFixed(1)} MiB; ` +
         `alive after each round, KiB: ${heaps.map(({ used }) => Math.round(used / 1024)).join(" ")}`,
     );
-    if (growth > MOST_GROWTH) process.exitCode = 1;
+    return growth > most ? [`${name}: ${growth.toFixed(0)} bytes of each stream are alive`] : [];
   } finally {
     await server.stop();
   }
 }
 
-/** Soaks one runtime, its sockets and its fetch server; the exit status is 1 when something is left of each stream. */
-export async function abandonedStreams(runtime: Runtime): Promise<void> {
-  await soak(runtime, "sockets");
-  if (runtime !== "node") await soak(runtime, "fetch");
-}
-
-if (import.meta.main) {
-  const chosen = process.argv.slice(2);
-  const all: readonly Runtime[] = ["node", "deno", "bun"];
-  for (const runtime of all.filter((one) => chosen.length === 0 || chosen.includes(one))) {
-    await abandonedStreams(runtime);
-  }
+/** Soaks one runtime, its sockets and its fetch server, for some rounds. */
+export async function abandonedStreams(
+  runtime: Runtime,
+  scale: StreamsScale,
+  say: (line: string) => void,
+): Promise<string[]> {
+  const faults = await soak(runtime, "sockets", scale, say);
+  return runtime === "node" ? faults : [...faults, ...await soak(runtime, "fetch", scale, say)];
 }
