@@ -47,7 +47,15 @@ export function isAddress(text: string): boolean {
 function parseAddress(text: string): number[] | null {
   const mapped = /^::ffff:([0-9.]+)$/i.exec(text);
   if (mapped !== null) return parseV4(mapped[1] as string);
-  return text.includes(":") ? parseV6(text) : parseV4(text);
+  return text.includes(":") ? parseV6(withoutDots(text)) : parseV4(text);
+}
+
+/** An IPv6 address whose last two words are in hexadecimal: they may be written as an IPv4 address (RFC 4291 2.2). */
+function withoutDots(text: string): string {
+  const colon = text.lastIndexOf(":") + 1;
+  const last = text.slice(colon).replace(/%.*$/, "");
+  const words = last.includes(".") ? parseV4(last) : null;
+  return words === null ? text : text.slice(0, colon) + words.map((word) => word.toString(16)).join(":");
 }
 
 function parseV4(text: string): number[] | null {

@@ -30,8 +30,8 @@ const ALL: readonly string[] = [...IDENTITY, "sni", "ca", "certReqs", "minVersio
  */
 export function tlsSettings(options: TlsOptions | undefined, name: string): TlsSettings | undefined {
   if (options === undefined) return undefined;
-  const { sni = [], ca, certReqs = "none", minVersion = "TLSv1.2" } = options;
   checkNames(options, ALL, name);
+  const { sni = [], ca, certReqs = "none", minVersion = "TLSv1.2" } = options;
   const own = identityOf(options, name);
   expect(Array.isArray(sni), `${name}.sni`, "an array of { cert, key }", sni);
   const others = sni.map((one, i) => {

@@ -26,8 +26,8 @@ export interface Outcome {
   readonly seen: readonly Seen[];
   /** Everything sent, as latin-1 text. */
   readonly sent: string;
-  /** The status of the refusal in the log, the text behind "refused a connection", or "". */
-  readonly refused: string;
+  /** The status of each refused request, as the log has it. */
+  readonly refused: readonly string[];
   /** How the server ended the connection before the client did. */
   readonly ending: "open" | "end" | "reset";
 }
@@ -77,11 +77,17 @@ class FuzzTransport implements Transport {
 /** A wire under test with its configuration, which all runs share. */
 export class Bench {
   readonly #connect: (transport: Transport) => WireConnection;
+  readonly #valid: Uint8Array;
   #seen: Seen[] = [];
   #log = "";
 
-  /** `wire` makes a connection; `overrides` are the limits that the target chooses. */
-  constructor(wire: (transport: Transport, config: ReturnType<typeof configOf>) => WireConnection, overrides: Overrides) {
+  /** `wire` makes a connection; `valid` is a request, which nobody may serve after the end; `overrides` are limits. */
+  constructor(
+    wire: (transport: Transport, config: ReturnType<typeof configOf>) => WireConnection,
+    valid: string,
+    overrides: Overrides = {},
+  ) {
+    this.#valid = bytesOf(valid);
     const app = async (environ: Environ, startResponse: StartResponse): Promise<string[]> => {
       const seen: Seen = { environ: { ...environ }, body: "" };
       expect(Object.getPrototypeOf(environ) === Object.prototype, "the environ is a plain object", () => "");
@@ -126,10 +132,9 @@ export class Bench {
     this.#expectEnded(transport, connection, ending);
     connection.closed();
     const log = this.#log;
-    // Errors that applications see are logged by the gateway; the rest would be an error of the server itself.
-    if (log.includes("connection from")) throw new Broken("no error other than the named ones", log);
+    if (OWN_ERROR.test(log)) throw new Broken("no error other than the named ones", log);
     for (const { environ } of seen) expectEnviron(environ);
-    const refused = /refused a (?:request|connection) from \S+: ([^:\n]*)/.exec(log)?.[1] ?? "";
+    const refused = [...log.matchAll(/refused a request from \S+: ([^:\n]*)/g)].map(([, status]) => status as string);
     return { seen, sent: transport.sent, refused, ending };
   }
 
@@ -145,7 +150,7 @@ export class Bench {
   #expectEnded(transport: FuzzTransport, connection: WireConnection, ending: Outcome["ending"]): void {
     const { sent } = transport;
     const count = this.#seen.length;
-    if (ending !== "open") connection.receive(bytesOf(AFTERWARDS));
+    if (ending !== "open") connection.receive(this.#valid.slice());
     expect(transport.ending !== "open", "a connection ends after FIN", () => sent);
     expect(
       this.#seen.length === count && transport.sent === sent,
@@ -155,7 +160,8 @@ export class Bench {
   }
 }
 
-const AFTERWARDS = "GET /afterwards HTTP/1.1\r\nHost: a\r\n\r\n";
+/** The log of an error that is the server's own, neither a refusal nor an error of the application. */
+const OWN_ERROR = /^tsgi: connection from (?!.*: other requests run on it)/m;
 
 // deno-lint-ignore no-control-regex
 const BEYOND_LATIN1 = /[^\x00-\xff]/;
