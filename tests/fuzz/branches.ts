@@ -33,11 +33,17 @@ export const counts: Uint32Array = new Uint32Array(MOST_SITES);
 /** The places of the counters, in the order in which modules were loaded. */
 export const sites: Site[] = [];
 
+/** A node of the syntax tree, with the members that are of interest here. Which it has depends on its type. */
 interface Node {
   readonly type: string;
   readonly start: number;
   readonly end: number;
-  readonly [member: string]: unknown;
+  readonly operator: string;
+  readonly test: Node | null;
+  readonly left: Node;
+  readonly right: Node;
+  readonly body: Node;
+  readonly consequent: readonly Node[];
 }
 
 const NAME = "__branches";
@@ -105,16 +111,14 @@ class Insertions {
   }
 
   #count(node: Node): void {
-    const { test, body, left, right, operator, consequent } = node as Record<string, never> & {
-      consequent: readonly Node[];
-    };
+    const { test, body, left, right, operator, consequent } = node;
     switch (node.type) {
       case "IfStatement":
       case "ConditionalExpression":
       case "WhileStatement":
       case "DoWhileStatement":
       case "ForStatement":
-        if (test) this.#wrap(test, `__b(${this.#site(node, "condition true", "condition false")},`);
+        if (test !== null) this.#wrap(test, `__b(${this.#site(node, "condition true", "condition false")},`);
         return;
       case "LogicalExpression": {
         const name = operator === "??" ? "n" : "b";
@@ -131,13 +135,13 @@ class Insertions {
         return this.#open(consequent[0].start, `__c[${this.#site(node, "case")}]++;`);
       case "CatchClause":
       case "ForOfStatement":
-        if ((body as Node).type !== "BlockStatement") return;
+        if (body.type !== "BlockStatement") return;
         return this.#enter(body, this.#site(node, node.type === "CatchClause" ? "catch" : "loop entered"));
       case "FunctionDeclaration":
       case "FunctionExpression":
       case "ArrowFunctionExpression": {
         const site = this.#site(node, "function");
-        if ((body as Node).type === "BlockStatement") this.#enter(body, site);
+        if (body.type === "BlockStatement") this.#enter(body, site);
         else this.#first(body, site);
       }
     }

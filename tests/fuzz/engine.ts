@@ -54,6 +54,7 @@ export interface Bounds {
 export class Search {
   readonly #target: Target;
   readonly #random: Random;
+  readonly #parsers: readonly string[];
   readonly #announce: (input: Uint8Array) => void;
   readonly #corpus: Uint8Array[] = [];
   readonly #known: Uint8Array = new Uint8Array(counts.length); // the orders of magnitude seen at each counter, as bits
@@ -62,9 +63,13 @@ export class Search {
   #executions = 0;
   #rejected: unknown;
 
-  /** `announce` gets each input before it runs, so that a watchdog has it if it never ends. */
-  constructor(target: Target, seed: number, announce: (input: Uint8Array) => void) {
+  /**
+   * The coverage of the files `parsers` is stated; `announce` gets each input before it runs, so that a watchdog has it if
+   * it never ends.
+   */
+  constructor(target: Target, seed: number, parsers: readonly string[], announce: (input: Uint8Array) => void) {
     this.#target = target;
+    this.#parsers = parsers;
     this.#random = new Random(seed);
     this.#announce = announce;
     this.#stock = { words: target.words.map(bytesOf), other: () => this.#fromCorpus() };
@@ -77,12 +82,13 @@ export class Search {
     const elapsed = (): number => (performance.now() - begun) / 1000;
     const { longest } = this.#target;
     const seeds = this.#target.seeds().filter(({ length }) => length <= longest);
+    this.#note(); // what has run when the modules were loaded
     let finding: Finding | undefined;
     while (finding === undefined && this.#executions < runs && elapsed() < seconds) {
       const input = seeds[this.#executions] ?? this.#make();
       const error = await this.execute(input);
       if (error !== undefined) finding = await this.#smallest(input, error);
-      else this.#keepIfNew(input);
+      else if (this.#note()) this.#keep(input);
     }
     const { length } = this.#corpus;
     return { executions: this.#executions, seconds: elapsed(), kept: length, reach: this.#reach(), finding };
@@ -120,7 +126,8 @@ export class Search {
     const way = random.below(10);
     if (way < 3) return this.#target.generate(random).slice(0, longest);
     const start = way === 3 ? this.#target.generate(random) : this.#fromCorpus();
-    return mutated(start, random, this.#stock, longest);
+    const input = mutated(start, random, this.#stock, longest);
+    return this.#target.repair === undefined || random.oneIn(2) ? input : this.#target.repair(input);
   }
 
   /** An input of the corpus; half of the time one of the newest. */
@@ -131,7 +138,8 @@ export class Search {
     return this.#corpus[length - 1 - this.#random.below(newest)] as Uint8Array;
   }
 
-  #keepIfNew(input: Uint8Array): void {
+  /** Notes the branches that were taken. Returns whether something is new. */
+  #note(): boolean {
     let isNew = false;
     for (let site = 0; site < sites.length; site++) {
       const count = counts[site] as number;
@@ -142,7 +150,10 @@ export class Search {
       this.#reached[site] = 1;
       isNew = true;
     }
-    if (!isNew) return;
+    return isNew;
+  }
+
+  #keep(input: Uint8Array): void {
     if (this.#corpus.length < MOST_KEPT) this.#corpus.push(input);
     else this.#corpus[this.#random.below(MOST_KEPT)] = input;
   }
@@ -161,7 +172,11 @@ export class Search {
       return true;
     };
     const limit = wanted === TOO_SLOW ? 0 : MOST_TRIES; // each try would take a second
-    for (let size = Math.ceil(best.length / 2); size >= 1 && tries < limit; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (
+      let size = Math.ceil(best.length / 2);
+      size >= 1 && tries < limit;
+      size = size === 1 ? 0 : Math.ceil(size / 2)
+    ) {
       for (let at = 0; at < best.length && tries < limit;) {
         if (!await fails(without(best, at, size))) at += size;
       }
@@ -176,6 +191,7 @@ export class Search {
     let [branches, allBranches, functions, allFunctions] = [0, 0, 0, 0];
     const missed: string[] = [];
     for (const [i, { file, line, kind }] of sites.entries()) {
+      if (!this.#parsers.includes(file)) continue;
       const hit = this.#reached[i] as number;
       if (kind === "function") {
         functions += hit;

@@ -8,20 +8,26 @@ import type { Random } from "./random.ts";
 
 const TCHARS = "abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-!#$%&'*+.^`|~";
 const ANY = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join("");
-const VALUE = "abcXYZ019 \t,;:=\"\\/()<>@[]{}\x80\xe9\xff";
+const VALUE = 'abcXYZ019 \t,;:="\\/()<>@[]{}\x80\xe9\xff';
 
 /** Words of the protocol, for mutations. */
 export const HTTP_WORDS: readonly string[] = [
   ..."GET|POST|HEAD|OPTIONS|CONNECT|PUT| |/|*|http://h|https://h:1/|HTTP/1.1|HTTP/1.0|HTTP/2.0|HTTP/1.2|\r\n|\r\n\r\n"
     .split("|"),
-  ..."\r|\n|\t|\0|%00|%2f|%|?|#|:|::1|[::1]|[v1.a]|[::ffff:1.2.3.4]|Host: a\r\n|Host:\r\n|Connection: close\r\n".split("|"),
-  ..."Connection: keep-alive\r\n|Connection: upgrade\r\n|Upgrade: x\r\n|Content-Length: 5\r\n|Content-Length: 0\r\n".split(
+  ..."\r|\n|\t|\0|%00|%2f|%|?|#|:|::1|[::1]|[v1.a]|[::ffff:1.2.3.4]|Host: a\r\n|Host:\r\n|Connection: close\r\n".split(
     "|",
   ),
-  ..."Transfer-Encoding: chunked\r\n|Transfer-Encoding: gzip, chunked\r\n|Expect: 100-continue\r\n|Cookie: a=1\r\n".split(
+  ..."Connection: keep-alive\r\n|Connection: upgrade\r\n|Upgrade: x\r\n|Content-Length: 5\r\n|Content-Length: 0\r\n"
+    .split(
+      "|",
+    ),
+  ..."Transfer-Encoding: chunked\r\n|Transfer-Encoding: gzip, chunked\r\n|Expect: 100-continue\r\n|Cookie: a=1\r\n"
+    .split(
+      "|",
+    ),
+  ...'Content-Type: a/b\r\n|Proxy: x\r\n|X_Y: z\r\n|0\r\n\r\n|5\r\nhello\r\n|;a=b|;a="q\\""|ffffffffffffffff'.split(
     "|",
   ),
-  ..."Content-Type: a/b\r\n|Proxy: x\r\n|X_Y: z\r\n|0\r\n\r\n|5\r\nhello\r\n|;a=b|;a=\"q\\\"\"|ffffffffffffffff".split("|"),
 ];
 
 /** One to five requests behind one another, often alike, as a client sends them. */
@@ -32,14 +38,21 @@ export function requests(random: Random): string {
   return `${random.oneIn(20) ? "\r\n".repeat(random.between(1, 9)) : ""}${[one, ...others].join("")}${ending}`;
 }
 
-/** A request with the value of one line changed. */
+/** A request with the value of one line changed, or with another line. */
 function like(text: string, random: Random): string {
-  const lines = text.split("\r\n");
-  const at = random.below(Math.max(1, lines.indexOf("")));
+  const [head = "", ...body] = text.split("\r\n\r\n");
+  const lines = head.split("\r\n");
+  const at = random.below(lines.length);
   const line = lines[at] as string;
   const colon = line.indexOf(":");
-  if (at > 0 && colon > 0) lines[at] = `${line.slice(0, colon)}: ${value(random)}`;
-  return lines.join("\r\n");
+  if (random.oneIn(12)) lines[0] = (lines[0] as string).replace("1.1", "1.0");
+  else if (random.oneIn(6)) lines.push(`x-more: ${value(random)}`);
+  else if (/^content-length:/i.test(line)) {
+    const other = random.pick(["", "hello", "body of another length"]);
+    lines[at] = `${line.slice(0, colon)}: ${other.length}`;
+    return `${lines.join("\r\n")}\r\n\r\n${other}`;
+  } else if (at > 0 && colon > 0) lines[at] = `${line.slice(0, colon)}: ${value(random)}`;
+  return [lines.join("\r\n"), ...body].join("\r\n\r\n");
 }
 
 /** A request. */
@@ -53,14 +66,25 @@ export function request(random: Random): string {
   const fields = random.many(0, 6, () => `${name(random)}:${space(random)}${value(random)}${space(random)}`);
   if (!random.oneIn(25)) fields.push(`Host:${space(random)}${host(random)}`);
   if (random.oneIn(4)) fields.push(random.pick(ODD));
-  if (framing === "length") fields.push(`Content-Length: ${random.oneIn(20) ? random.text(4, "019 +-,") : body.length}`);
+  if (framing === "length") {
+    fields.push(`Content-Length: ${random.oneIn(20) ? random.text(4, "019 +-,") : body.length}`);
+  }
   if (framing === "chunked") fields.push(`Transfer-Encoding: ${random.oneIn(12) ? random.pick(CODINGS) : "chunked"}`);
   shuffle(fields, random);
   const head = `${method} ${target(random)} HTTP/${version}\r\n${fields.map((line) => `${line}\r\n`).join("")}\r\n`;
   return head + (framing === "chunked" ? chunks(body, random) : body);
 }
 
-const CODINGS = ["gzip, chunked", "chunked, gzip", "chunked, chunked", "identity", "Chunked ", ",chunked", "", "chunked;q=1"];
+const CODINGS = [
+  "gzip, chunked",
+  "chunked, gzip",
+  "chunked, chunked",
+  "identity",
+  "Chunked ",
+  ",chunked",
+  "",
+  "chunked;q=1",
+];
 const ODD = [
   "Connection: close",
   "Connection: keep-alive, x",
@@ -126,7 +150,16 @@ function target(random: Random): string {
 }
 
 function host(random: Random): string {
-  const name = random.pick(["a", "example.org", "", "127.0.0.1", "[::1]", "[1:2:3:4:5:6:7:8]", "[::1.2.3.4]", "[v1.x]"]);
+  const name = random.pick([
+    "a",
+    "example.org",
+    "",
+    "127.0.0.1",
+    "[::1]",
+    "[1:2:3:4:5:6:7:8]",
+    "[::1.2.3.4]",
+    "[v1.x]",
+  ]);
   const odd = random.oneIn(10) ? random.text(8, "ab.%41[]:/@ v1_~!$&'()*+,;=") : name;
   return random.oneIn(3) ? `${odd}:${random.pick(["80", "", "x", "65536"])}` : odd;
 }

@@ -105,7 +105,7 @@ function report(target: string, seed: number, outcome: Summary | string): boolea
         }, corpus ${kept}`,
     );
   }
-  if (values.missed) for (const branch of reach.missed) say(`  missed: ${branch}`);
+  if (values.missed) { for (const branch of reach.missed) say(`  missed: ${branch}`); }
   if (finding === undefined) {
     if (values.input !== undefined) say(`${target}: the input passes`);
     return false;

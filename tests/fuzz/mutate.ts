@@ -8,7 +8,7 @@ import type { Random } from "./random.ts";
 import { bytesOf } from "./target.ts";
 
 /** Octets that parsers treat in a way of their own. */
-const SPECIAL = bytesOf("\0\x01\t\n\r !\"#%,-./09:;<=?@AZ[]_az{|}~\x7f\x80\xa0\xff");
+const SPECIAL = bytesOf('\0\x01\t\n\r !"#%,-./09:;<=?@AZ[]_az{|}~\x7f\x80\xa0\xff');
 
 /** What mutations draw on. */
 export interface Stock {

@@ -17,4 +17,4 @@ export interface Task {
 }
 
 /** The layout of the shared memory: the number of executions, the length of the running input, then its bytes. */
-export const PROGRESS = { executions: 0, length: 1, bytes: 8, most: 1 << 17 } as const;
+export const PROGRESS = { executions: 0, length: 1, bytes: 8, most: 131072 } as const;

@@ -14,6 +14,8 @@ export interface Target {
   seeds(): readonly Uint8Array[];
   /** Words that mutations insert. */
   readonly words: readonly string[];
+  /** Sets what mutations break most, such as a stated length, right again. Half of the mutated inputs go through it. */
+  repair?(input: Uint8Array): Uint8Array;
   /** Makes an input by the grammar, mostly a valid one. */
   generate(random: Random): Uint8Array;
   /**

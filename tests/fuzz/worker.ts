@@ -15,8 +15,8 @@ const counters = new Int32Array(progress, 0, 2);
 const shown = new Uint8Array(progress, PROGRESS.bytes);
 
 const entry = targets[name]!;
-countBranches(new URL("../../", import.meta.url), entry.parsers);
-const search = new Search(await entry.load(), seed, (next) => {
+countBranches(new URL("../../", import.meta.url), [...entry.parsers, ...entry.guides ?? []]);
+const search = new Search(await entry.load(), seed, entry.parsers, (next) => {
   Atomics.add(counters, PROGRESS.executions, 1);
   Atomics.store(counters, PROGRESS.length, next.length);
   shown.set(next);

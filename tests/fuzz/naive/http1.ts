@@ -13,6 +13,7 @@ export interface Limits {
   readonly limitRequestFields: number;
   readonly limitRequestFieldSize: number;
   readonly limitRequestBody: number;
+  readonly headerMap: "drop" | "refuse" | "dangerous";
 }
 
 /** A request. */
@@ -25,6 +26,8 @@ export interface NaiveRequest {
   /** HTTP_*, CONTENT_TYPE and CONTENT_LENGTH. */
   readonly fields: Readonly<Record<string, string>>;
   readonly keepAlive: boolean;
+  /** Whether no body is stated, not even an empty one. */
+  readonly bodyless: boolean;
   /** The body, or the name of the error that reading it throws. */
   readonly body: string;
 }
@@ -80,7 +83,10 @@ function requestAt(text: string, start: number, limits: Limits): { request: Naiv
     if (field === "") break;
     if (fields.length === limits.limitRequestFields) throw new Refused();
     fields.push(fieldOf(field));
-    if (fields.at(-1)?.[0].includes("_")) continue;
+    if (fields.at(-1)?.[0].includes("_")) {
+      if (limits.headerMap === "refuse") throw new Refused();
+      continue;
+    }
     checkField(fields, head.version >= "1.1");
   }
   const seen = fields.filter(([name]) => !name.includes("_"));
@@ -91,10 +97,11 @@ function requestAt(text: string, start: number, limits: Limits): { request: Naiv
   const options = valuesOf(seen, "connection").join(",").toLowerCase().split(",").map(trimmed);
   const keepAlive = !options.includes("close") && (head.version >= "1.1" || options.includes("keep-alive"));
   const { method, target, path, query, authority, version } = head;
-  const environ = environOf(seen, framing.length);
+  const environ = environOf(limits.headerMap === "dangerous" ? fields : seen, framing.length);
   if (authority !== null) environ.HTTP_HOST = authority;
   const request = { method, target, path, query, version: `HTTP/${version}`, fields: environ, keepAlive };
-  return { request: { ...request, body: body.text }, end: body.end };
+  const bodyless = !framing.chunked && framing.length === null;
+  return { request: { ...request, bodyless, body: body.text }, end: body.end };
 }
 
 /** The line at an index, without its CRLF. */
@@ -186,7 +193,9 @@ function fieldOf(line: string): [name: string, value: string] {
 function checkField(fields: readonly (readonly [string, string])[], http11: boolean): void {
   const [last, value] = fields.at(-1) as readonly [string, string];
   const name = last.toLowerCase();
-  if (["host", "content-length", "content-type"].includes(name) && valuesOf(fields, name).length > 1) throw new Refused();
+  if (["host", "content-length", "content-type"].includes(name) && valuesOf(fields, name).length > 1) {
+    throw new Refused();
+  }
   if (name === "host" && !isHost(value)) throw new Refused();
   if (name === "expect" && http11 && value.toLowerCase() !== "100-continue") throw new Refused();
 }
@@ -214,14 +223,14 @@ function valuesOf(fields: readonly (readonly [string, string])[], wanted: string
   return fields.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value);
 }
 
-const NEVER = ["proxy", "content-length", "transfer-encoding"];
+const NEVER = ["HTTP_PROXY", "HTTP_CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_TYPE"];
 
 function environOf(fields: readonly (readonly [string, string])[], length: number | null): Record<string, string> {
   const environ: Record<string, string> = {};
   for (const [name, value] of fields) {
     const lower = name.toLowerCase();
-    if (NEVER.includes(lower)) continue;
     const key = lower === "content-type" ? "CONTENT_TYPE" : `HTTP_${lower.replaceAll("-", "_").toUpperCase()}`;
+    if (NEVER.includes(key)) continue;
     const before = environ[key];
     environ[key] = before === undefined ? value : `${before}${lower === "cookie" ? "; " : ","}${value}`;
   }

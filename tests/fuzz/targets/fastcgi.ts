@@ -8,7 +8,18 @@
  */
 
 import { fastcgiConnection } from "../../../core/wires/fastcgi/connection.ts";
-import { begin, get, pairs, params, post, record, recordsOf, stdin, stdinEnd, variables } from "../../fastcgi/harness.ts";
+import {
+  begin,
+  get,
+  pairs,
+  params,
+  post,
+  record,
+  recordsOf,
+  stdin,
+  stdinEnd,
+  variables,
+} from "../../fastcgi/harness.ts";
 import { comparable, naive, recordOffsets } from "../../fastcgi/naive.ts";
 import type { Environ } from "../../../core/contract/types.ts";
 import { configOf } from "../../http1/harness.ts";

@@ -6,48 +6,71 @@
  * @module
  */
 
+import type { Wire } from "../../../core/wires/load.ts";
 import { HeadModels } from "../../../core/wires/http1/head_models.ts";
 import { Http1Connection } from "../../../core/wires/http1/connection.ts";
 import { Bench, expectSameOutcome, type Outcome, requestPart } from "../drive.ts";
 import { HTTP_WORDS, requests } from "../http_grammar.ts";
-import { type Limits, naiveHttp1 } from "../naive/http1.ts";
+import { type Limits, naiveHttp1, type NaiveVerdict } from "../naive/http1.ts";
 import type { Random } from "../random.ts";
 import { bytesOf, expect, expectSame, piecesOf, type Target, textOf } from "../target.ts";
 import { wireCases } from "../corpus.ts";
 
-const LIMITS: Limits = {
+const TIGHT: Limits = {
   limitRequestLine: 200,
   limitRequestFields: 12,
   limitRequestFieldSize: 150,
   limitRequestBody: 3000,
+  headerMap: "drop",
 };
+const ROOMY: Limits = { ...TIGHT, limitRequestLine: 1500, limitRequestFields: 100, limitRequestFieldSize: 2000 };
+const LONG = 1500; // bytes: longer inputs have the larger limits
 
 const VALID = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-const plain = new Bench((transport, config) => new Http1Connection(transport, config), VALID, LIMITS);
-const modelled = new Bench(
-  (transport, config) => new Http1Connection(transport, config, new HeadModels()),
-  VALID,
-  LIMITS,
-);
+
+/** The benches for some limits: with models of heads, without, and with an application that answers at once. */
+class Benches {
+  readonly limits: Limits;
+  readonly modelled: Bench;
+  readonly plain: Bench;
+  readonly prompt: Bench;
+
+  constructor(limits: Limits) {
+    this.limits = limits;
+    const modelled: Wire = (transport, config) => new Http1Connection(transport, config, new HeadModels());
+    this.modelled = new Bench(modelled, VALID, limits);
+    this.plain = new Bench((transport, config) => new Http1Connection(transport, config), VALID, limits);
+    this.prompt = new Bench(modelled, VALID, limits, false);
+  }
+}
+
+const BENCHES = [TIGHT, { ...TIGHT, headerMap: "refuse" }, { ...TIGHT, headerMap: "dangerous" }]
+  .map((limits) => new Benches(limits as Limits));
+const LONG_BENCHES = new Benches(ROOMY);
 
 /** The target. */
 export const http1: Target = {
   longest: 4096,
-  seeds: wireCases,
+  seeds: () => {
+    const alike = (lines: string): string => `GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`.repeat(3);
+    return [...wireCases(), ...[alike("a: b\r\n".repeat(70)), alike(`a: ${"b".repeat(1100)}\r\n`)].map(bytesOf)];
+  },
   words: HTTP_WORDS,
   generate: (random) => bytesOf(requests(random)),
   async check(input: Uint8Array, random: Random): Promise<void> {
+    const { limits, modelled, plain, prompt } = input.length > LONG ? LONG_BENCHES : random.pick(BENCHES);
+    const verdict = naiveHttp1(textOf(input), limits);
     const whole = await modelled.run([input], false);
-    expectAsNaive(whole, textOf(input));
+    expectAsNaive(whole, verdict);
     const pieces = piecesOf(input, random);
     const bench = random.oneIn(2) ? plain : modelled;
     expectSameOutcome(await bench.run(pieces, random.oneIn(4)), whole, "splits and models change nothing");
+    if (verdict.requests.every(({ bodyless }) => bodyless)) expectAsNaive(await prompt.run([input], false), verdict);
   },
 };
 
 /** The requests, their bodies and the end are what the naive reader says, and each has its response. */
-function expectAsNaive(outcome: Outcome, text: string): void {
-  const { requests, refused } = naiveHttp1(text, LIMITS);
+function expectAsNaive(outcome: Outcome, { requests, refused }: NaiveVerdict): void {
   const wanted = requests.map(({ method, target, path, query, version, fields, body }) => [
     { method, target, path, query, version },
     sorted(fields),
@@ -66,7 +89,11 @@ function expectAsNaive(outcome: Outcome, text: string): void {
   const last = requests.at(-1);
   const ends = refused || (last !== undefined && (!last.keepAlive || /^[A-Z]\w+Error$/.test(last.body)));
   const truncated = last?.body === "TruncatedBodyError"; // shown by FIN only, so the connection was open before
-  expect((outcome.ending !== "open") === (ends && !truncated), "the connection ends as it should", () => outcome.ending);
+  expect(
+    (outcome.ending !== "open") === (ends && !truncated),
+    "the connection ends as it should",
+    () => outcome.ending,
+  );
 }
 
 function sorted(fields: Readonly<Record<string, unknown>>): [string, unknown][] {

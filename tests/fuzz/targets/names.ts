@@ -10,13 +10,28 @@ import { namesOf } from "../../../core/server/distinguished_name.ts";
 import type { Random } from "../random.ts";
 import { Broken, bytesOf, expect, type Target } from "../target.ts";
 
-const TYPES = ["\x55\x04\x03", "\x55\x04\x06", "\x55\x04\x0a", "\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19", "\x2a\x03\x04"];
+const TYPES = [
+  "\x55\x04\x03",
+  "\x55\x04\x06",
+  "\x55\x04\x0a",
+  "\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19",
+  "\x2a\x03\x04",
+];
 
 /** The target. */
 export const names: Target = {
   longest: 3000,
   seeds: () => rootCertificates.slice(0, 40).map((pem) => new Uint8Array(new X509Certificate(pem).raw)),
-  words: [...TYPES, "\x0c\x01", "\x1e\x02\0a", "\x1c\x04\0\0\0a", "\x14\x01\xe9", "\x30\x80", "\x84\xff\xff\xff\xff", ",+\\\"#;<>"],
+  words: [
+    ...TYPES,
+    "\x0c\x01",
+    "\x1e\x02\0a",
+    "\x1c\x04\0\0\0a",
+    "\x14\x01\xe9",
+    "\x30\x80",
+    "\x84\xff\xff\xff\xff",
+    ',+\\"#;<>',
+  ],
   generate: (random) => bytesOf(certificate(random)),
   check(input: Uint8Array): void {
     let texts: string[];
@@ -25,7 +40,11 @@ export const names: Target = {
       texts = [subject, issuer];
     } catch (error) {
       const { name, message, stack } = error as Error;
-      expect(name === "RangeError" && message === "The certificate is malformed", "only the named error", () => `${stack}`);
+      expect(
+        name === "RangeError" && message === "The certificate is malformed",
+        "only the named error",
+        () => `${stack}`,
+      );
       return;
     }
     for (const text of texts) expectName(text);
@@ -61,14 +80,15 @@ function set(random: Random): string {
 function attribute(random: Random): string {
   const type = random.oneIn(5) ? random.text(12, "\x2a\x55\x04\x03\x80\x81\xff\x7f\0") : random.pick(TYPES);
   const tag = random.pick([0x0c, 0x13, 0x16, 0x14, 0x1e, 0x1c, 0x02, 0x30]);
-  const value = random.text(12, tag === 0x1e || tag === 0x1c ? "\0\0\0a\xd8\xdc ,\x01" : "ab ,+\"\\<>;#=\n\0\xc3\xa9\xff");
+  const value = random.text(
+    12,
+    tag === 0x1e || tag === 0x1c ? "\0\0\0a\xd8\xdc ,\x01" : 'ab ,+"\\<>;#=\n\0\xc3\xa9\xff',
+  );
   return element(0x30, element(0x06, type) + element(tag, value));
 }
 
 function element(tag: number, content: string): string {
   const { length } = content;
-  const size = length < 128
-    ? String.fromCharCode(length)
-    : String.fromCharCode(0x82, length >> 8, length & 255);
+  const size = length < 128 ? String.fromCharCode(length) : String.fromCharCode(0x82, length >> 8, length & 255);
   return String.fromCharCode(tag) + size + content;
 }

@@ -29,8 +29,9 @@ const KINDS = 31;
 /** The target. */
 export const tlsOptions: Target = {
   longest: 200,
-  seeds: () => [[OBJECT, 1, 0, 0], [OBJECT, 3, 0, 0, 4, 0, 5, 4], [OBJECT, 2, 0, 0, 3, LIST, 1, OBJECT, 1, 0, 0], [21]]
-    .map((choices) => Uint8Array.from(choices)),
+  seeds: () =>
+    [[OBJECT, 1, 0, 0], [OBJECT, 3, 0, 0, 4, 0, 5, 4], [OBJECT, 2, 0, 0, 3, LIST, 1, OBJECT, 1, 0, 0], [21]]
+      .map((choices) => Uint8Array.from(choices)),
   words: ["\x1c\x01\x00\x00", "\x1d\x01", "\x04\x00", "\x05\x04", "\x05\x05", "\x06\x07", "\x02\x0b"],
   generate: (random: Random) => Uint8Array.from({ length: random.between(2, 40) }, () => random.below(32)),
   check(input: Uint8Array): void {
