@@ -16,6 +16,7 @@ import { readFileSync } from "node:fs";
 import { registerHooks, stripTypeScriptTypes } from "node:module";
 import { fileURLToPath } from "node:url";
 import { parseAst } from "rolldown/parseAst";
+import type { Mutant } from "./mutants.ts";
 
 /** A place with a counter. */
 export interface Site {
@@ -49,8 +50,10 @@ interface Node {
 const NAME = "__branches";
 const PROLOGUE = `const {c:__c,b:__b,n:__n}=globalThis.${NAME};`;
 
-/** Rewrites the modules with these paths from the root of the project when they are loaded later. */
-export function countBranches(root: URL, files: readonly string[]): void {
+/**
+ * Rewrites the modules with these paths from the root of the project when they are loaded later. `mutant` is put in first.
+ */
+export function countBranches(root: URL, files: readonly string[], mutant?: Mutant): void {
   Object.assign(globalThis, {
     [NAME]: {
       c: counts,
@@ -69,10 +72,16 @@ export function countBranches(root: URL, files: readonly string[]): void {
     load(url, context, nextLoad) {
       const file = wanted.get(url);
       if (file === undefined) return nextLoad(url, context);
-      const source = stripTypeScriptTypes(readFileSync(fileURLToPath(url), "utf8"));
+      const text = readFileSync(fileURLToPath(url), "utf8");
+      const source = stripTypeScriptTypes(mutant?.file === file ? changed(text, mutant) : text);
       return { format: "module", source: counted(source, file), shortCircuit: true };
     },
   });
+}
+
+function changed(text: string, { file, from, to }: Mutant): string {
+  if (text.split(from).length !== 2) throw new RangeError(`${file} has to have this once: ${from}`);
+  return text.replace(from, () => to);
 }
 
 /** The module with counters in it. They are added to its lines, whose numbers stay. */

@@ -71,8 +71,19 @@ export function request(random: Random): string {
   }
   if (framing === "chunked") fields.push(`Transfer-Encoding: ${random.oneIn(12) ? random.pick(CODINGS) : "chunked"}`);
   shuffle(fields, random);
-  const head = `${method} ${target(random)} HTTP/${version}\r\n${fields.map((line) => `${line}\r\n`).join("")}\r\n`;
+  const lines = [`${method} ${target(random)} HTTP/${version}`, ...fields];
+  if (random.oneIn(6)) lengthen(lines, random);
+  const head = `${lines.join("\r\n")}\r\n\r\n`;
   return head + (framing === "chunked" ? chunks(body, random) : body);
+}
+
+/** Makes a line about as long as the limits of the target: 200 for the request line, 150 for a field. */
+function lengthen(lines: string[], random: Random): void {
+  const at = random.below(lines.length);
+  const line = lines[at] as string;
+  const place = at === 0 ? line.lastIndexOf(" ") : line.length;
+  const missing = Math.max(0, (at === 0 ? 200 : 150) + random.between(-1, 1) - line.length);
+  lines[at] = line.slice(0, place) + "a".repeat(missing) + line.slice(place);
 }
 
 const CODINGS = [

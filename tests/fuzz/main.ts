@@ -13,9 +13,11 @@ import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import type { Summary } from "./engine.ts";
 import { PROGRESS, type Task } from "./progress.ts";
+import { mutants } from "./mutants.ts";
 import { targets } from "./targets/mod.ts";
 
 const HANG = 10; // seconds without an execution that ends
+const MUTANT_HANG = 3; // the same for mutants, some of which hang
 
 const { values } = parseArgs({
   options: {
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     time: { type: "string", default: "Infinity" },
     input: { type: "string" },
     missed: { type: "boolean", default: false },
+    mutants: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -36,6 +39,7 @@ const HELP = `npm run fuzz -- [options]
   --seed N       repeats a run; the default is a new one, which is printed
   --input HEX    runs one input, as a finding prints it
   --missed       lists the branches that no input reached
+  --mutants      puts known faults into the parsers instead, and fails unless each is found
 `;
 
 /** Runs the targets that the command line names. Returns the exit status. */
@@ -51,6 +55,7 @@ async function main(): Promise<number> {
     process.stderr.write(`${unknown === undefined ? "A number is malformed" : `No target ${unknown}`}\n${HELP}`);
     return 2;
   }
+  if (values.mutants) return await findMutants(names, runs, seconds, seed);
   let failed = false;
   for (const target of names) {
     const progress = new SharedArrayBuffer(PROGRESS.bytes + PROGRESS.most);
@@ -60,9 +65,28 @@ async function main(): Promise<number> {
   return failed ? 1 : 0;
 }
 
+/** Puts each mutant of some targets in. Returns the exit status: 1 if one is not found. */
+async function findMutants(names: readonly string[], runs: number, seconds: number, seed: number): Promise<number> {
+  let missed = 0;
+  for (const mutant of mutants.filter(({ target }) => names.includes(target))) {
+    const progress = new SharedArrayBuffer(PROGRESS.bytes + PROGRESS.most);
+    const outcome = await watched({ target: mutant.target, seed, runs, seconds, input: undefined, mutant, progress });
+    const found = typeof outcome === "string" ? outcome.split("\n")[0] : outcome.finding?.message;
+    const executions = new Int32Array(progress)[PROGRESS.executions];
+    if (found === undefined) missed++;
+    process.stdout.write(
+      `${mutant.target}: ${mutant.file}: ${mutant.from.trim()}\n  ${
+        found === undefined ? `NOT FOUND, seed ${seed},` : `found: ${found.slice(0, 100)}\n `
+      } within ${executions} executions\n`,
+    );
+  }
+  return missed === 0 ? 0 : 1;
+}
+
 /** The summary of a target; a text if it hangs or its worker dies. */
 function watched(task: Task): Promise<Summary | string> {
   const counters = new Int32Array(task.progress, 0, 2);
+  const hang = task.mutant === undefined ? HANG : MUTANT_HANG;
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: task });
   return new Promise((resolve) => {
     let seen = -1;
@@ -74,8 +98,8 @@ function watched(task: Task): Promise<Summary | string> {
     const timer = setInterval(() => {
       const executions = Atomics.load(counters, PROGRESS.executions);
       if (executions !== seen) [seen, since] = [executions, performance.now()];
-      else if (performance.now() - since > HANG * 1000) {
-        end(`an input hangs: no end within ${HANG} s\n  input: ${inputAsHex()}`);
+      else if (performance.now() - since > hang * 1000) {
+        end(`an input hangs: no end within ${hang} s\n  input: ${inputAsHex()}`);
         void worker.terminate();
       }
     }, 500);

@@ -32,9 +32,13 @@ export function oneRequestTarget({ name, wire, naive, request, words, repair }: 
     longest: 8000,
     repair,
     seeds: () => {
-      const many = Object.fromEntries(Array.from({ length: 998 }, (_, i) => [`${i}`, ""]));
-      return [...captures(new RegExp(`-${name}-`)), request(many, "0"), request({ ...many, A: "" }, "0")]
-        .map((one) => typeof one === "string" ? bytesOf(one) : one);
+      const many = (length: number): string =>
+        // around the limit of 1000, with the variables that `request` adds
+        request(Object.fromEntries(Array.from({ length }, (_, i) => [`V${i}`, ""])), "0");
+      return [
+        ...captures(new RegExp(`-${name}-`)),
+        ...[995, 996, 997, 998, 999].map((length) => bytesOf(many(length))),
+      ];
     },
     words: [...words, ...CGI_WORDS],
     generate(random) {

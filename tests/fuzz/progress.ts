@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Mutant } from "./mutants.ts";
+
 /** What a worker gets. */
 export interface Task {
   readonly target: string;
@@ -12,6 +14,8 @@ export interface Task {
   readonly seconds: number;
   /** The only input to run, in hexadecimal. */
   readonly input: string | undefined;
+  /** The fault that is put in. */
+  readonly mutant?: Mutant;
   /** Memory that the worker shows its progress in: see {@linkcode PROGRESS}. */
   readonly progress: SharedArrayBuffer;
 }

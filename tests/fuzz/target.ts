@@ -67,10 +67,15 @@ export function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
-/** Bytes cut into up to `most` pieces at random; often into single bytes, or near the end, where parsers wait. */
+/** Bytes cut into up to `most` pieces at random; often into single bytes, or beside a line end, where parsers wait. */
 export function piecesOf(bytes: Uint8Array, random: Random, most = 6): Uint8Array[] {
   if (bytes.length <= 64 && random.oneIn(4)) return Array.from(bytes, (byte) => Uint8Array.of(byte));
-  const cuts = random.many(1, most, () => random.below(bytes.length + 1)).sort((a, b) => a - b);
+  const cut = (): number => {
+    const at = random.below(bytes.length + 1);
+    const end = random.oneIn(2) ? -1 : bytes.indexOf(random.oneIn(2) ? 0x0a : 0x0d, at);
+    return end < 0 ? at : end + random.below(2);
+  };
+  const cuts = random.many(1, most, cut).sort((a, b) => a - b);
   const starts = [0, ...cuts];
   return starts.map((start, i) => bytes.slice(start, starts[i + 1] ?? bytes.length)).filter(({ length }) => length > 0);
 }

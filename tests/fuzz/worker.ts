@@ -10,12 +10,12 @@ import { type Finding, Search } from "./engine.ts";
 import { PROGRESS, type Task } from "./progress.ts";
 import { targets } from "./targets/mod.ts";
 
-const { target: name, seed, runs, seconds, input, progress } = workerData as Task;
+const { target: name, seed, runs, seconds, input, mutant, progress } = workerData as Task;
 const counters = new Int32Array(progress, 0, 2);
 const shown = new Uint8Array(progress, PROGRESS.bytes);
 
 const entry = targets[name]!;
-countBranches(new URL("../../", import.meta.url), [...entry.parsers, ...entry.guides ?? []]);
+countBranches(new URL("../../", import.meta.url), [...entry.parsers, ...entry.guides ?? []], mutant);
 const search = new Search(await entry.load(), seed, entry.parsers, (next) => {
   Atomics.add(counters, PROGRESS.executions, 1);
   Atomics.store(counters, PROGRESS.length, next.length);
