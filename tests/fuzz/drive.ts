@@ -29,6 +29,8 @@ export interface Outcome {
   readonly sent: string;
   /** The status of each refused request, as the log has it. */
   readonly refused: readonly string[];
+  /** The text of wsgi.errors. */
+  readonly log: string;
   /** How the server ended the connection before the client did. */
   readonly ending: "open" | "end" | "reset";
 }
@@ -142,7 +144,7 @@ export class Bench {
     for (const { environ } of seen) expectEnviron(environ);
     const refused = [...log.matchAll(/refused a request from \S+: ([^:\n]*)/g)].map(([, status]) => status as string);
     expectRecords(this.#records, seen.length);
-    return { seen, sent: transport.sent, refused, ending };
+    return { seen, sent: transport.sent, refused, log, ending };
   }
 
   async #settled(transport: FuzzTransport): Promise<void> {
