@@ -84,6 +84,7 @@ const MEANINGS: readonly (readonly [name: string, ...values: string[]])[] = [
   ["CONTENT_TYPE", "a/b", ""],
   ["HTTP_CONTENT_LENGTH", "5", "x", ""],
   ["HTTP_TRANSFER_ENCODING", "chunked"],
+  ["SCGI", "1", "x"],
   ["HTTP_HOST", "a", "b"],
   ["HTTP_COOKIE", "a=1", " b=2\t"],
   ["HTTP_X_A", "1", "\x80\xff"],
