@@ -200,7 +200,7 @@ const BEYOND_LATIN1 = /[^\x00-\xff]/;
 const OWN_KEY = /^(?:wsgi|tsgi)\.[a-z_]+$/;
 
 /** What the environ of each request obeys, by PEP 3333 and RFC 3875, whatever the wire. */
-function expectEnviron(environ: Readonly<Record<string, unknown>>): void {
+export function expectEnviron(environ: Readonly<Record<string, unknown>>): void {
   const text = (key: string): string => {
     const value = environ[key];
     if (typeof value !== "string") throw new Broken("environ values are text", [key, typeof value]);

@@ -4,13 +4,19 @@
  * @module
  */
 
+import { Refusal } from "../../core/refusal.ts";
+import { cgiRequest } from "../../core/wires/cgi/environ.ts";
+import { Variables } from "../../core/wires/cgi/variables.ts";
 import type { Wire } from "../../core/wires/load.ts";
 import { type NaiveHead, naiveVerdict } from "../cgi/naive.ts";
 import { digest } from "../cgi/trial.ts";
 import { captures } from "./corpus.ts";
-import { Bench, expectSameOutcome, type Outcome } from "./drive.ts";
+import { configOf } from "../http1/harness.ts";
+import { Bench, expectEnviron, expectSameOutcome, type Outcome } from "./drive.ts";
 import type { Random } from "./random.ts";
 import { bytesOf, expectSame, piecesOf, type Target } from "./target.ts";
+
+const { template } = configOf(() => [], () => {});
 
 /** What is different in each of the wires. */
 export interface OneRequestProtocol {
@@ -53,8 +59,21 @@ export function oneRequestTarget({ name, wire, naive, request, words, repair }: 
       const verdict = naiveVerdict(input, naive(input));
       expectSame(verdictOf(whole), verdict, "the request is that of the naive reader");
       expectSameOutcome(await bench.run(piecesOf(input, random), random.oneIn(4)), whole, "splits change nothing");
+      if (whole.seen.length > 0) asScript(naive(input) as NaiveHead);
     },
   };
+}
+
+/** The same variables as the environment of a CGI script, which no connection has: its environ is one too. */
+function asScript({ pairs }: NaiveHead): void {
+  const variables = new Variables();
+  for (const [name, value] of pairs) variables.add(name, value);
+  const rules = { scriptName: "/app", limitRequestBody: Infinity, script: true };
+  try {
+    expectEnviron(cgiRequest({ ...template }, variables, rules).environ);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+  }
 }
 
 function verdictOf({ seen, sent }: Outcome): ReturnType<typeof naiveVerdict> {

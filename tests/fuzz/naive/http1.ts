@@ -35,14 +35,20 @@ export interface NaiveRequest {
 /** The verdict on a stream that has ended. */
 export interface NaiveVerdict {
   readonly requests: readonly NaiveRequest[];
-  /** Whether the server refuses what follows the requests. */
-  readonly refused: boolean;
+  /** The status with which the server refuses what follows the requests; 0 if it does not. */
+  readonly refused: number;
 }
 
 const TCHARS = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const ERRORS = ["MalformedBodyError", "BodyTooLargeError", "TrailersTooLargeError", "TruncatedBodyError"];
 
-class Refused extends Error {}
+class Refused extends Error {
+  readonly status: number;
+  constructor(status = 400) {
+    super();
+    this.status = status;
+  }
+}
 class Incomplete extends Error {}
 
 /** The verdict on latin-1 text. */
@@ -54,11 +60,11 @@ export function naiveHttp1(text: string, limits: Limits): NaiveVerdict {
       const { request, end } = requestAt(text, at, limits);
       requests.push(request);
       at = end;
-      if (!request.keepAlive || ERRORS.includes(request.body)) return { requests, refused: false };
+      if (!request.keepAlive || ERRORS.includes(request.body)) return { requests, refused: 0 };
     }
   } catch (error) {
-    if (error instanceof Incomplete) return { requests, refused: false };
-    if (error instanceof Refused) return { requests, refused: true };
+    if (error instanceof Incomplete) return { requests, refused: 0 };
+    if (error instanceof Refused) return { requests, refused: error.status };
     throw error;
   }
 }
@@ -68,20 +74,20 @@ function requestAt(text: string, start: number, limits: Limits): { request: Naiv
   for (let empty = 0;; empty++) {
     if (at === text.length) throw new Incomplete();
     if (text[at] !== "\r" && !isToken(text[at] as string)) throw new Refused();
-    const line = lineAt(text, at, limits.limitRequestLine);
+    const line = lineAt(text, at, limits.limitRequestLine, 414);
     if (line !== "") break;
     if (empty === 8) throw new Refused();
     at += 2;
   }
-  const line = lineAt(text, at, limits.limitRequestLine);
+  const line = lineAt(text, at, limits.limitRequestLine, 414);
   const head = requestLine(line);
   at += line.length + 2;
   const fields: [name: string, value: string][] = [];
   for (;;) {
-    const field = lineAt(text, at, limits.limitRequestFieldSize);
+    const field = lineAt(text, at, limits.limitRequestFieldSize, 431);
     at += field.length + 2;
     if (field === "") break;
-    if (fields.length === limits.limitRequestFields) throw new Refused();
+    if (fields.length === limits.limitRequestFields) throw new Refused(431);
     fields.push(fieldOf(field));
     if (fields.at(-1)?.[0].includes("_")) {
       if (limits.headerMap === "refuse") throw new Refused();
@@ -105,11 +111,11 @@ function requestAt(text: string, start: number, limits: Limits): { request: Naiv
 }
 
 /** The line at an index, without its CRLF. */
-function lineAt(text: string, at: number, limit: number): string {
+function lineAt(text: string, at: number, limit: number, tooLong: number): string {
   const lf = text.indexOf("\n", at);
   const line = text.slice(at, lf < 0 ? text.length : lf);
   const bare = line.endsWith("\r") ? line.slice(0, -1) : line;
-  if (bare.length > limit) throw new Refused();
+  if (bare.length > limit) throw new Refused(tooLong);
   if (lf < 0) throw new Incomplete();
   if (bare === line) throw new Refused();
   return bare;
@@ -129,9 +135,10 @@ function requestLine(line: string): Line {
   const [method = "", target = "", protocol = ""] = words;
   if (words.length !== 3 || !isToken(method) || target === "") throw new Refused();
   for (const char of target) if (char <= " " || char === "\x7f" || char === "#") throw new Refused();
-  if (!/^HTTP\/1\.[0-9]$/.test(protocol)) throw new Refused();
+  if (!/^HTTP\/[0-9]\.[0-9]$/.test(protocol)) throw new Refused();
   const version = protocol.slice(5);
-  if (method === "CONNECT") throw new Refused();
+  if (!version.startsWith("1")) throw new Refused(505);
+  if (method === "CONNECT") throw new Refused(isHost(target) && /:[0-9]+$/.test(target) ? 501 : 400);
   if (target === "*" && method === "OPTIONS") {
     return { method, target, version, path: "/", query: "", authority: null };
   }
@@ -197,7 +204,7 @@ function checkField(fields: readonly (readonly [string, string])[], http11: bool
     throw new Refused();
   }
   if (name === "host" && !isHost(value)) throw new Refused();
-  if (name === "expect" && http11 && value.toLowerCase() !== "100-continue") throw new Refused();
+  if (name === "expect" && http11 && value.toLowerCase() !== "100-continue") throw new Refused(417);
 }
 
 function framingOf(
@@ -210,12 +217,14 @@ function framingOf(
   const [length] = valuesOf(fields, "content-length");
   if (codings.length > 0) {
     if (version < "1.1" || length !== undefined) throw new Refused();
-    if (codings.join(",").toLowerCase() !== "chunked") throw new Refused();
+    const names = codings.join(",").toLowerCase().split(",").map(trimmed);
+    const ordered = names.filter((name) => name === "chunked").length === 1 && names.at(-1) === "chunked";
+    if (names.length > 1 || !ordered) throw new Refused(ordered && !names.includes("") ? 501 : 400);
     return { chunked: true, length: null };
   }
   if (length === undefined) return { chunked: false, length: null };
   if (length === "" || [...length].some((digit) => digit < "0" || digit > "9")) throw new Refused();
-  if (BigInt(length) > BigInt(limits.limitRequestBody)) throw new Refused();
+  if (BigInt(length) > BigInt(limits.limitRequestBody)) throw new Refused(413);
   return { chunked: false, length: Number(length) };
 }
 

@@ -83,11 +83,15 @@ function expectAsNaive(outcome: Outcome, { requests, refused }: NaiveVerdict): v
     return [{ ...line, version: SERVER_PROTOCOL }, sorted(Object.fromEntries(fields)), body];
   });
   expectSame(got, wanted, "the requests are those of the naive reader");
-  expectSame(outcome.refused.length, Number(refused), "the refusal is that of the naive reader");
+  expectSame(
+    outcome.refused.map((status) => status.slice(0, 3)),
+    refused === 0 ? [] : [`${refused}`],
+    "the refusal is that of the naive reader",
+  );
   const statuses = [...outcome.sent.matchAll(/HTTP\/1\.1 ([2-5][0-9]{2}) /g)];
-  expect(statuses.length === got.length + Number(refused), "each request has one response", () => outcome.sent);
+  expect(statuses.length === got.length + outcome.refused.length, "each request has one response", () => outcome.sent);
   const last = requests.at(-1);
-  const ends = refused || (last !== undefined && (!last.keepAlive || /^[A-Z]\w+Error$/.test(last.body)));
+  const ends = refused > 0 || (last !== undefined && (!last.keepAlive || /^[A-Z]\w+Error$/.test(last.body)));
   const truncated = last?.body === "TruncatedBodyError"; // shown by FIN only, so the connection was open before
   expect(
     (outcome.ending !== "open") === (ends && !truncated),
