@@ -20,6 +20,7 @@ import { targets } from "./targets/mod.ts";
 
 describe("18.4 what the fuzzer has found passes", () => {
   it.each([
+    ["http1", "CONNECT []:1 HTTP/1.1\r\n"],
     ["proxy", "PROXY TCP6 :: ::1.0.2.1 0 8\r\n"],
     ["proxy", "\ra"],
     ["proxy", "Px"],

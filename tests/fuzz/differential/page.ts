@@ -48,7 +48,9 @@ function section({ name, what, rfc, why, example }: DifferenceClass, count: numb
     "",
     `${what} ${why}`,
     "",
-    `${rfc === "-" ? "No RFC decides." : `${rfc}.`} ${count} inputs. Example: \`${shown(example)}\``,
+    `${rfc === "-" ? "No RFC decides." : `${rfc}.`} ${count} ${count === 1 ? "input" : "inputs"}. Example: \`${
+      shown(example)
+    }\``,
     "",
   ];
 }
