@@ -24,6 +24,9 @@ export interface CertificateNames {
 }
 
 const VERSION = 0xa0;
+const SEQUENCE = 0x30;
+const SET = 0x31;
+const IDENTIFIER = 0x06;
 const UTF16 = 0x1e; // BMPString
 const UTF32 = 0x1c; // UniversalString
 const LATIN1 = 0x14; // TeletexString, which in practice is latin-1
@@ -63,24 +66,30 @@ interface Element {
  * @throws {RangeError} when the bytes are no certificate. A certificate that TLS has verified always is one.
  */
 export function namesOf(certificate: Uint8Array): CertificateNames {
-  const [tbs] = elements(first(certificate).content);
-  const fields = elements(required(tbs).content);
+  const [tbs] = members(first(certificate), SEQUENCE);
+  const fields = members(tbs, SEQUENCE);
   const [, , issuer, , subject] = fields[0]?.tag === VERSION ? fields.slice(1) : fields;
-  return { subject: nameText(required(subject)), issuer: nameText(required(issuer)) };
+  return { subject: nameText(subject), issuer: nameText(issuer) };
 }
 
 /** The text of a name: its parts from the last to the first, as RFC 4514 2.1 has it; OpenSSL turns those of a set too. */
-function nameText(name: Element): string {
-  const setText = (set: Element): string => elements(set.content).map(attributeText).toReversed().join("+");
-  return elements(name.content).map(setText).toReversed().join(",");
+function nameText(name: Element | undefined): string {
+  return members(name, SEQUENCE).map(setText).toReversed().join(",");
+}
+
+function setText(set: Element): string {
+  const attributes = members(set, SET);
+  if (attributes.length === 0) throw malformed(); // its text would be a comma alone
+  return attributes.map(attributeText).toReversed().join("+");
 }
 
 function attributeText(attribute: Element): string {
-  const [type, value] = elements(attribute.content);
-  const oid = identifier(required(type).content);
-  const text = stringOf(required(value));
+  const [type, value, ...more] = members(attribute, SEQUENCE);
+  if (type?.tag !== IDENTIFIER || value === undefined || more.length > 0) throw malformed();
+  const oid = identifier(type.content);
+  const text = stringOf(value);
   const name = Object.hasOwn(TYPES, oid) ? TYPES[oid] as string : oid;
-  return `${name}=${text === undefined ? `#${hex(required(value).whole)}` : escaped(text)}`;
+  return `${name}=${text === undefined ? `#${hex(value.whole)}` : escaped(text)}`;
 }
 
 /** The characters of a value; undefined if it is no string. */
@@ -109,20 +118,23 @@ function escaped(text: string): string {
     .replace(/[\x00-\x1f\x7f]|[^\x00-\x7f]+/gu, octets);
 }
 
-/** The text of an object identifier: `2.5.4.3`. */
+/** The text of an object identifier: `2.5.4.3`. Its numbers may have any size; each has one encoding only (X.690 8.19). */
 function identifier(bytes: Uint8Array): string {
-  const arcs: number[] = [];
-  let arc = 0;
+  const arcs: bigint[] = [];
+  let arc = 0n;
+  let begun = false;
   for (const byte of bytes) {
-    arc = arc * 128 + (byte & 0x7f);
-    if (byte < 0x80) {
-      arcs.push(arc);
-      arc = 0;
-    }
+    if (!begun && byte === 0x80) throw malformed();
+    arc = arc * 128n + BigInt(byte & 0x7f);
+    begun = byte >= 0x80;
+    if (begun) continue;
+    arcs.push(arc);
+    arc = 0n;
   }
-  const [both = 0, ...rest] = arcs; // the first number stands for two arcs
-  const top = Math.min(2, Math.floor(both / 40));
-  return [top, both - top * 40, ...rest].join(".");
+  const [both, ...rest] = arcs; // the first number stands for two arcs
+  if (both === undefined || begun) throw malformed();
+  const top = both < 80n ? both / 40n : 2n;
+  return [top, both - top * 40n, ...rest].join(".");
 }
 
 function hex(bytes: Uint8Array): string {
@@ -130,9 +142,10 @@ function hex(bytes: Uint8Array): string {
 }
 
 /** The elements in a sequence or a set. */
-function elements(bytes: Uint8Array): Element[] {
+function members(whole: Element | undefined, tag: number): Element[] {
+  if (whole?.tag !== tag) throw malformed();
   const found: Element[] = [];
-  for (let rest = bytes; rest.length > 0;) {
+  for (let rest = whole.content; rest.length > 0;) {
     const element = first(rest);
     found.push(element);
     rest = rest.subarray(element.whole.length);
@@ -146,13 +159,10 @@ function first(bytes: Uint8Array): Element {
   const more = short < 0x80 ? 0 : short - 0x80; // bytes of the length
   const start = 2 + more;
   const length = more === 0 ? short : bytes.subarray(2, start).reduce((sum, byte) => sum * 256 + byte, 0);
-  if (more > 4 || start + length > bytes.length) throw malformed();
+  // OpenSSL reads BER too: tags of several bytes, and elements without a length. Neither belongs into a certificate.
+  const isLongTag = (tag & 0x1f) === 0x1f;
+  if (isLongTag || short === 0x80 || more > 4 || start + length > bytes.length) throw malformed();
   return { tag, content: bytes.subarray(start, start + length), whole: bytes.subarray(0, start + length) };
-}
-
-function required(element: Element | undefined): Element {
-  if (element === undefined) throw malformed();
-  return element;
 }
 
 function malformed(): RangeError {

@@ -49,9 +49,17 @@ export function isAddress(text: string): boolean {
 
 /** An address, 16 bits an element; null when the text is none. */
 export function parseAddress(text: string): readonly number[] | null {
-  const mapped = /^::ffff:([0-9.]+)$/i.exec(text);
-  if (mapped !== null) return parseV4(mapped[1] as string);
-  return text.includes(":") ? parseV6(text) : parseV4(text);
+  if (!text.includes(":")) return parseV4(text);
+  const address = text.replace(/%.+$/, ""); // without the zone
+  const mapped = /^::ffff:([0-9]+\.[0-9.]+)$/i.exec(address);
+  return mapped === null ? parseV6(withoutDots(address)) : parseV4(mapped[1] as string);
+}
+
+/** An IPv6 address whose last two words are in hexadecimal: they may be written as an IPv4 address (RFC 4291 2.2). */
+function withoutDots(text: string): string {
+  const colon = text.lastIndexOf(":") + 1;
+  const words = parseV4(text.slice(colon));
+  return words === null ? text : text.slice(0, colon) + words.map((word) => word.toString(16)).join(":");
 }
 
 const OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
@@ -64,7 +72,7 @@ function parseV4(text: string): number[] | null {
 }
 
 function parseV6(text: string): number[] | null {
-  const halves = text.replace(/%.*$/, "").split("::");
+  const halves = text.split("::");
   if (halves.length > 2) return null;
   const [head, tail] = halves.map((half) => half === "" ? [] : half.split(":"));
   const missing = 8 - (head?.length ?? 0) - (tail?.length ?? 0);

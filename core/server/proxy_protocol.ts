@@ -91,7 +91,7 @@ function factsOf({ ends, secure }: Prefix, { localAddress, localPort }: Peer): C
  * ```
  */
 export function parsePrefix(bytes: Uint8Array): Prefix | number {
-  if (startsAs(bytes, V1_START)) return bytes.length < V1_START.length ? V1_START.length : parseLine(bytes);
+  if (startsAs(bytes, V1_START)) return bytes.length < V1_START.length ? bytes.length + 1 : parseLine(bytes);
   if (!startsAs(bytes, V2_START)) {
     throw new StageError("it does not begin with a prefix of the PROXY protocol, which proxyProtocol requires");
   }
@@ -151,6 +151,7 @@ function isPort(text: string): boolean {
 // Version 2.
 
 function parseBinary(bytes: Uint8Array): Prefix | number {
+  if (bytes.length < V2_START.length) return bytes.length + 1; // the next byte may be one that cannot belong to it
   if (bytes.length < V2_HEAD) return V2_HEAD;
   const [command, family] = [bytes[12] as number, bytes[13] as number];
   const length = V2_HEAD + word(bytes, 14);

@@ -32,7 +32,13 @@ export function handshake({ certReqs }: TlsSettings): Stage {
     const secured = (facts: Secured): void => {
       const problem = problemOf(facts.client, certReqs);
       if (problem !== undefined) return gate.refuse(problem);
-      gate.pass({ secure: true, variables: variablesOf(facts) }, NO_BYTES);
+      let variables: Readonly<Record<string, string>>;
+      try {
+        variables = variablesOf(facts);
+      } catch (error) { // OpenSSL accepts encodings that are not DER
+        return gate.refuse(`its certificate is not accepted: ${(error as Error).message}`);
+      }
+      gate.pass({ secure: true, variables }, NO_BYTES);
     };
     const failed = (reason: string): void => gate.refuse(`its TLS handshake failed: ${reason}`);
     return {

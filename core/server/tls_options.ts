@@ -29,8 +29,8 @@ const ALL: readonly string[] = [...IDENTITY, "sni", "ca", "certReqs", "minVersio
  * ```
  */
 export function tlsSettings(options: TlsOptions, name: string): TlsSettings {
-  const { sni = [], ca, certReqs = "none", minVersion = "TLSv1.2", ciphers } = options;
   checkNames(options, ALL, name);
+  const { sni = [], ca, certReqs = "none", minVersion = "TLSv1.2", ciphers } = options;
   const own = identityOf(options, name);
   expect(Array.isArray(sni), `${name}.sni`, "an array of { cert, key }", sni);
   const others = sni.map((one, i) => {

@@ -20,8 +20,8 @@ export function naiveVerdict(bytes: Uint8Array, head: NaiveHead | number | null)
   if (typeof head === "number") return REFUSED(head);
   const { pairs, bodyAt } = head;
   const all: Record<string, string> = Object.create(null);
-  if (pairs.length > 1000) return REFUSED(pairs.slice(0, 1000).some(([name]) => name === "") ? 400 : 431);
-  for (const [name, value] of pairs) {
+  for (const [i, [name, value]] of pairs.entries()) {
+    if (i === 1000) return REFUSED(431);
     if (name === "") return REFUSED(400);
     if (name === "CONTENT_LENGTH" && name in all) return REFUSED(400);
     const field = name.startsWith("HTTP_");

@@ -82,7 +82,7 @@ const FILLED: readonly (readonly [name: "SERVER_NAME" | "SERVER_PORT" | "SERVER_
 ];
 
 /** Variables of headers have no small letters; one with small letters could be a second variable for the same header. */
-const SMALL_LETTER = /^HTTP_.*[a-z]/;
+const SMALL_LETTER = /^HTTP_[^]*[a-z]/;
 
 /** Whether a length of 0 enters the environ. SCGI always sends one, so there it enters only if the client sent one too. */
 function saysZero(variables: Variables): boolean {
@@ -126,7 +126,7 @@ function setPaths(environ: Environ, variables: Variables, { scriptName, script }
 /** The path for a front end that sends neither variable, as nginx does with its stock parameters for SCGI. */
 function pathOf(variables: Variables): string {
   const uri = variables.get("REQUEST_URI");
-  return variables.get("DOCUMENT_URI") || (uri.startsWith("/") ? percentDecode(uri.replace(/\?.*$/, "")) : "");
+  return variables.get("DOCUMENT_URI") || (uri.startsWith("/") ? percentDecode(uri.split("?", 1)[0] as string) : "");
 }
 
 /** The prefix that Apache's proxies put before a path: `proxy:fcgi://127.0.0.1:9000`. */

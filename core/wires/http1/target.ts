@@ -45,11 +45,13 @@ const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i;
  * ```
  */
 export function checkHost(value: string): void {
+  if (!isHost(value)) throw new Refusal(BAD_REQUEST, "Host is not a host with an optional port");
+}
+
+function isHost(value: string): boolean {
   const parts = HOST.exec(value);
   const literal = parts?.[1];
-  if (parts === null || (literal !== undefined && !isIPv6(literal) && !IPV_FUTURE.test(literal))) {
-    throw new Refusal(BAD_REQUEST, "Host is not a host with an optional port");
-  }
+  return parts !== null && (literal === undefined || isIPv6(literal) || IPV_FUTURE.test(literal));
 }
 
 /** Whether text is an IPv6 address: eight groups, or fewer around one `::`; the last two may be an IPv4 address. */
@@ -102,7 +104,7 @@ function split(target: string, authority: string | null): Target {
 
 /** The refusal of CONNECT, the only method with a target in authority-form. tsgi is not a proxy. */
 function connectRefusal(target: string): Refusal {
-  return HOST.test(target) && /:[0-9]+$/.test(target)
+  return isHost(target) && /:[0-9]+$/.test(target)
     ? new Refusal(NOT_IMPLEMENTED, "CONNECT is not served")
     : new Refusal(BAD_REQUEST, "CONNECT wants a host and a port as its target");
 }
