@@ -43,7 +43,9 @@ it(`18.4 each target holds its invariants: the fresh seed ${fresh}`, async () =>
 });
 
 it("18.4 faults that are put into parsers are found", async () => {
-  const names = ["proxy", "addresses", "names", "tls-options", "fastcgi"].flatMap((name) => ["--target", name]);
+  const names = ["proxy", "forwarded", "x-forwarded", "addresses", "names", "tls-options", "fastcgi"].flatMap((
+    name,
+  ) => ["--target", name]);
   const { status, text } = await fuzz("--mutants", "--seed", `${FIXED}`, "--runs", "50000", ...names);
   expect(text).not.toContain("NOT FOUND");
   expect(text.match(/found: /g)?.length).toBeGreaterThan(6);

@@ -136,4 +136,28 @@ export const mutants: readonly Mutant[] = [
     to: "",
   },
   { target: "names", file: "core/server/distinguished_name.ts", from: '.replace(/["+,;<>\\\\]/g, "\\\\$&")', to: "" },
+  {
+    target: "forwarded",
+    file: "core/server/forwarded_fields.ts",
+    from: 'if (element.has(key)) throw malformed("Forwarded", "a parameter twice in one element");',
+    to: "",
+  },
+  {
+    target: "forwarded",
+    file: "core/server/forwarded_fields.ts",
+    from: "separated = false;\n      at += whole.length;",
+    to: "at += whole.length;",
+  },
+  {
+    target: "x-forwarded",
+    file: "core/server/forwarded.ts",
+    from: "if (hop === undefined || !this.has(hop.address)) break;",
+    to: "if (hop === undefined) break;",
+  },
+  {
+    target: "x-forwarded",
+    file: "core/server/forwarded.ts",
+    from: "const { index } = hops.length > 0 ? listed : stated;",
+    to: "const { index } = stated;",
+  },
 ];

@@ -60,6 +60,15 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     guides: ["core/server/peer_policy.ts"],
     load: async () => (await import("./proxy.ts")).proxy,
   },
+  "forwarded": {
+    parsers: ["core/server/forwarded_fields.ts"],
+    load: async () => (await import("./forwarded.ts")).forwarded,
+  },
+  "x-forwarded": {
+    parsers: ["core/server/forwarded.ts"],
+    guides: ["core/server/forwarded_fields.ts"],
+    load: async () => (await import("./x_forwarded.ts")).xForwarded,
+  },
   "addresses": {
     parsers: ["core/server/peer_policy.ts"],
     load: async () => (await import("./addresses.ts")).addresses,

@@ -14,7 +14,19 @@ import { Broken, expect, type Target } from "../target.ts";
 
 const SECRET = "pass-phrase-of-a-test";
 const PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
-const MEMBERS = ["cert", "key", "passphrase", "sni", "ca", "certReqs", "minVersion", "ciphers", "crt", "__proto__", "constructor"];
+const MEMBERS = [
+  "cert",
+  "key",
+  "passphrase",
+  "sni",
+  "ca",
+  "certReqs",
+  "minVersion",
+  "ciphers",
+  "crt",
+  "__proto__",
+  "constructor",
+];
 const MODES = ["none", "optional", "required"];
 const VERSIONS = ["TLSv1.2", "TLSv1.3"];
 const LEAVES: readonly unknown[] = [
