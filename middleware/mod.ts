@@ -7,7 +7,7 @@
  * import { staticFiles } from "tsgi/middleware";
  * import { client } from "tsgi/testing";
  *
- * const folder = mkdtempSync("/tmp/site-");
+ * const folder = mkdtempSync("site-");
  * writeFileSync(`${folder}/hello.txt`, "hello");
  * console.assert(await (await client(staticFiles(folder)).get("/hello.txt")).text() === "hello");
  * ```

@@ -82,7 +82,7 @@ interface Found {
  * import { staticFiles } from "tsgi/middleware";
  * import { client } from "tsgi/testing";
  *
- * const folder = mkdtempSync("/tmp/site-");
+ * const folder = mkdtempSync("site-");
  * writeFileSync(`${folder}/index.html`, "<h1>Hello</h1>");
  *
  * const site = client(staticFiles(folder, { immutable: /^assets\// }));

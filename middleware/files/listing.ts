@@ -67,7 +67,7 @@ async function names(
  * ```ts
  * import { listing } from "./listing.ts";
  * const page = await listing(import.meta.dirname as string, [], "/files/", []);
- * console.assert(page?.includes('<a href="./listing.ts">listing.ts</a>'));
+ * console.assert(page?.includes("<title>/files/</title>"));
  * ```
  */
 export async function listing(
