@@ -15,5 +15,8 @@
  * @module
  */
 
+export type { Coding } from "./compression/encoder.ts";
+export { compress, type CompressOptions } from "./compress.ts";
+export { conditionalGet } from "./conditional_get.ts";
 export { attachment, sendFile, type SendFileOptions } from "./send_file.ts";
 export { staticFiles, StaticFilesError, type StaticFilesOptions } from "./static_files.ts";

@@ -19,6 +19,11 @@ export interface Validators {
   readonly strongDate?: boolean | undefined;
 }
 
+/** The fields of a request that may make a 304 of a response. */
+export interface Conditions {
+  readonly [name: `HTTP_${string}`]: string | undefined;
+}
+
 const TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
 const TAGS =
   /^[ \t]*(?:,[ \t]*)*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"(?:[ \t]*,[ \t]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")?)*[ \t]*$/;
@@ -93,7 +98,7 @@ function second(year = "", month = "", day = "", hours = "", minutes = "", secon
  * console.assert(isNotModified(environ, { etag: '"v1"' }) && !isNotModified(environ, { etag: '"v2"' }));
  * ```
  */
-export function isNotModified(environ: Environ, { etag, modified }: Validators): boolean {
+export function isNotModified(environ: Conditions, { etag, modified }: Validators): boolean {
   const tags = environ.HTTP_IF_NONE_MATCH;
   if (tags !== undefined) return namesTag(tags, etag);
   const field = environ.HTTP_IF_MODIFIED_SINCE;

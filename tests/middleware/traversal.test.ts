@@ -47,7 +47,7 @@ describe.each(["node", "deno", "bun"] as const)("19. traversal, %s", (runtime) =
           if (method === "GET" && (status === 200 || status === 301) && !ORDINARY.has(target)) served.push(target);
         }
       }
-      // A dotfile that the second way allows, a file whose name is what double encoding leaves, lists of the folder itself.
+      // An option of the second way allows one dotfile.
       const allowed = way === "mounted" ? ["/.well-known/acme"] : [];
       expect(served).toEqual(allowed);
       expect(server.stderr).toBe("");
