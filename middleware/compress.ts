@@ -12,7 +12,8 @@
 import { isThenable } from "../core/contract/application.ts";
 import { CALLED_TWICE, responseHead, StartResponseError } from "../core/contract/response_head.ts";
 import type { ApplicationFunction, Body, Environ, HeaderList, StartResponse, Write } from "../core/contract/types.ts";
-import { type Coding, CompressedBody, isIterableBody } from "./compression/encoder.ts";
+import { CompressedBody, isIterableBody } from "./compression/body.ts";
+import type { Coding } from "./compression/encoder.ts";
 import { chooseEncoding } from "./representation/encodings.ts";
 import { fieldOf, isHeaderList, varyByEncoding } from "./representation/fields.ts";
 import { isCompressible } from "./representation/media_types.ts";
