@@ -53,14 +53,16 @@ function respond(
   content: Content,
   { contentType, common, own = [] }: Description,
 ): Body {
-  const status = precondition(environ, content);
+  const isGet = environ.REQUEST_METHOD === "GET";
+  // To another method, which sendFile may answer, a 304 would mean nothing.
+  const status = isGet || environ.REQUEST_METHOD === "HEAD" ? precondition(environ, content) : 200;
   if (status === 412) return plain(startResponse, "412 Precondition Failed", [], environ);
   if (status === 304) {
     startResponse("304 Not Modified", [["ETag", content.etag], ["Last-Modified", content.lastModified], ...common]);
     return [];
   }
   const range = environ.HTTP_RANGE;
-  const spans = range !== undefined && environ.REQUEST_METHOD === "GET" && rangeApplies(environ, content)
+  const spans = range !== undefined && isGet && rangeApplies(environ, content)
     ? parseRange(range, content.size)
     : undefined;
   if (spans === "unsatisfiable") {

@@ -241,6 +241,7 @@ describe.each(["node", "deno", "bun"] as const)("19. static files, %s", (runtime
     expect(textOf(await ask("/inside.txt", {}, "sending"))).toBe("0123456789");
     expect((await ask("/nothing", {}, "sending")).status).toBe(404);
     expect((await ask("/docs", {}, "sending")).status).toBe(404);
+    expect((await ask("/hello.txt", { "If-None-Match": "*", Range: "bytes=0-1" }, "sending", "POST")).status).toBe(200);
     await expect.poll(openFiles).toBe(0);
   });
 
