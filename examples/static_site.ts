@@ -4,7 +4,8 @@ import process from "node:process";
 import { staticFiles } from "../middleware/mod.ts";
 import { type ApplicationFunction, isMain, serve } from "../mod.ts";
 
-const folder = process.argv[2] ?? new URL("site", import.meta.url);
+const given = isMain(import.meta) ? process.argv[2] : undefined; // in a worker of the command, the arguments are its own
+const folder = given ?? new URL("site", import.meta.url);
 
 /** Names of files in `assets/` change with their content, so browsers need not ask again. */
 export const app: ApplicationFunction = staticFiles(folder, { immutable: /^assets\// });

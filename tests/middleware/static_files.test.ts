@@ -17,7 +17,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, test, vi } from "vitest";
+import { segmentsOf } from "../../middleware/files/path.ts";
 import { type Content, Contents, SMALL, statOf } from "../../middleware/files/content.ts";
 import { sendFile, staticFiles } from "../../middleware/mod.ts";
 import { client } from "../../testing/mod.ts";
@@ -368,6 +370,35 @@ test("19. static files: a large file that has just changed has a weak tag, and i
   } finally {
     site.remove();
   }
+});
+
+test("19. static files: a file that becomes shorter while it is sent is cut off, never padded", async () => {
+  const site = new SiteFolder();
+  try {
+    site.write("shrinks.bin", new Uint8Array(3_000_000));
+    const response = await client(staticFiles(site.root)).get("/shrinks.bin");
+    const blocks = response[Symbol.asyncIterator]();
+    await blocks.next();
+    site.write("shrinks.bin", new Uint8Array(1000));
+    await expect((async () => {
+      while ((await blocks.next()).done !== true);
+    })()).rejects.toThrow(/before its Content-Length of 3000000|cut|ended/);
+  } finally {
+    site.remove();
+  }
+});
+
+test("19. static files: the names in any path are names, or the path is refused", () => {
+  const octets = fc.array(fc.constantFrom(..."/.\\%a:\0 \xc0\xaf\xc3\xa9\xe2\x80\xa4~2e"), { maxLength: 12 });
+  fc.assert(
+    fc.property(octets, fc.boolean(), (units, windows) => {
+      for (const name of segmentsOf(`/${units.join("")}`, ["..", ".", ".well-known"], windows)?.slice(0, -1) ?? []) {
+        // deno-lint-ignore no-control-regex
+        expect(name).not.toMatch(/^\.|[/\\\x00-\x1f\x7f]|^$/);
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test("19. sendFile: a download, own fields, and a head that startResponse refuses leaks nothing", async () => {
