@@ -106,9 +106,8 @@ class Call {
     if (this.#held !== undefined && isFirst) throw new StartResponseError(CALLED_TWICE);
     this.#held = undefined;
     const isProper = args.length <= 3 && typeof status === "string" && isHeaderList(headers);
-    if (!isProper || (this.#started && isFirst) || !mayCompress(status, headers, this.#minimum)) {
-      return this.#pass(args);
-    }
+    // What follows a first call is an error, or the answer to one: the server decides.
+    if (!isProper || this.#started || !mayCompress(status, headers, this.#minimum)) return this.#pass(args);
     try {
       responseHead(status, headers);
     } catch {
@@ -199,7 +198,7 @@ function compressedHeaders(headers: HeaderList, coding: Coding): HeaderList {
 function octetsOf(blocks: readonly unknown[]): number {
   let sum = 0;
   for (const block of blocks) {
-    if (typeof block !== "string" && !(block instanceof Uint8Array)) return 0; // no body: the server says so
+    if (typeof block !== "string" && !(block instanceof Uint8Array)) return -1; // no body: the server says so
     sum += block.length;
   }
   return sum;

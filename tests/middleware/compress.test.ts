@@ -169,6 +169,11 @@ describe("19. compress, without a server", () => {
       })(), /without a successful call of startResponse/],
     ["no body", (_e, start) => (start("200 OK", headers), null as unknown as string[]), /returned null/],
     ["a wrong block", (_e, start) => (start("200 OK", headers), [3 as unknown as string]), /expected a block of type/],
+    [
+      "null as a block",
+      (_e, start) => (start("200 OK", headers), [null as unknown as string]),
+      /expected a block of type/,
+    ],
     ["a wrong block of a generator", (_e, start) => (start("200 OK", headers),
       (function* () {
         yield 3 as unknown as string;
@@ -176,6 +181,34 @@ describe("19. compress, without a server", () => {
   ];
   it.each(wrong)("%s is reported as without it", async (_name, app, message) => {
     expect(await run(app)).toMatch(message);
+  });
+
+  test("startResponse with excInfo throws that error once the head is sent", async () => {
+    const error = new Error("too late");
+    let thrown: unknown;
+    const app: ApplicationFunction = async (_environ, startResponse) => {
+      await startResponse("200 OK", headers)("a".repeat(2000));
+      try {
+        startResponse("500 Oops", headers, error);
+      } catch (caught) {
+        thrown = caught;
+      }
+      return [];
+    };
+    const response = await client(compress(app)).get("/", { headers: { "Accept-Encoding": "gzip" } });
+    await response.bytes().catch(() => {});
+    expect(thrown).toBe(error);
+  });
+
+  test("a generator may replace the head that it has begun", async () => {
+    const app: ApplicationFunction = (_environ, startResponse) =>
+      (function* () {
+        startResponse("200 OK", headers);
+        startResponse("500 Oops", headers, new Error("replaced"));
+        yield "a".repeat(2000);
+      })();
+    const response = await client(compress(app)).get("/", { headers: { "Accept-Encoding": "gzip" } });
+    expect([response.status, (await response.text()).length]).toEqual([500, 2000]);
   });
 
   test("an unknown coding is refused", () => {

@@ -1,5 +1,6 @@
 /** The tables of conditional requests, ranges, codings and media types, without a server. */
 
+import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
 import { httpDate, isNotModified, precondition, rangeApplies } from "../../middleware/representation/conditions.ts";
 import { chooseEncoding } from "../../middleware/representation/encodings.ts";
@@ -8,6 +9,7 @@ import { parseRange } from "../../middleware/representation/ranges.ts";
 import { isServedName, segmentsOf } from "../../middleware/files/path.ts";
 import { attachment } from "../../middleware/send_file.ts";
 import { createEnviron } from "../../testing/mod.ts";
+import { projectPath } from "../server_process.ts";
 
 const DATE = "Fri, 02 Jan 2026 03:04:05 GMT";
 const BEFORE = "Fri, 02 Jan 2026 03:04:04 GMT";
@@ -191,4 +193,13 @@ test("19. sendFile: names for downloads", () => {
     `attachment; filename="_"`,
     `attachment; filename="__.pdf"; filename*=UTF-8''%E6%97%A5%E6%9C%AC.pdf`,
   ]);
+});
+
+test("19. docs/static_files.md has every option of staticFiles, and no other", () => {
+  const read = (path: string): string => readFileSync(projectPath(path), "utf8");
+  const source = /interface StaticFilesOptions \{([^]*?)\n\}/.exec(read("middleware/static_files.ts"))?.[1] ?? "";
+  const options = [...source.matchAll(/^ {2}readonly (\w+)\?/gm)].map(([, name]) => name);
+  const table = read("docs/static_files.md").split("\n## ").find((part) => part.startsWith("Options\n")) ?? "";
+  expect(options.length).toBeGreaterThan(5);
+  expect([...table.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name)).toEqual(options);
 });
