@@ -48,7 +48,7 @@ export interface StaticFilesOptions {
   readonly mediaTypes?: Readonly<Record<string, string>>;
 }
 
-/** The folder that an application of static files is to serve is none. */
+/** The folder given to {@linkcode staticFiles} does not exist, is no folder, or may not be read by the process. */
 export class StaticFilesError extends Error {
   /** Name of the class. */
   override readonly name = "StaticFilesError";
