@@ -49,7 +49,7 @@ it("there is something to look at", () => {
 });
 
 it("no file imports itself by way of others, not even for types", () => {
-  const rooms = ["core", "adapters", "bridges", "wsgiref", "testing", "cli"];
+  const rooms = ["core", "adapters", "bridges", "wsgiref", "testing", "middleware", "cli"];
   const edges = new Map(rooms.flatMap(sources).map(({ file, imports }) => [file, imports]));
   const circles: string[] = [];
   const seen = new Set<string>();
@@ -150,6 +150,34 @@ describe("bridges", () => {
     const faces = ["mod.ts", "mod_shared.ts", "mod_fetch.ts"].map((file) => source(projectPath(file)));
     const strays = [...faces, ...core, ...adapters].flatMap(({ file, imports }) =>
       imports.filter((path) => path.startsWith("bridges/")).map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([]);
+  });
+});
+
+describe("middleware", () => {
+  const middleware = sources("middleware");
+
+  it("19. stands on the contract, and loads node:zlib and node:crypto only when it needs them", () => {
+    const allowed =
+      /^middleware\/|^core\/contract\/(?:application|response_head|types)\.ts$|^core\/gateway\/response_body\.ts$|^node:(?:fs|path|process|url)$/;
+    expect(middleware.length).toBeGreaterThan(10);
+    const strays = middleware.flatMap(({ file, imports }) =>
+      imports.filter((path) => !allowed.test(path)).map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([
+      "middleware/compression/encoder.ts: node:buffer",
+      "middleware/compression/encoder.ts: node:zlib",
+      "middleware/files/content.ts: node:crypto", // its type
+    ]);
+    const eager = /^import\s(?!type\b)[^;]*?"(?:node:crypto|[^"]*\/encoder\.ts)";/gm;
+    expect(offences(middleware, eager)).toEqual([]);
+  });
+
+  it("19. is loaded by no face, adapter, bridge or part of core", () => {
+    const faces = ["mod.ts", "mod_shared.ts", "mod_fetch.ts"].map((file) => source(projectPath(file)));
+    const strays = [...faces, ...core, ...adapters, ...bridges].flatMap(({ file, imports }) =>
+      imports.filter((path) => path.startsWith("middleware/")).map((path) => `${file}: ${path}`)
     );
     expect(strays).toEqual([]);
   });

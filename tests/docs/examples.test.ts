@@ -89,7 +89,8 @@ const MUCH = ["--allow-net", "--allow-env", "--allow-read", "--allow-write=.", "
 /** Runs all examples of a runtime: those of Node's frameworks and with files in a process that may do more. */
 async function runBatch(runtime: Runtime): Promise<void> {
   const own = blocksFor(runtime);
-  const wantsMuch = ({ code }: Block): boolean => /"(?:tsgi\/bridges\/node|node:sqlite)"/.test(code);
+  const wantsMuch = ({ source, code }: Block): boolean =>
+    source.startsWith("middleware/") || /"(?:tsgi\/(?:bridges\/node|middleware)|node:(?:fs|sqlite))"/.test(code);
   const [few, more] = await Promise.all([
     runBlocks(runtime, own.filter((block) => !wantsMuch(block)), "", LITTLE),
     runBlocks(runtime, own.filter(wantsMuch), "_much", MUCH),
