@@ -8,6 +8,7 @@
 
 import { describe } from "../core/errors.ts";
 import { CONTROL, TOKEN, trimOws } from "../core/grammar.ts";
+import type { RequestFields } from "./media_type.ts";
 import { percentEncode } from "./query.ts";
 
 /** Cookies by name. The object has no prototype, so a cookie may have any name. */
@@ -25,7 +26,7 @@ export type Cookies = Readonly<Record<string, string | undefined>>;
  * console.assert(cookies.theme === "dark" && cookies.name === "J\u00fcrgen" && cookies.none === undefined);
  * ```
  */
-export function parseCookies(environ: { readonly HTTP_COOKIE?: string | undefined }): Cookies {
+export function parseCookies(environ: RequestFields): Cookies {
   const cookies: Record<string, string> = Object.create(null);
   for (const pair of (environ.HTTP_COOKIE ?? "").split(";")) {
     const at = pair.indexOf("=");

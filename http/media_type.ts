@@ -4,7 +4,11 @@
  * @module
  */
 
+import type { Environ } from "../core/contract/types.ts";
 import { TOKEN, trimOws } from "../core/grammar.ts";
+
+/** The part of the environ that has the fields of the request. */
+export type RequestFields = Pick<Environ, `HTTP_${string}`>;
 
 /** A media type with its parameters. */
 export interface MediaType {
@@ -84,7 +88,7 @@ function ranges(accept: string): Range[] {
  * ```
  */
 export function negotiate<const Offer extends string>(
-  environ: { readonly HTTP_ACCEPT?: string | undefined },
+  environ: RequestFields,
   offers: readonly Offer[],
 ): Offer | undefined {
   const accepted = ranges(environ.HTTP_ACCEPT ?? "");

@@ -30,6 +30,6 @@ export { type CookieOptions, type Cookies, parseCookies, setCookie } from "./coo
 export { HttpError, type HttpErrorOptions, statusLine } from "./error.ts";
 export { type EventSourceLike, eventStream, type EventStreamOptions, type ServerSentEvent } from "./event_stream.ts";
 export { formParts, parseForm } from "./form.ts";
-export { negotiate } from "./media_type.ts";
+export { negotiate, type RequestFields } from "./media_type.ts";
 export { type FormLimits, FormPart } from "./multipart.ts";
 export { query } from "./query.ts";

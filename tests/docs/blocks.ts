@@ -49,6 +49,7 @@ export function documentedSources(): string[] {
     ...below("adapters").sort(),
     ...below("bridges").sort(),
     ...below("http").sort(),
+    ...below("middleware").sort(),
     ...below("testing").sort(),
   ];
 }

@@ -99,10 +99,10 @@ export const eventChecks: readonly Check[] = [
           signal.addEventListener("abort", () => log.push("abort"));
           const iterator = {
             next: () => new Promise<IteratorResult<string>>(() => {}),
-            return: async () => {
+            return: () => {
               log.push("return");
               resolve();
-              return { done: true as const, value: undefined };
+              return Promise.resolve({ done: true as const, value: undefined });
             },
           };
           return { [Symbol.asyncIterator]: () => iterator };
