@@ -28,50 +28,57 @@ import { descend } from "./mount.ts";
 import { parsePattern, type RouteParams } from "./pattern.ts";
 
 /** The environ of an application behind a route. */
-export type RoutedEnviron<Path extends string> = Environ & {
+export type RoutedEnviron<Path extends string, Adds extends object = object> = Environ & Adds & {
   /** The parameters of the path, decoded as UTF-8. */
   "tsgi.params": RouteParams<Path>;
 };
 
 /** An application for a route, in any of the three forms. */
-export type RouteHandler<Path extends string> =
-  | ApplicationFunction<RoutedEnviron<Path>>
+export type RouteHandler<Path extends string, Adds extends object = object> =
+  | ApplicationFunction<RoutedEnviron<Path, Adds>>
   | ApplicationClass
   | ApplicationObject;
 
 /** Adds a route for one method. */
-type AddRoute = <const Path extends string>(path: Path, app: RouteHandler<Path>) => Router;
+type AddRoute<Adds extends object> = <const Path extends string>(
+  path: Path,
+  app: RouteHandler<Path, Adds>,
+) => Router<Adds>;
 
-/** A router, which is an application: see {@linkcode router}. */
-export interface Router {
+/**
+ * A router, which is an application: see {@linkcode router}.
+ *
+ * @typeParam Adds The keys of the environ that middleware around the router adds.
+ */
+export interface Router<Adds extends object = object> {
   /** Serves a request. */
-  (environ: Environ, startResponse: StartResponse): Body | Promise<Body>;
+  (environ: Environ & Adds, startResponse: StartResponse): Body | Promise<Body>;
   /** The decorator form, `site(path)(app)`: adds a route for all methods, and returns the application. */
-  <const Path extends string>(path: Path): <App extends RouteHandler<Path>>(app: App) => App;
+  <const Path extends string>(path: Path): <App extends RouteHandler<Path, Adds>>(app: App) => App;
   /** Adds a route for GET, and for HEAD unless that has one of its own. */
-  readonly get: AddRoute;
+  readonly get: AddRoute<Adds>;
   /** Adds a route for HEAD. */
-  readonly head: AddRoute;
+  readonly head: AddRoute<Adds>;
   /** Adds a route for POST. */
-  readonly post: AddRoute;
+  readonly post: AddRoute<Adds>;
   /** Adds a route for PUT. */
-  readonly put: AddRoute;
+  readonly put: AddRoute<Adds>;
   /** Adds a route for PATCH. */
-  readonly patch: AddRoute;
+  readonly patch: AddRoute<Adds>;
   /** Adds a route for DELETE. */
-  readonly delete: AddRoute;
+  readonly delete: AddRoute<Adds>;
   /** Adds a route for OPTIONS, in place of the answer of the router. */
-  readonly options: AddRoute;
+  readonly options: AddRoute<Adds>;
   /** Adds a route for all methods that the path has no other route for. */
-  readonly all: AddRoute;
+  readonly all: AddRoute<Adds>;
   /** Adds a route for some methods. */
   readonly on: <const Path extends string>(
     methods: string | readonly string[],
     path: Path,
-    app: RouteHandler<Path>,
-  ) => Router;
+    app: RouteHandler<Path, Adds>,
+  ) => Router<Adds>;
   /** Gives what is at a path and below to an application: the path moves from PATH_INFO to SCRIPT_NAME. */
-  readonly mount: AddRoute;
+  readonly mount: AddRoute<Adds>;
 }
 
 /** Options of {@linkcode router}. */
@@ -115,6 +122,8 @@ function newNode(): Node {
  * A path without a route is a 404, a method without one a 405 with Allow. HEAD goes to the route of GET, and OPTIONS is
  * answered. A parameter that is not UTF-8 is a 400. Paths with and without a slash at the end are different.
  *
+ * @typeParam Adds The keys that middleware around the router adds, as in `router<WithSession<Data>>()`.
+ *
  * @example
  * ```ts
  * import { json, text } from "tsgi/http";
@@ -147,12 +156,12 @@ function newNode(): Node {
  * console.assert(await (await client(route).get("/hello/Ann")).text() === "Hello Ann");
  * ```
  */
-export function router(options: RouterOptions = {}): Router {
+export function router<Adds extends object = object>(options: RouterOptions = {}): Router<Adds> {
   const { notFound = (_environ, startResponse) => text(startResponse, "404 Not Found\n", { status: 404 }) } = options;
   const root = newNode();
   const literal = new Map<string, Leaf>(); // paths without parameters
 
-  const add = (methods: readonly string[], path: string, app: RouteHandler<string>): Router => {
+  const add = (methods: readonly string[], path: string, app: unknown): Router<Adds> => {
     const { segments, names, wildcard } = parsePattern(path);
     const route: Route = { app: asFunction(app as ApplicationFunction), names };
     const node = place(root, segments);
@@ -168,7 +177,7 @@ export function router(options: RouterOptions = {}): Router {
     return site;
   };
 
-  const mount = (path: string, app: RouteHandler<string>): Router => {
+  const mount = (path: string, app: unknown): Router<Adds> => {
     const { segments, names, wildcard } = path === "/"
       ? { segments: [], names: [], wildcard: false }
       : parsePattern(path);
@@ -192,12 +201,12 @@ export function router(options: RouterOptions = {}): Router {
     return refuse(method, search.allowed, startResponse);
   };
 
-  const by = (method: string): AddRoute => (path, app) => add([method], path, app as RouteHandler<string>);
-  const site: Router = Object.assign(
+  const by = (method: string): AddRoute<Adds> => (path, app) => add([method], path, app);
+  const site: Router<Adds> = Object.assign(
     ((first: Environ | string, startResponse: StartResponse) => {
       if (typeof first !== "string") return serve(first, startResponse);
       parsePattern(first); // throws at the path, not at the application
-      return <App extends RouteHandler<string>>(app: App): App => {
+      return <App>(app: App): App => {
         add([ANY], first, app);
         return app;
       };
@@ -211,10 +220,10 @@ export function router(options: RouterOptions = {}): Router {
       delete: by("DELETE"),
       options: by("OPTIONS"),
       all: by(ANY),
-      on:
-        ((methods, path, app) =>
-          add(typeof methods === "string" ? [methods] : methods, path, app as RouteHandler<string>)) as Router["on"],
-      mount: ((path, app) => mount(path, app as RouteHandler<string>)) as AddRoute,
+      on: ((methods, path, app) => add(typeof methods === "string" ? [methods] : methods, path, app)) as Router<
+        Adds
+      >["on"],
+      mount: mount as AddRoute<Adds>,
     },
   );
   return site;

@@ -155,6 +155,31 @@ describe("bridges", () => {
   });
 });
 
+describe("http", () => {
+  it("19.29 stands on the contract, and names no runtime", () => {
+    const own = sources("http");
+    const allowed = /^http\/|^core\/(?:errors|grammar)\.ts$|^core\/contract\/(?:request_body|types)\.ts$/;
+    const strays = own.flatMap(({ file, imports }) =>
+      imports.filter((path) => !allowed.test(path)).map((path) => `${file}: ${path}`)
+    );
+    expect(own.length).toBeGreaterThan(5);
+    expect(strays).toEqual([]);
+    expect(offences(own, /\b(?:Deno|Bun|process|Buffer|require|globalThis)\b/g)).toEqual([]);
+  });
+
+  it("19.29 nobody loads http or middleware who does not import them", () => {
+    const others = ["core", "adapters", "bridges", "cli", "testing", "wsgiref"].flatMap(sources);
+    const faces = ["mod.ts", "mod_fetch.ts", "mod_shared.ts"].map((file) => source(projectPath(file)));
+    const strays = [...others, ...faces, ...sources("http")].flatMap(({ file, imports }) =>
+      imports.filter((path) =>
+        /^(?:http|middleware)\//.test(path) && !(file.startsWith("http/") && path.startsWith("http/"))
+      )
+        .map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([]);
+  });
+});
+
 describe("the face without sockets", () => {
   it("leads to no module of a runtime, not even when it is needed", () => {
     const seen = new Set<string>();
