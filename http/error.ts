@@ -113,6 +113,8 @@ export class HttpError extends InputError {
   readonly headers: HeaderList;
 
   /**
+   * An error with a status.
+   *
    * @param code From 400 to 599.
    * @param message What was wrong. Default: the reason of the status.
    * @throws {RangeError} for another code.

@@ -58,6 +58,17 @@ function malformed(what: string): HttpError {
 /**
  * A part of a form: a field, or a file when it has a file name. Its content is an async iterable of bytes, as they
  * arrive. It can be read once, and only until the next part is asked for; what was not read is skipped.
+ *
+ * @example
+ * ```ts
+ * import { createEnviron } from "tsgi/testing";
+ * import { formParts } from "tsgi/http";
+ * const body = new FormData();
+ * body.append("file", new File(["meow"], "cat.txt", { type: "text/plain" }));
+ * for await (const part of formParts(createEnviron({ body }))) {
+ *   console.assert(part.name === "file" && part.filename === "cat.txt" && await part.text() === "meow");
+ * }
+ * ```
  */
 export class FormPart implements AsyncIterable<Uint8Array> {
   /** Name of the form's control. */

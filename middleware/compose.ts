@@ -7,11 +7,11 @@
 import type { ApplicationFunction } from "../core/contract/types.ts";
 import type { Middleware } from "./middleware.ts";
 
-/** The keys that middleware adds. */
-type AddsOf<One> = One extends Middleware<infer Adds> ? (adds: Adds) => void : never;
+/** The keys that one middleware adds, in the form that {@linkcode AddsOfAll} joins. */
+export type AddsOf<One> = One extends Middleware<infer Adds> ? (adds: Adds) => void : never;
 
-/** The keys that all of a list add. */
-type AllAdds<List extends readonly unknown[]> = { [Index in keyof List]: AddsOf<List[Index]> }[number] extends
+/** The keys that all middleware of a list adds to the environ. */
+export type AddsOfAll<List extends readonly unknown[]> = { [Index in keyof List]: AddsOf<List[Index]> }[number] extends
   (adds: infer Adds extends object) => void ? Adds
   : object;
 
@@ -34,7 +34,7 @@ type AllAdds<List extends readonly unknown[]> = { [Index in keyof List]: AddsOf<
  * console.assert(await (await visitor.get("/")).text() === "visit 2\n");
  * ```
  */
-export function compose<const List extends readonly Middleware[]>(...list: List): Middleware<AllAdds<List>> {
+export function compose<const List extends readonly Middleware[]>(...list: List): Middleware<AddsOfAll<List>> {
   return (app) => {
     let whole = app as ApplicationFunction<never> as ApplicationFunction;
     for (const around of list.toReversed()) whole = around(whole);

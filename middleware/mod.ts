@@ -11,19 +11,26 @@
  * import { client } from "tsgi/testing";
  * const site = router().get("/hello/:name", (environ, startResponse) =>
  *   text(startResponse, `Hello ${environ["tsgi.params"].name}`));
- * export const app = compose(secureHeaders(), errorPage())(site);
+ * const app = compose(secureHeaders(), errorPage())(site);
  * console.assert(await (await client(app).get("/hello/Ann")).text() === "Hello Ann");
  * ```
  *
  * @module
  */
 
-export { compose } from "./compose.ts";
+export { type AddsOf, type AddsOfAll, compose } from "./compose.ts";
 export { cors, type CorsOptions } from "./cors.ts";
 export { type ErrorDescription, errorPage, type ErrorPageOptions } from "./error_page.ts";
 export type { Middleware } from "./middleware.ts";
 export { mount } from "./mount.ts";
-export type { RouteParams } from "./pattern.ts";
-export { type RoutedEnviron, type RouteHandler, type Router, router, type RouterOptions } from "./router.ts";
-export { secureHeaders, type SecureHeadersOptions } from "./secure_headers.ts";
+export type { RouteParamName, RouteParamNames, RouteParams } from "./pattern.ts";
+export {
+  type AddRoute,
+  type RoutedEnviron,
+  type RouteHandler,
+  type Router,
+  router,
+  type RouterOptions,
+} from "./router.ts";
+export { type SecureHeaderName, secureHeaders, type SecureHeadersOptions } from "./secure_headers.ts";
 export { type SessionOptions, sessions, type WithSession } from "./sessions.ts";

@@ -9,14 +9,15 @@ import { CONTROL } from "../core/grammar.ts";
 import { latin1 } from "../http/query.ts";
 
 /** The name of a segment's parameter. */
-type NameOf<Segment extends string> = Segment extends `:${infer Name}` ? Name
+export type RouteParamName<Segment extends string> = Segment extends `:${infer Name}` ? Name
   : Segment extends "*" ? "*"
   : Segment extends `*${infer Name}` ? Name
   : never;
 
-/** The names in a pattern. */
-type NamesOf<Path extends string> = Path extends `${infer Segment}/${infer Rest}` ? NameOf<Segment> | NamesOf<Rest>
-  : NameOf<Path>;
+/** The names of the parameters in a pattern. */
+export type RouteParamNames<Path extends string> = Path extends `${infer Segment}/${infer Rest}`
+  ? RouteParamName<Segment> | RouteParamNames<Rest>
+  : RouteParamName<Path>;
 
 /**
  * The parameters of a pattern, by name.
@@ -29,7 +30,7 @@ type NamesOf<Path extends string> = Path extends `${infer Segment}/${infer Rest}
  * ```
  */
 export type RouteParams<Path extends string> = string extends Path ? Readonly<Record<string, string>>
-  : { readonly [Name in NamesOf<Path>]: string };
+  : { readonly [Name in RouteParamNames<Path>]: string };
 
 /** A pattern in its parts. */
 export interface Pattern {

@@ -40,7 +40,7 @@ export type RouteHandler<Path extends string, Adds extends object = object> =
   | ApplicationObject;
 
 /** Adds a route for one method. */
-type AddRoute<Adds extends object> = <const Path extends string>(
+export type AddRoute<Adds extends object> = <const Path extends string>(
   path: Path,
   app: RouteHandler<Path, Adds>,
 ) => Router<Adds>;

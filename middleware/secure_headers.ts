@@ -7,7 +7,18 @@
 import type { HeaderList } from "../core/contract/types.ts";
 import { changingHeaders, fieldValues, type Middleware } from "./middleware.ts";
 
-const DEFAULTS = {
+/** The fields that have a default. */
+export type SecureHeaderName =
+  | "Content-Security-Policy"
+  | "Cross-Origin-Opener-Policy"
+  | "Cross-Origin-Resource-Policy"
+  | "Origin-Agent-Cluster"
+  | "Referrer-Policy"
+  | "Strict-Transport-Security"
+  | "X-Content-Type-Options"
+  | "X-Frame-Options";
+
+const DEFAULTS: Readonly<Record<SecureHeaderName, string>> = {
   "Content-Security-Policy":
     "default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'; object-src 'none'",
   "Cross-Origin-Opener-Policy": "same-origin",
@@ -17,11 +28,11 @@ const DEFAULTS = {
   "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
   "X-Content-Type-Options": "nosniff",
   "X-Frame-Options": "SAMEORIGIN",
-} as const;
+};
 
 /** Values by name. false leaves a field out; a name that is not among the defaults adds one. */
 export type SecureHeadersOptions =
-  & { readonly [Name in keyof typeof DEFAULTS]?: string | false }
+  & { readonly [Name in SecureHeaderName]?: string | false }
   & { readonly [name: string]: string | false | undefined };
 
 /**
