@@ -9,14 +9,15 @@
  * @module
  */
 
-import { isThenable } from "../core/contract/application.ts";
+import { isThenable, named } from "../core/contract/application.ts";
 import { CALLED_TWICE, responseHead, StartResponseError } from "../core/contract/response_head.ts";
-import type { ApplicationFunction, Body, Environ, HeaderList, StartResponse, Write } from "../core/contract/types.ts";
+import type { Body, HeaderList, StartResponse, Write } from "../core/contract/types.ts";
 import { CompressedBody, isIterableBody } from "./compression/body.ts";
 import type { Coding } from "./compression/encoder.ts";
 import { chooseEncoding } from "./representation/encodings.ts";
 import { fieldOf, isHeaderList, varyByEncoding } from "./representation/fields.ts";
 import { isCompressible } from "./representation/media_types.ts";
+import type { Middleware } from "./middleware.ts";
 
 /** Options of {@linkcode compress}. */
 export interface CompressOptions {
@@ -30,7 +31,7 @@ const CODINGS: readonly Coding[] = ["br", "gzip", "deflate"];
 const MINIMUM = 1024;
 
 /**
- * Wraps an application: its responses are compressed with the coding that the client prefers. Each block of the body is
+ * Makes middleware that compresses responses with the coding that the client prefers. Each block of the body is
  * sent as it comes, in a form that the client can decompress at once.
  *
  * A response passes as it is if it has no compressible Content-Type, if it is an event stream, a range, already encoded or
@@ -52,32 +53,28 @@ const MINIMUM = 1024;
  *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
  *   return ["a long page ".repeat(1000)];
  * };
- * const site = client(compress(page));
+ * const site = client(compress()(page));
  * const response = await site.get("/", { headers: { "Accept-Encoding": "gzip" } });
  * console.assert(response.headers.get("content-encoding") === "gzip");
  * console.assert(gunzipSync(await response.bytes()).length === 12_000);
  * ```
  */
-export function compress<Env extends Environ = Environ>(
-  app: ApplicationFunction<Env>,
-  options: CompressOptions = {},
-): ApplicationFunction<Env> {
-  const { minimum = MINIMUM, encodings = CODINGS } = options;
+export function compress({ minimum = MINIMUM, encodings = CODINGS }: CompressOptions = {}): Middleware {
   const unknown = encodings.find((name) => !CODINGS.includes(name));
   if (unknown !== undefined) {
     throw new TypeError(`compress: expected encodings among ${CODINGS.join(", ")}, got ${JSON.stringify(unknown)}`);
   }
-  const compressed: ApplicationFunction<Env> = (environ, startResponse) => {
-    const accepted = environ.REQUEST_METHOD === "HEAD"
-      ? undefined
-      : chooseEncoding(environ.HTTP_ACCEPT_ENCODING, encodings);
-    const call = new Call(startResponse, accepted, minimum);
-    const body = app(environ, (...args) => call.start(args));
-    return isThenable(body)
-      ? (body as Promise<Body>).then((settled) => call.respond(settled))
-      : call.respond(body as Body);
-  };
-  return Object.defineProperty(compressed, "name", { value: app.name }); // which messages show
+  return (app) =>
+    named((environ, startResponse) => {
+      const accepted = environ.REQUEST_METHOD === "HEAD"
+        ? undefined
+        : chooseEncoding(environ.HTTP_ACCEPT_ENCODING, encodings);
+      const call = new Call(startResponse, accepted, minimum);
+      const body = app(environ, (...args) => call.start(args));
+      return isThenable(body)
+        ? (body as Promise<Body>).then((settled) => call.respond(settled))
+        : call.respond(body as Body);
+    }, app.name);
 }
 
 type Arguments = Parameters<StartResponse>;

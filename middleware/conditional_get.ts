@@ -11,15 +11,17 @@
  * @module
  */
 
-import type { ApplicationFunction, Environ, HeaderList, StartResponse } from "../core/contract/types.ts";
+import { named } from "../core/contract/application.ts";
+import type { HeaderList, StartResponse } from "../core/contract/types.ts";
 import { fieldOf, isHeaderList } from "./representation/fields.ts";
 import { type Conditions, httpDate, isNotModified } from "./representation/conditions.ts";
+import type { Middleware } from "./middleware.ts";
 
 /** What describes content, which a 304 has none of (RFC 9110 15.4.5). */
 const OF_CONTENT = /^(?:content-(?!location$|security-policy)|accept-ranges$)/i;
 
 /**
- * Wraps an application: a 200 to GET or HEAD becomes a 304 if the ETag or the Last-Modified that the application has set
+ * Makes middleware by which a 200 to GET or HEAD becomes a 304 if the ETag or the Last-Modified that the application has set
  * matches If-None-Match or If-Modified-Since. No other response is touched.
  *
  * @example
@@ -32,26 +34,26 @@ const OF_CONTENT = /^(?:content-(?!location$|security-policy)|accept-ranges$)/i;
  *   startResponse("200 OK", [["Content-Type", "text/plain"], ["ETag", '"version-7"']]);
  *   return ["a page"];
  * };
- * const site = client(conditionalGet(page));
+ * const site = client(conditionalGet()(page));
  * const again = await site.get("/", { headers: { "If-None-Match": '"version-7"' } });
  * console.assert(again.status === 304 && await again.text() === "");
  * ```
  */
-export function conditionalGet<Env extends Environ = Environ>(app: ApplicationFunction<Env>): ApplicationFunction<Env> {
-  const conditional: ApplicationFunction<Env> = (environ, startResponse) => {
-    const method = environ.REQUEST_METHOD;
-    const asks = environ.HTTP_IF_NONE_MATCH !== undefined || environ.HTTP_IF_MODIFIED_SINCE !== undefined;
-    if (!asks || (method !== "GET" && method !== "HEAD")) return app(environ, startResponse);
-    const { HTTP_IF_NONE_MATCH, HTTP_IF_MODIFIED_SINCE } = environ; // the application may change the environ
-    const request = { HTTP_IF_NONE_MATCH, HTTP_IF_MODIFIED_SINCE };
-    return app(environ, (...args: Parameters<StartResponse>) => {
-      const [status, headers, ...rest] = args;
-      const isChecked = typeof status === "string" && status.startsWith("200 ") && isHeaderList(headers);
-      if (!isChecked || !matches(request, headers)) return startResponse(...args);
-      return startResponse("304 Not Modified", headers.filter(([name]) => !OF_CONTENT.test(name)), ...rest);
-    });
-  };
-  return Object.defineProperty(conditional, "name", { value: app.name }); // which messages show
+export function conditionalGet(): Middleware {
+  return (app) =>
+    named((environ, startResponse) => {
+      const method = environ.REQUEST_METHOD;
+      const asks = environ.HTTP_IF_NONE_MATCH !== undefined || environ.HTTP_IF_MODIFIED_SINCE !== undefined;
+      if (!asks || (method !== "GET" && method !== "HEAD")) return app(environ, startResponse);
+      const { HTTP_IF_NONE_MATCH, HTTP_IF_MODIFIED_SINCE } = environ; // the application may change the environ
+      const request = { HTTP_IF_NONE_MATCH, HTTP_IF_MODIFIED_SINCE };
+      return app(environ, (...args: Parameters<StartResponse>) => {
+        const [status, headers, ...rest] = args;
+        const isChecked = typeof status === "string" && status.startsWith("200 ") && isHeaderList(headers);
+        if (!isChecked || !matches(request, headers)) return startResponse(...args);
+        return startResponse("304 Not Modified", headers.filter(([name]) => !OF_CONTENT.test(name)), ...rest);
+      });
+    }, app.name);
 }
 
 function matches(request: Conditions, headers: HeaderList): boolean {

@@ -49,7 +49,7 @@ it("there is something to look at", () => {
 });
 
 it("no file imports itself by way of others, not even for types", () => {
-  const rooms = ["core", "adapters", "bridges", "wsgiref", "testing", "middleware", "cli"];
+  const rooms = ["core", "adapters", "bridges", "wsgiref", "http", "middleware", "testing", "cli"];
   const edges = new Map(rooms.flatMap(sources).map(({ file, imports }) => [file, imports]));
   const circles: string[] = [];
   const seen = new Set<string>();
@@ -155,12 +155,37 @@ describe("bridges", () => {
   });
 });
 
+describe("http", () => {
+  it("19.29 stands on the contract, and names no runtime", () => {
+    const own = sources("http");
+    const allowed = /^http\/|^core\/(?:errors|grammar)\.ts$|^core\/contract\/(?:request_body|types)\.ts$/;
+    const strays = own.flatMap(({ file, imports }) =>
+      imports.filter((path) => !allowed.test(path)).map((path) => `${file}: ${path}`)
+    );
+    expect(own.length).toBeGreaterThan(5);
+    expect(strays).toEqual([]);
+    expect(offences(own, /\b(?:Deno|Bun|process|Buffer|require|globalThis)\b/g)).toEqual([]);
+  });
+
+  it("19.29 nobody loads http or middleware who does not import them", () => {
+    const others = ["core", "adapters", "bridges", "cli", "testing", "wsgiref"].flatMap(sources);
+    const faces = ["mod.ts", "mod_fetch.ts", "mod_shared.ts"].map((file) => source(projectPath(file)));
+    const strays = [...others, ...faces, ...sources("http")].flatMap(({ file, imports }) =>
+      imports.filter((path) =>
+        /^(?:http|middleware)\//.test(path) && !(file.startsWith("http/") && path.startsWith("http/"))
+      )
+        .map((path) => `${file}: ${path}`)
+    );
+    expect(strays).toEqual([]);
+  });
+});
+
 describe("middleware", () => {
   const middleware = sources("middleware");
 
-  it("19. stands on the contract, and loads node:zlib and node:crypto only when it needs them", () => {
+  it("19. stands on http and the contract, and loads node:zlib and node:crypto only when it needs them", () => {
     const allowed =
-      /^middleware\/|^core\/contract\/(?:application|response_head|types)\.ts$|^core\/gateway\/response_body\.ts$|^node:(?:fs|path|process|url)$/;
+      /^(?:middleware|http)\/|^core\/(?:errors|grammar)\.ts$|^core\/contract\/\w+\.ts$|^core\/gateway\/response_body\.ts$|^node:(?:fs|path|process|url)$/;
     expect(middleware.length).toBeGreaterThan(10);
     const strays = middleware.flatMap(({ file, imports }) =>
       imports.filter((path) => !allowed.test(path)).map((path) => `${file}: ${path}`)
@@ -172,14 +197,6 @@ describe("middleware", () => {
     ]);
     const eager = /^import\s(?!type\b)[^;]*?"(?:node:crypto|[^"]*\/encoder\.ts)";/gm;
     expect(offences(middleware, eager)).toEqual([]);
-  });
-
-  it("19. is loaded by no face, adapter, bridge or part of core", () => {
-    const faces = ["mod.ts", "mod_shared.ts", "mod_fetch.ts"].map((file) => source(projectPath(file)));
-    const strays = [...faces, ...core, ...adapters, ...bridges].flatMap(({ file, imports }) =>
-      imports.filter((path) => path.startsWith("middleware/")).map((path) => `${file}: ${path}`)
-    );
-    expect(strays).toEqual([]);
   });
 });
 

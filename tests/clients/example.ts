@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 
 export type Runtime = "node" | "deno" | "bun";
 
-export type ExampleName = "echo" | "forms" | "serve" | "stream" | "upload";
+export type ExampleName = "echo" | "form" | "forms" | "router" | "serve" | "stream" | "todo" | "upload";
 
 /** How a user starts an example on each runtime. Deno may read PORT here, so that a free port can be asked for. */
 export const commands: Readonly<Record<Runtime, readonly string[]>> = {

@@ -48,6 +48,7 @@ export function documentedSources(): string[] {
     ...below("core").sort(),
     ...below("adapters").sort(),
     ...below("bridges").sort(),
+    ...below("http").sort(),
     ...below("middleware").sort(),
     ...below("testing").sort(),
   ];

@@ -5,16 +5,23 @@
  * @module
  */
 
-import { compress, conditionalGet, staticFiles } from "../../middleware/mod.ts";
-import type { ApplicationFunction } from "../../mod.ts";
-
-/** Wraps an application. */
-export type Middleware = (app: ApplicationFunction) => ApplicationFunction;
+import {
+  compress,
+  conditionalGet,
+  cors,
+  type Middleware,
+  router,
+  sessions,
+  staticFiles,
+} from "../../middleware/mod.ts";
 
 /** All of them, the outermost first. */
 export const transparent: readonly Middleware[] = [
-  conditionalGet,
-  compress,
+  conditionalGet(),
+  compress(),
+  cors({ origin: "https://elsewhere.example" }),
+  sessions({ keys: ["a secret of the tests, which is long enough"] }),
+  (app) => router({ notFound: app }),
   // A folder in which no path of the suite is a file.
   (next) => staticFiles(new URL("programs", import.meta.url), { next, index: false }),
 ];

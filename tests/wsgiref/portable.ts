@@ -11,8 +11,8 @@ import { type Check, MARK, type Result } from "./check.ts";
 
 const DEADLINE = 60_000; // ms for all checks on one runtime
 
-/** Registers the checks as tests; `program` is the file that runs them. */
-export function portable(program: string, checks: readonly Check[]): void {
+/** Registers the checks as tests; `program` is the file that runs them. `flags` are permissions for Deno. */
+export function portable(program: string, checks: readonly Check[], flags: readonly string[] = []): void {
   test("names are unique", () => {
     const names = checks.map(({ name }) => name);
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
@@ -24,7 +24,7 @@ export function portable(program: string, checks: readonly Check[]): void {
     let code = -1;
 
     beforeAll(async () => {
-      const { binary, args } = runCommand(runtime, program);
+      const { binary, args } = runCommand(runtime, program, flags);
       const env = { ...process.env, NO_COLOR: "1" };
       const options = { cwd: projectPath(""), timeout: DEADLINE, killSignal: "SIGKILL", env } as const;
       await new Promise<void>((resolve) => {

@@ -95,6 +95,6 @@ const app: ApplicationFunction = (environ, startResponse) => {
 };
 
 const port = Number(process.argv[2] ?? 0);
-const wrapped = validator(conditionalGet(validator(compress(validator(app)))));
+const wrapped = validator(conditionalGet()(validator(compress()(validator(app)))));
 const server = await serve(wrapped, { hostname: "127.0.0.1", port, onListen: () => {} });
 console.log(`port ${server.address.port}`);

@@ -1,0 +1,163 @@
+/**
+ * Answers: each calls `startResponse` and returns the body, so an application is `return json(startResponse, value)`.
+ *
+ * Functions that read begin with `parse`, those that answer have the name of what they send.
+ *
+ * @module
+ */
+
+import type { HeaderList, StartResponse } from "../core/contract/types.ts";
+import { describe } from "../core/errors.ts";
+import { CONTROL } from "../core/grammar.ts";
+import { statusLine } from "./error.ts";
+import { percentEncode } from "./query.ts";
+
+/** What an answer may have besides its content. */
+export interface AnswerOptions {
+  /** Code, or code and reason. Default 200. */
+  readonly status?: number | string;
+  /** More header fields. A Content-Type among them replaces that of the function. */
+  readonly headers?: HeaderList;
+}
+
+/**
+ * Answers with a value as JSON.
+ *
+ * @throws {TypeError} for a value that JSON does not have, such as undefined, a function or a circle.
+ *
+ * @example
+ * ```ts
+ * import type { Environ, StartResponse } from "tsgi";
+ * import { json } from "tsgi/http";
+ * import { client } from "tsgi/testing";
+ * function app(_environ: Environ, startResponse: StartResponse) {
+ *   return json(startResponse, { id: 7 }, { status: 201, headers: [["Location", "/todos/7"]] });
+ * }
+ * const response = await client(app).post("/todos");
+ * console.assert(response.status === 201 && await response.text() === '{"id":7}');
+ * ```
+ */
+export function json(startResponse: StartResponse, value: unknown, options?: AnswerOptions): string[] {
+  check(startResponse, "json", "; parseJson(environ) reads a body");
+  const content: string | undefined = JSON.stringify(value);
+  if (content === undefined) throw new TypeError(`json: expected a value that JSON has, got ${describe(value)}`);
+  return answer(startResponse, "application/json", content, options);
+}
+
+/**
+ * Answers with a page. Text of others in it has to be escaped: see {@linkcode escapeHtml}.
+ *
+ * @example
+ * ```ts
+ * import type { Environ, StartResponse } from "tsgi";
+ * import { escapeHtml, html, query } from "tsgi/http";
+ * import { client } from "tsgi/testing";
+ * function app(environ: Environ, startResponse: StartResponse) {
+ *   return html(startResponse, `<h1>Hello ${escapeHtml(query(environ).get("name") ?? "you")}</h1>`);
+ * }
+ * console.assert(await (await client(app).get("/?name=<b>")).text() === "<h1>Hello &lt;b&gt;</h1>");
+ * ```
+ */
+export function html(startResponse: StartResponse, content: string, options?: AnswerOptions): string[] {
+  check(startResponse, "html");
+  return answer(startResponse, "text/html; charset=utf-8", content, options);
+}
+
+/**
+ * Answers with plain text.
+ *
+ * @example
+ * ```ts
+ * import type { Environ, StartResponse } from "tsgi";
+ * import { text } from "tsgi/http";
+ * import { client } from "tsgi/testing";
+ * const app = (_environ: Environ, startResponse: StartResponse) => text(startResponse, "hello\n");
+ * console.assert(await (await client(app).get("/")).text() === "hello\n");
+ * ```
+ */
+export function text(startResponse: StartResponse, content: string, options?: AnswerOptions): string[] {
+  check(startResponse, "text");
+  return answer(startResponse, "text/plain; charset=utf-8", content, options);
+}
+
+/** What a redirect may have besides its location. */
+export interface RedirectOptions {
+  /** 303 (default) asks with GET, and so do 301 and 302 after a POST; 307 and 308 repeat the request as it was. */
+  readonly status?: 301 | 302 | 303 | 307 | 308;
+  /** More header fields. */
+  readonly headers?: HeaderList;
+}
+
+const REDIRECTS: ReadonlySet<unknown> = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * Sends the client to another URL. A location that a client chose may lead to another site: check it first.
+ *
+ * @param location A URL, or a path. What URLs cannot hold is percent-encoded.
+ * @throws {TypeError} for a location with control characters, or another status.
+ *
+ * @example
+ * ```ts
+ * import type { Environ, StartResponse } from "tsgi";
+ * import { redirect } from "tsgi/http";
+ * import { client } from "tsgi/testing";
+ * const app = (_environ: Environ, startResponse: StartResponse) => redirect(startResponse, "/caf\u00e9");
+ * const response = await client(app).post("/");
+ * console.assert(response.status === 303 && response.headers.get("Location") === "/caf%C3%A9");
+ * ```
+ */
+export function redirect(startResponse: StartResponse, location: string, options: RedirectOptions = {}): string[] {
+  check(startResponse, "redirect");
+  const { status = 303, headers = [] } = options;
+  if (!REDIRECTS.has(status)) {
+    throw new TypeError(`redirect: expected 301, 302, 303, 307 or 308, got ${describe(status)}`);
+  }
+  if (typeof location !== "string" || location === "" || CONTROL.test(location)) {
+    throw new TypeError(`redirect: expected a URL without control characters, got ${describe(location)}`);
+  }
+  const url = percentEncode(location, /[^\x21-\x7e]/gu);
+  startResponse(statusLine(status), [["Content-Type", "text/plain; charset=utf-8"], ["Location", url], ...headers]);
+  return [`See ${url}\n`];
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/**
+ * Escapes text for HTML: for what stands between tags, and for attributes in quotation marks.
+ *
+ * @example
+ * ```ts
+ * import { escapeHtml } from "tsgi/http";
+ * console.assert(escapeHtml(`<a href="x">`) === "&lt;a href=&quot;x&quot;&gt;");
+ * ```
+ */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ESCAPES[character] as string);
+}
+
+function answer(
+  startResponse: StartResponse,
+  type: string,
+  content: string,
+  { status = 200, headers }: AnswerOptions = {},
+): string[] {
+  startResponse(statusLine(status), headers === undefined ? [["Content-Type", type]] : withType(type, headers));
+  return [content];
+}
+
+function withType(type: string, headers: HeaderList): HeaderList {
+  const typed = headers.some(([name]) => name.toLowerCase() === "content-type");
+  return typed ? headers : [["Content-Type", type], ...headers];
+}
+
+/** Refuses an environ in the place of `startResponse`, which happens to users of other interfaces. */
+function check(startResponse: unknown, name: string, advice: string = ""): void {
+  if (typeof startResponse === "function") return;
+  throw new TypeError(`${name}: expected startResponse first, got ${describe(startResponse)}${advice}`);
+}

@@ -1,0 +1,86 @@
+/**
+ * Reading a whole request body, up to a limit.
+ *
+ * @module
+ */
+
+import type { Environ } from "../core/contract/types.ts";
+import { HttpError } from "./error.ts";
+import { mediaType } from "./media_type.ts";
+
+/** The part of the environ that has the body. */
+export type BodyEnviron = Pick<Environ, "wsgi.input" | "CONTENT_TYPE" | "CONTENT_LENGTH">;
+
+/** The error for a body beyond its limit. */
+export function tooLarge(limit: number): HttpError {
+  return new HttpError(413, `Expected a body of at most ${limit} bytes`);
+}
+
+/**
+ * Reads the body. A declared length above the limit is refused before anything is read.
+ *
+ * @throws {HttpError} 413 (as a rejection).
+ */
+export async function readBody(environ: BodyEnviron, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (Number(environ.CONTENT_LENGTH ?? 0) > limit) throw tooLarge(limit);
+  const blocks: Uint8Array[] = [];
+  let size = 0;
+  for await (const block of environ["wsgi.input"]) {
+    size += block.length;
+    if (size > limit) throw tooLarge(limit);
+    blocks.push(block);
+  }
+  return joined(blocks, size);
+}
+
+/** Joins blocks of `size` bytes together. */
+export function joined(blocks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const block of blocks) {
+    bytes.set(block, at);
+    at += block.length;
+  }
+  return bytes;
+}
+
+/** Limits of {@linkcode parseJson}. */
+export interface JsonLimits {
+  /** Most bytes of the body. Default 1 MiB. */
+  readonly limit?: number;
+}
+
+const MOST_JSON = 1024 * 1024; // bytes
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Reads a body of JSON: `application/json`, or a type that ends in `+json`.
+ *
+ * The client chooses what the value is. Check it before you use it.
+ *
+ * @throws {HttpError} (as a rejection) 415 for another media type or none, 413 beyond the limit, 400 for what is no JSON
+ *   in UTF-8.
+ *
+ * @example
+ * ```ts
+ * import type { Environ, StartResponse } from "tsgi";
+ * import { json, parseJson } from "tsgi/http";
+ * import { client } from "tsgi/testing";
+ * async function app(environ: Environ, startResponse: StartResponse) {
+ *   const given = await parseJson(environ, { limit: 1000 });
+ *   return json(startResponse, { given });
+ * }
+ * console.assert(await (await client(app).post("/", { json: [1, 2] })).text() === '{"given":[1,2]}');
+ * console.assert((await client(app).post("/", { form: { a: "1" } })).status === 415);
+ * ```
+ */
+export async function parseJson(environ: BodyEnviron, { limit = MOST_JSON }: JsonLimits = {}): Promise<unknown> {
+  const type = mediaType(environ.CONTENT_TYPE ?? "")?.type ?? "";
+  if (!/^application\/json$|\+json$/.test(type)) throw new HttpError(415, "Expected a body of type application/json");
+  const bytes = await readBody(environ, limit);
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    throw new HttpError(400, "Expected JSON in UTF-8 as body", { cause });
+  }
+}
