@@ -17,6 +17,8 @@ export interface Admission {
   accepted(): void;
 }
 
+const LEAST_LEAVING = 64; // a small limit is no reason to cut some few clients that are told 503
+
 /** No limit. */
 export const EVERYBODY: Admission = { most: Infinity, refused() {}, accepted() {} };
 
@@ -27,9 +29,9 @@ export const NOBODY: Connection = { receive() {}, drained() {}, ended() {}, clos
  * All connections of a server, with their transports.
  *
  * A connection that was turned away or retired no longer counts, but it has its socket until its client has closed too,
- * which may take `LINGER_TIME`. At most as many may be in this state as may be served: otherwise a flood of clients that
- * do not close would use up the descriptors of the process in spite of the limit. Beyond that, the one that has been
- * leaving for longest is cut, since it has had the most time to read its response.
+ * which may take `LINGER_TIME`. As many may be in this state as may be served, or LEAST_LEAVING: otherwise a flood of
+ * clients that do not close would use up the descriptors of the process in spite of the limit. Beyond that, the one that
+ * has been leaving for longest is cut, since it has had the most time to read its response.
  */
 export class Connections implements Iterable<[Connection, Transport]> {
   readonly #most: number;
@@ -79,7 +81,7 @@ export class Connections implements Iterable<[Connection, Transport]> {
 
   #leave(connection: Connection): void {
     this.#leaving.add(connection);
-    if (this.#leaving.size <= this.#most) return;
+    if (this.#leaving.size <= Math.max(this.#most, LEAST_LEAVING)) return;
     const oldest = this.#leaving.values().next().value as Connection;
     this.#leaving.delete(oldest);
     this.#cut.add(oldest);

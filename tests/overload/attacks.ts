@@ -128,7 +128,7 @@ export const slowAttacks: readonly Attack[] = [
     connections: 10,
     begin: deafFlood(() => `${HEAD.replace("/ok", "/wait?ms=600000")}\r\n${`${HEAD}\r\n`.repeat(20_000)}`),
     units: 3,
-    mib: 32,
+    mib: 64,
   },
 ];
 

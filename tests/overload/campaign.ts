@@ -50,9 +50,15 @@ export async function campaign(plan: CellPlan, scale: Scale, say: (line: string)
     await withCell(plan, { serve: { ...timeouts(scale.unit / 1000), ...serve }, collects: true }, async (cell) => {
       const siege = await Siege.of(cell, { ...scale, ca });
       for (const wave of waves) {
-        const report = await siege.run(...wave);
-        say(`${plan.name}: ${wave.map(({ name }) => name).join(", ")}: ${told(report)}`);
-        for (const attack of wave) verdict.set(attack.name, faults(report, attack, scale.unit));
+        const names = wave.map(({ name }) => name).join(", ");
+        try {
+          const report = await siege.run(...wave);
+          say(`${plan.name}: ${names}: ${told(report)}`);
+          for (const attack of wave) verdict.set(attack.name, faults(report, attack, scale));
+        } catch (error) {
+          say(`${plan.name}: ${names}: ${(error as Error).message.slice(0, 200)}`);
+          for (const { name } of wave) verdict.set(name, [(error as Error).message]);
+        }
       }
       await last?.(siege);
     });

@@ -16,6 +16,7 @@ import { Visitor } from "./visitor.ts";
 
 const CLOCK = 2500; // ms: a time-out fires up to a second late, and the machine of a test is busy
 const LINGER = 2000; // ms that the server waits for a client to close
+const BEGINNING = 1000; // ms that the connections of the table take until their time-outs begin to run
 const PROBE_SOCKETS = 3; // that the well-behaved client may have at a time
 const SAMPLE = 25; // ms
 const WARMING = 50; // requests
@@ -85,6 +86,7 @@ export class Siege {
   /** Runs attacks at the same time. Throws if the server holds a connection for longer than it may. */
   async run(...attacks: readonly Attack[]): Promise<Report> {
     const cell = this.#cell;
+    const { unit, factor = 1, ca } = this.#options;
     const before = await this.#heap();
     const resident = cell.memory("VmRSS");
     let growth = 0;
@@ -95,7 +97,7 @@ export class Siege {
     }, SAMPLE);
     let over = false;
     const service = noService();
-    const probing = probe(cell.port, () => over, this.#options.ca, service);
+    const probing = probe(cell.port, () => over, ca, service);
     const crowds: Visitor[][] = attacks.map(() => []);
     let seconds: number;
     try {
@@ -106,7 +108,7 @@ export class Siege {
         `the server to end the connections: ${attacks.map(({ name }) => name).join(", ")}`,
         // A client that came behind them has been answered: so all of them have been accepted.
         () => this.#connections <= PROBE_SOCKETS && service.fresh.length > length + 1,
-        Math.max(...attacks.map(({ units }) => units)) * this.#options.unit + CLOCK + LINGER,
+        Math.max(...attacks.map(({ units }) => units)) * unit + CLOCK + LINGER + factor * BEGINNING,
         () => `${this.#connections} are left\n${cell.output.slice(-2000)}`,
       );
       seconds = (performance.now() - began) / 1000;
@@ -158,7 +160,7 @@ export function waits(
 }
 
 /** What is wrong with a report, as far as one of its attacks is concerned. */
-export function faults(report: Report, attack: Attack, unit: number): string[] {
+export function faults(report: Report, attack: Attack, { unit, factor = 1 }: SiegeOptions): string[] {
   const { outcomes, service, growth, sockets, left } = report;
   const outcome = outcomes.find((one) => one.attack === attack) as Outcome;
   const most = outcomes.reduce((sum, one) => sum + one.attack.mib * Math.max(1, one.texts.length / 100), 0);
@@ -167,7 +169,7 @@ export function faults(report: Report, attack: Attack, unit: number): string[] {
   const { answer, most: limited } = attack;
   const others = answer === undefined ? [] : outcome.texts.filter((text) => !answer.test(text));
   if (others.length > 0) found.push(`${others.length} connections got ${JSON.stringify(others[0])}, not ${answer}`);
-  const limit = (attack.units * unit + CLOCK) / 1000;
+  const limit = (attack.units * unit + CLOCK + factor * BEGINNING) / 1000;
   if (answer !== undefined && outcome.lasted > limit) found.push(`it took ${outcome.lasted} s, not ${limit}`);
   if (growth > most * 2 ** 20) found.push(`the process grew by ${mib(growth)} MiB, not ${most}`);
   if (left > LEFT) found.push(`${left} bytes are left, not ${LEFT}`);

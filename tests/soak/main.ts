@@ -10,7 +10,8 @@
  * - `overload`: every attack of tests/overload/attacks.ts by itself, with ten times as many connections as in the gate.
  * - `slowhttptest`: that program's four attacks with 500 connections each on a server with the default options.
  *
- * Without a part, all of them. The exit status is 1 where something was wrong.
+ * Without a part, all of them. The exit status is 1 where something was wrong. The times that `overload` allows are those of
+ * a machine with nothing else to do.
  *
  * @module
  */
