@@ -83,6 +83,6 @@ const site = router<WithSession<Session>>()
 // A site reads its secret from a file, so that it is the same after a restart and in each worker.
 const keys = [crypto.randomUUID()];
 
-export const app: ApplicationFunction = compose(errorPage(), secureHeaders(), sessions<Session>({ keys }))(site);
+export const app: ApplicationFunction = compose(secureHeaders(), errorPage(), sessions<Session>({ keys }))(site);
 
 if (isMain(import.meta)) await serve(app);

@@ -3,8 +3,9 @@
 import fc from "fast-check";
 import { formParts, HttpError, parseForm } from "../../http/mod.ts";
 import type { FormLimits } from "../../http/mod.ts";
-import { createEnviron } from "../../testing/mod.ts";
+import { client, createEnviron } from "../../testing/mod.ts";
 import type { Environ } from "../../mod.ts";
+import { validator } from "../../wsgiref/validate.ts";
 import { type Check, equal, ok, thrownBy } from "../wsgiref/check.ts";
 import { mutant, mutations, random } from "./mutations.ts";
 import { refusal } from "./reading_checks.ts";
@@ -254,6 +255,20 @@ export const formChecks: readonly Check[] = [
         ok(sent * 65536 - size <= 8 * 65536, `${sent} blocks sent, ${size} bytes read`);
       }
       equal(size, 1000 * 65536);
+    },
+  },
+  {
+    name: "19.9 forms are read as the validator wants",
+    run: async () => {
+      const app = validator(async (environ, startResponse) => {
+        const form = await parseForm(environ);
+        startResponse("200 OK", [["Content-Type", "text/plain"]]);
+        return [String(form.get("a"))];
+      });
+      const body = new FormData();
+      body.append("a", "1");
+      equal(await (await client(app, { raise: true }).post("/", { body })).text(), "1");
+      equal(await (await client(app, { raise: true }).post("/", { form: { a: "2" } })).text(), "2");
     },
   },
   {

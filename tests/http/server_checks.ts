@@ -11,6 +11,7 @@ import {
   redirect,
   setCookie,
 } from "../../http/mod.ts";
+import { mutant, random } from "./mutations.ts";
 import { type Check, equal, ok } from "../wsgiref/check.ts";
 
 async function serving(app: ApplicationFunction, use: (url: string) => Promise<void>): Promise<void> {
@@ -22,7 +23,35 @@ async function serving(app: ApplicationFunction, use: (url: string) => Promise<v
   }
 }
 
+/** A form that was not mutated. */
+function whole(): FormData {
+  const form = new FormData();
+  form.append("title", "A cat");
+  return form;
+}
+
 export const serverChecks: readonly Check[] = [
+  {
+    name: "19.11 over a socket: after 300 mutated bodies, each answered, the server takes a form",
+    run: () =>
+      serving(async (environ, startResponse) => {
+        const form = await parseForm(environ);
+        return json(startResponse, [...form].length);
+      }, async (url) => {
+        const next = random(7);
+        const seen = new Set<number>();
+        for (let i = 0; i < 300; i++) {
+          const { type, blocks } = mutant(next);
+          const body = new Blob(blocks as Uint8Array<ArrayBuffer>[]);
+          const response = await fetch(url, { method: "POST", body, headers: { "Content-Type": type } });
+          await response.body?.cancel();
+          seen.add(response.status);
+        }
+        ok(seen.has(200) && seen.has(400), [...seen].join());
+        equal([...seen].filter((status) => ![200, 400, 413, 415].includes(status)), []);
+        equal(await (await fetch(url, { method: "POST", body: whole() })).json(), 1);
+      }),
+  },
   {
     name: "19.15 over a socket: a form with a file of 3 MB, held and in parts",
     run: () =>
