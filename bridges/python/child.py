@@ -484,13 +484,18 @@ def watch(pipe, reports, server):
                 reports.send(pack(b"M", json.dumps(module_files()).encode("ascii")))
         except LinkClosed:
             break
-    if os.read(pipe, 1) == b"":
-        shutil.rmtree(os.path.dirname(server.options["path"]), ignore_errors=True)
+    remove_folder(pipe, server.options)
     for _ in range(int(ORPHAN_TIME * 20)):
         if not server.busy:
             break
         threading.Event().wait(0.05)
     os._exit(1)
+
+
+def remove_folder(pipe, options):
+    """Removes the folder of the socket if tsgi is gone. Its pipe may end a moment after its connections."""
+    if select.select([pipe], [], [], 0.1)[0] and os.read(pipe, 1) == b"":
+        shutil.rmtree(os.path.dirname(options["path"]), ignore_errors=True)
 
 
 def main():
@@ -531,6 +536,7 @@ def main():
     server.serve(links[0])
     for thread in threads:
         thread.join()
+    remove_folder(pipe, options)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 /**
  * Gives requests to threads, and keeps those that wait for one.
  *
- * A request goes to the thread that has been idle for longest. If none is idle, it goes to a thread that has sent its
- * response and still runs `close()`, which usually takes microseconds. A process whose `close()` took longer the last
- * time gets no such request. All other requests wait in a queue, whose length and time are limited.
+ * A request goes to the thread that has been idle for longest. If none is idle, it waits in a queue, whose length and time
+ * are limited. A thread that has sent its response gets the first request of the queue at once, though it still runs
+ * `close()`: that usually takes microseconds, less than the round trip until tsgi knows. An application whose `close()`
+ * takes longer gets its next request only when it has returned.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import type { Link } from "./link.ts";
 export interface Serving {
   /** Whether it may get requests. */
   readonly takesRequests: boolean;
-  /** Whether its `close()` was quick the last time. */
+  /** Whether its `close()` has been quick of late. */
   readonly eager: boolean;
   /** It gets a request. */
   begins(): void;
@@ -37,7 +38,6 @@ export class Dispatcher {
   readonly #multiprocess: () => boolean;
   readonly #queue: Call[] = [];
   readonly #idle: Map<Link, Serving> = new Map(); // in the order in which they became idle
-  readonly #ending: Map<Link, Serving> = new Map();
 
   /** A dispatcher without threads. */
   constructor(limits: QueueLimits, multiprocess: () => boolean) {
@@ -68,21 +68,22 @@ export class Dispatcher {
 
   /** A thread is idle. */
   idle(link: Link, serving: Serving): void {
-    this.#ending.delete(link);
     this.#idle.set(link, serving);
     this.next();
   }
 
   /** A thread has sent its response. */
   ending(link: Link, serving: Serving): void {
-    this.#ending.set(link, serving);
-    if (this.#queue.length > 0) this.next();
+    if (!serving.eager || !serving.takesRequests) return;
+    while (this.#queue.length > 0) {
+      const call = this.#queue.shift() as Call;
+      if (!call.ended) return this.#begin(call, link, serving);
+    }
   }
 
   /** A thread takes no request any more. */
   remove(link: Link): void {
     this.#idle.delete(link);
-    this.#ending.delete(link);
   }
 
   /** Refuses requests that have waited for too long. */
@@ -112,15 +113,17 @@ export class Dispatcher {
   }
 
   #assign(call: Call): boolean {
-    for (const threads of [this.#idle, this.#ending]) {
-      for (const [link, serving] of threads) {
-        if (!serving.takesRequests || (threads === this.#ending && !serving.eager)) continue;
-        threads.delete(link);
-        serving.begins();
-        link.begin(call, this.#multiprocess());
-        return true;
-      }
+    for (const [link, serving] of this.#idle) {
+      if (!serving.takesRequests) continue;
+      this.#idle.delete(link);
+      this.#begin(call, link, serving);
+      return true;
     }
     return false;
+  }
+
+  #begin(call: Call, link: Link, serving: Serving): void {
+    serving.begins();
+    link.begin(call, this.#multiprocess());
   }
 }

@@ -31,7 +31,10 @@ import {
 export interface LinkOwner {
   /** The response is complete; `close()` may still run. */
   ending(link: Link): void;
-  /** The thread waits for a request. `ended` is the time since the end of its last response; 0 before the first. */
+  /**
+   * The thread is done with a request; if it has no other one already, it waits for one. `ended` is the time since the
+   * end of its last response; 0 before the first.
+   */
   idle(link: Link, ended: number): void;
   /** The connection is closed. */
   closed(link: Link): void;
@@ -149,14 +152,13 @@ export class Link implements Carrier {
 
   #becameIdle(): void {
     const call = this.#call;
-    const next = this.#finishing && call !== undefined;
     if (call !== undefined && !this.#finishing) { // an aborted response has no end
       call.abandon();
       this.#call = undefined;
     }
     const ended = this.#finishing ? performance.now() - this.#endedAt : 0;
     this.#finishing = false;
-    if (!next) this.#owner.idle(this, ended);
+    this.#owner.idle(this, ended);
   }
 
   /** Answers a pull of the request body. */

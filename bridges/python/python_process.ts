@@ -16,7 +16,8 @@ import type { Serving } from "./dispatcher.ts";
 import { FILES, FrameReader, LOADED, NOT_LOADED, QUIT } from "./frames.ts";
 import { Link } from "./link.ts";
 
-const EAGER = 2; // ms that close() may take, for the thread to get its next request before
+const QUICK = 2; // ms that close() may take, for the thread to get its next request before
+const REMEMBERED = 10_000; // ms for which a longer close() is remembered
 const ABORT_GRACE = 500; // ms that a stuck process has to show where it is stuck
 
 /** What a process tells the pool. */
@@ -65,8 +66,6 @@ export interface Launch {
 export class PythonProcess implements Serving {
   /** Its state: it loads the application, it serves, it finishes its requests, it is gone. */
   state: "booting" | "ready" | "stopping" | "gone" = "booting";
-  /** Whether `close()` was quick the last time. */
-  eager: boolean = true;
   /** Whether another process is to take its place. */
   worn: boolean = false;
   /** Whether the load that it belongs to serves. */
@@ -91,6 +90,7 @@ export class PythonProcess implements Serving {
   readonly #owner: ProcessOwner;
   readonly #maxRequests: number;
   #requests = 0;
+  #slowCloseAt = -Infinity;
 
   /** Starts a process. */
   constructor(id: string, generation: number, launch: Launch, owner: ProcessOwner) {
@@ -119,6 +119,11 @@ export class PythonProcess implements Serving {
     return this.serves && this.state === "ready";
   }
 
+  /** Whether its `close()` has been quick of late. */
+  get eager(): boolean {
+    return performance.now() - this.#slowCloseAt > REMEMBERED;
+  }
+
   /** It gets a request. */
   begins(): void {
     if (++this.#requests === this.#maxRequests) this.#owner.worn(this, `${this.#requests} requests`);
@@ -143,7 +148,8 @@ export class PythonProcess implements Serving {
         if (this.state === "ready") owner.ending(link, this);
       },
       idle: (_link, ended) => {
-        this.eager = ended < EAGER;
+        if (ended > QUICK) this.#slowCloseAt = performance.now();
+        if (link.busy) return;
         if (this.state === "stopping") link.close();
         else owner.idle(link, this);
       },
