@@ -30,6 +30,7 @@ const TICK = 250; // ms between two looks at the times
 const YOUNG = 5000; // ms after the load in which the end of a process counts as a crash
 const FIRST_WAIT = 500; // ms to wait after the second crash in a row; doubled at each further one
 const LONGEST_WAIT = 10_000; // ms
+const BEATS = 2000; // ms between two heartbeats of a process, and as much again
 const OTHERS = 5; // seconds that the other requests of a process have in which one is stuck
 
 /** Settings of a pool. */
@@ -352,7 +353,7 @@ export class Pool implements ProcessOwner {
     }
     if (timeout === 0 || one.stuck || (one.state !== "ready" && one.state !== "stopping")) return;
     const stuck = [...one.links].filter((link) => link.stuckFor(now) > timeout * 1000);
-    const silent = now - one.heardAt > timeout * 1000;
+    const silent = now - one.heardAt > timeout * 1000 + BEATS;
     if (stuck.length === 0 && !silent) return;
     one.stuck = true;
     this.#log(

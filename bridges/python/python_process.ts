@@ -18,6 +18,7 @@ import { Link } from "./link.ts";
 
 const QUICK = 2; // ms that close() may take, for the thread to get its next request before
 const REMEMBERED = 10_000; // ms for which a longer close() is remembered
+const LAST_REPORT = 300; // ms in which the last report of a process arrives that has ended
 const ABORT_GRACE = 500; // ms that a stuck process has to show where it is stuck
 
 /** What a process tells the pool. */
@@ -106,7 +107,12 @@ export class PythonProcess implements Serving {
     });
     this.#child.stdin?.on("error", () => {}); // it has ended
     this.#child.once("error", (error) => this.#exited(`could not be started: ${error.message}`));
-    this.#child.once("exit", (code, signal) => this.#exited(signal === null ? `exited with code ${code}` : signal));
+    this.#child.once("exit", (code, signal) => {
+      const how = signal === null ? `exited with code ${code}` : signal;
+      // Its report may still be in the socket, with the reason.
+      if (this.state === "booting") setTimeout(() => this.#exited(how), LAST_REPORT);
+      else this.#exited(how);
+    });
   }
 
   /** The process id; undefined if it could not be started. */
