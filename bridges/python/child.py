@@ -40,6 +40,7 @@ import signal
 import socket
 import struct
 import sys
+import sysconfig
 import threading
 import traceback
 
@@ -50,6 +51,9 @@ COPIED = 65536  # bytes of a block up to which it is copied behind its head, whi
 FILE_BLOCK = 65536  # least bytes that file_wrapper reads at a time
 BEAT = 1.0  # seconds between two reports
 ORPHAN_TIME = 2.0  # seconds that running requests have when tsgi is gone
+
+STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
+PACKAGES = tuple(STANDARD + name for name in ("site-packages", "dist-packages"))
 
 STATUS = re.compile(r"[2-5][0-9]{2} [^\x00-\x1f\x7f]*\Z")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -456,7 +460,13 @@ def module_files():
     """The files of the imported modules."""
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     own = os.path.abspath(__file__)
-    return sorted({os.path.abspath(file) for file in files if isinstance(file, str) and file.endswith(".py")} - {own})
+    paths = {os.path.abspath(file) for file in files if isinstance(file, str) and file.endswith(".py")} - {own}
+    return sorted(path for path in paths if not is_standard(path))
+
+
+def is_standard(path):
+    """Whether a file belongs to the standard library. Installed packages are in a folder of it."""
+    return path.startswith(STANDARD) and not path.startswith(PACKAGES)
 
 
 def failure_files(error):

@@ -20,10 +20,13 @@ export class PythonError extends Error {
 export class PythonLoadError extends Error {
   /** Name of the class. */
   override readonly name = "PythonLoadError";
+  /** Why not: a traceback, or a sentence. */
+  readonly reason: string;
 
   /** Says which application, and why not. */
   constructor(application: string, reason: string) {
     super(`Cannot load the Python application ${application}: ${reason.trimEnd()}`);
+    this.reason = reason.trimEnd();
     this.stack = this.message;
   }
 }
