@@ -62,6 +62,7 @@ describe.each(runtimes)("tsgi --python on %s", (runtime) => {
         command.kill("SIGTTIN");
         await until("three processes", async () => (await pids(command, 12)).size === 3);
         command.kill("SIGTTOU");
+        await command.logged(/Handling signal: ttou/); // a second one before would be the same signal
         command.kill("SIGTTOU");
         await until("one process", async () => (await pids(command, 6)).size === 1);
         const [next = 0] = command.workers;
