@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { describe, expect, it } from "vitest";
-import { childrenOf, type Command, ended, runs, runtimes, until, withCommand } from "../../cli/command.ts";
+import { childrenOf, type Command, ended, projectPath, runs, runtimes, until, withCommand } from "../../cli/command.ts";
 import { nothingLost, underLoad } from "../../cli/load.ts";
 
 /** An application that answers `/pid`, `/nap`, and what the clients of the load ask for. */
@@ -107,6 +107,16 @@ describe("tsgi --python", () => {
           expect(await other.get("/word")).toBe(`one${command.path("venv")}`);
         });
       }
+    });
+  }, 30_000);
+
+  it.each([
+    ["flask", "shop:app", "In your cart: nothing"],
+    ["django", "mysite.wsgi", "Hello from Django"],
+  ])("20 examples/%s starts with one command", async (folder, application, text) => {
+    const args = ["--chdir", projectPath(`examples/${folder}`), "--python", application, "-w", "2", ...PYTHON.slice(2)];
+    await withCommand("node", { args, env }, async (command) => {
+      expect(await command.get("/")).toContain(text);
     });
   }, 30_000);
 
