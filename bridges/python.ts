@@ -103,12 +103,12 @@ export interface PythonApplication extends ApplicationFunction {
  * import { serve } from "tsgi";
  * import { fromPython } from "tsgi/bridges/python";
  *
- * const app = fromPython("wsgiref.simple_server:demo_app", { processes: 2, threads: 2 });
+ * const app = fromPython("wsgiref.simple_server:demo_app", { threads: 2 });
  * await app.ready;
  * const server = await serve(app, { port: 0, onListen: () => {} });
  * const response = await fetch(`http://127.0.0.1:${server.address.port}/`);
  * console.assert((await response.text()).startsWith("Hello world!"));
- * await server.shutdown({ timeout: 1 });
+ * await server.shutdown({ timeout: 0 });
  * await app.close();
  * ```
  */
