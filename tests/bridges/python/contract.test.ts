@@ -129,6 +129,16 @@ describe.each(RUNTIMES)("a Python application on %s", (runtime) => {
     }));
     for (const name of ["a", "b", "c"]) await served.ask(`/release?${name}`);
     await until("the ends", async () => (await events()).filter((event) => event.startsWith("finished")).length === 3);
+    // Clients that leave with the last byte cost no connection to a thread, nor a process.
+    for (let i = 0; i < 10; i++) {
+      await Promise.all(Array.from({ length: 10 }, async () => {
+        const socket = await served.open("GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n");
+        await new Promise((resolve) => socket.once("data", resolve));
+        socket.destroy();
+      }));
+    }
+    const answers = await Promise.all(Array.from({ length: 8 }, () => served.ask("/nap?0.2")));
+    expect(new Set(answers.map(({ text }) => text))).toEqual(new Set(served.told.pids.map(String)));
   });
 
   it("20.4 close() delays neither its response nor the requests behind it", async () => {
@@ -136,7 +146,7 @@ describe.each(RUNTIMES)("a Python application on %s", (runtime) => {
       const start = performance.now();
       expect((await served.ask("/slow-close")).text).toBe("quick");
       await Promise.all(Array.from({ length: 3 }, () => served.ask("/")));
-      expect(performance.now() - start).toBeLessThan(450);
+      expect(performance.now() - start).toBeLessThan(900);
     }
     await until(
       "the ends of close()",
@@ -161,7 +171,7 @@ describe.each(RUNTIMES)("a Python application on %s", (runtime) => {
     for (let i = 0; i < 10; i++) {
       const start = performance.now();
       await served.ask("/");
-      expect(performance.now() - start).toBeLessThan(500);
+      expect(performance.now() - start).toBeLessThan(1000);
     }
     // Each slow response is whole in the end, though most of it was in a file.
     const lengths = await Promise.all(

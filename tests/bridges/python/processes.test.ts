@@ -61,7 +61,7 @@ def application(environ, start_response):
     expect((await free).status).toBe(200);
     const start = performance.now();
     expect((await stuck).status).toBe(504);
-    expect(performance.now() - start).toBeLessThan(2500);
+    expect(performance.now() - start).toBeLessThan(8000);
     await until("two processes again", async () => (await pids()).size === 2);
     expect([...await pids()].filter((pid) => !before.has(pid))).toHaveLength(1);
     expect(served.process.stderr).toMatch(/504: the application made no progress for 1 s/);
@@ -121,11 +121,27 @@ describe.each(RUNTIMES)("an application on %s", (runtime) => {
       threads: 2,
       maxRequests: 5,
       queueTimeout: 0.3,
+      bufferRequests: false,
     });
     const busy = await Promise.all(Array.from({ length: 5 }, () => served.ask("/nap?1.2")));
     expect(busy.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 503]);
 
     const seen = new Set<number>();
+    // Without bufferRequests the application gets its body as it arrives, and hears of a client that leaves.
+    expect((await served.ask("/count", { method: "POST", body: "c".repeat(3_000_000) })).text).toBe("3000000");
+    for (const whole of [true, false]) {
+      const socket = await served.open("POST /halves HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n");
+      let text = "";
+      socket.setEncoding("latin1").on("data", (part) => text += part).on("error", () => {});
+      socket.write("h".repeat(100_000));
+      await until("the first half", () => /100000\n/.test(text));
+      if (whole) {
+        socket.write("h".repeat(100_000));
+        await until("the second half", () => /100000\n[^]*100000\n/.test(text));
+      }
+      socket.destroy();
+    }
+    await until("the error", () => served.process.stderr.includes("cut: ConnectionError"));
     const more = async (): Promise<unknown> => seen.add(JSON.parse((await served.ask("/facts")).text).pid);
     await until("maxRequests", async () => await more() && seen.size > 3);
     served.process.kill("SIGTERM");

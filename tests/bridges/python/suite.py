@@ -59,6 +59,18 @@ def read_all(environ, start_response):
     return text(start_response, json.dumps([str(seen), len(rest), str(source.read()), str(source.readline()), source.readable()]))
 
 
+def halves(environ, start_response):
+    """Sends a line for each half of the body, when it has it."""
+    size = int(environ["CONTENT_LENGTH"]) // 2
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    for _ in range(2):
+        try:
+            yield b"%d\n" % len(environ["wsgi.input"].read(size))
+        except OSError as error:
+            environ["wsgi.errors"].write("cut: %s\n" % type(error).__name__)
+            raise
+
+
 def count(environ, start_response):
     size = 0
     while True:
@@ -112,7 +124,7 @@ def after_length(environ, start_response):
 
 def slow_close(environ, start_response):
     def close():
-        time.sleep(0.5)
+        time.sleep(1)
         events.append("slow close")
 
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
@@ -226,6 +238,7 @@ PATHS = {
     "/facts": facts,
     "/read": read_all,
     "/count": count,
+    "/halves": halves,
     "/id": identity,
     "/stream": stream,
     "/release": release,
