@@ -3,13 +3,18 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { afterAll, describe, expect, it } from "vitest";
 import { fromPython } from "../../../bridges/python.ts";
 import { DATA, FrameReader } from "../../../bridges/python/frames.ts";
 import { projectPath } from "../../server_process.ts";
+import { type Environ, serve, type StartResponse } from "../../../mod.ts";
+import { Pool } from "../../../bridges/python/pool.ts";
+import { until } from "./served.ts";
 import { SpooledBuffer } from "../../../bridges/python/spooled_buffer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tsgi-parts-"));
@@ -101,6 +106,56 @@ print(sorted(names - set(sys.stdlib_module_names)), len(names) > 5)`;
   expect(execFileSync("python3", ["-c", check, projectPath("bridges/python/child.py")], { encoding: "utf8" })).toBe(
     "[] True\n",
   );
+});
+
+it("20.1 a Python file that is no file of this machine, as on Deno, is copied", async () => {
+  const file = readFileSync(projectPath("bridges/python/child.py"));
+  const limits = {
+    processes: 1,
+    threads: 1,
+    bufferLimit: 1,
+    spoolLimit: 1,
+    queueLimit: 1,
+    queueTimeout: 1,
+    timeout: 0,
+  };
+  const pool = new Pool(
+    {
+      ...limits,
+      application: "wsgiref.simple_server:demo_app",
+      python: "python3",
+      cwd: folder,
+      env: process.env,
+      bootTimeout: 0,
+      maxRequests: 0,
+      maxRequestsJitter: 0,
+      log: () => {},
+      onFiles: () => {},
+    },
+    new URL(`data:text/x-python;base64,${file.toString("base64")}`),
+  );
+  await pool.ready;
+  expect([pool.pids.length, readdirSync(pool.folder).toSorted()]).toEqual([1, ["child.py", "socket"]]);
+  await pool.close(0);
+  expect(existsSync(pool.folder)).toBe(false);
+});
+
+it("20.5 an application of ours hears of a client that leaves behind Content-Length, until its iterator has ended", async () => {
+  let heard = "";
+  let release = (): void => {};
+  const app = async function* (environ: Environ, startResponse: StartResponse): AsyncGenerator<string> {
+    environ["tsgi.request"].onDeparture(({ name }) => (heard = name, release()));
+    startResponse("200 OK", [["Content-Length", "4"]]);
+    yield "all\n";
+    await new Promise<void>((resolve) => release = resolve);
+  };
+  const server = await serve(app, { port: 0, onListen: () => {}, handleSignals: false });
+  const socket = connect(server.address.port, "127.0.0.1", () => socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+  await new Promise<void>((resolve) => socket.on("data", (bytes) => String(bytes).endsWith("all\n") && resolve()));
+  socket.destroy();
+  await until("the departure", () => heard !== "");
+  expect(heard).toBe("ClientDisconnectedError");
+  await server.shutdown({ timeout: 0 });
 });
 
 it.each([
