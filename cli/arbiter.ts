@@ -170,10 +170,14 @@ class Arbiter {
     }
   }
 
-  /** Changes the number of workers or, of a Python application, that of its processes. */
-  #scale(by: number): void {
-    if (this.#settings.python === null) return this.#pool.want(Math.max(1, this.#pool.wanted + by));
-    this.#processes = Math.max(1, this.#processes + by);
+  /** Adds or removes a worker or, of a Python application, one of its processes; never the last one. */
+  #scale(by: 1 | -1): void {
+    const { wanted } = this.#pool;
+    const isPython = this.#settings.python !== null && wanted > 0; // after WINCH there is no worker
+    const count = isPython ? this.#processes : wanted;
+    if (count + by < 1) return;
+    if (!isPython) return this.#pool.want(count + by);
+    this.#processes = count + by;
     this.#pool.resize(this.#processes);
   }
 
