@@ -23,7 +23,7 @@ import { accessFormat } from "./access_json.ts";
 import { type Bind, bindText } from "./bind.ts";
 import { type ArbiterMessage, FIRST_SOCKET, packSettings, runtimeName, signal, spawnSelf } from "./child.ts";
 import type { Given } from "./command_line.ts";
-import { needRestart, type Resolved, resolveSettings, workerCount } from "./config.ts";
+import { needRestart, processCount, type Resolved, resolveSettings, within, workerCount } from "./config.ts";
 import { enterAgain } from "./directory.ts";
 import { checkForwarded } from "./forwarded.ts";
 import { LoadReports } from "./load_reports.ts";
@@ -81,6 +81,8 @@ class Arbiter {
   #stopping = false;
   readonly #reports: LoadReports;
   #status = 0;
+  #processes: number; // of a Python application
+  #watched: ReadonlySet<string> = new Set(); // its files
   #reloading: Promise<void> = Promise.resolve();
   #reloadWaits = false; // a reload is queued and has not begun
   #unwatch: () => void = () => {};
@@ -91,6 +93,7 @@ class Arbiter {
     this.#resolved = options.resolved;
     this.#current = options.resolved;
     this.#proved = options.resolved;
+    this.#processes = processCount(this.#settings);
     this.#log = new Log(this.#settings, identityOf(this.#settings));
     this.#reports = new LoadReports(this.#log);
     this.#info = { pid: process.pid, log: (message) => this.#log.info(message) };
@@ -103,6 +106,7 @@ class Arbiter {
           this.#proved = this.#current;
           this.#reports.showStart();
         },
+        files: (files) => void this.#watchMore(files),
         notLoaded: (why) => this.#reports.add(why),
         ready: () => this.#ready(),
         failed: (proven) => this.#failed(proven),
@@ -157,14 +161,25 @@ class Arbiter {
       case "SIGUSR1":
         return this.#reopenLogs();
       case "SIGTTIN":
-        return this.#pool.want(this.#pool.wanted + 1);
+        return this.#scale(1);
       case "SIGTTOU":
-        return this.#pool.wanted > 1 ? this.#pool.want(this.#pool.wanted - 1) : undefined;
+        return this.#scale(-1);
       case "SIGWINCH":
         if (process.stderr.isTTY || process.stdout.isTTY) return this.#log.debug("SIGWINCH of a terminal is ignored");
         this.#log.info("Handling signal: winch: the workers stop");
         return this.#pool.stopWorkers();
     }
+  }
+
+  /** Adds or removes a worker or, of a Python application, one of its processes; never the last one. */
+  #scale(by: 1 | -1): void {
+    const { wanted } = this.#pool;
+    const isPython = this.#settings.python !== null && wanted > 0; // after WINCH there is no worker
+    const count = isPython ? this.#processes : wanted;
+    if (count + by < 1) return;
+    if (!isPython) return this.#pool.want(count + by);
+    this.#processes = count + by;
+    this.#pool.resize(this.#processes);
   }
 
   /** Reloads the configuration and the workers, one reload at a time. Calls while one is queued share that reload. */
@@ -204,6 +219,7 @@ class Arbiter {
     this.#prepareLogs();
     this.#told = false;
     this.#resolved = this.#current = resolved; // again: #failed() may have put the former ones back
+    this.#processes = processCount(this.#settings);
     if (!this.#stopping) this.#pool.renew(workerCount(this.#settings), poolSettings(this.#settings));
   }
 
@@ -217,7 +233,7 @@ class Arbiter {
     return spawnSelf(this.#options.main, {
       role: {
         role: "worker",
-        settings: packSettings(settings),
+        settings: packSettings(settings.python === null ? settings : { ...settings, workers: this.#processes }),
         configFile: hasWorkerHooks(settings) ? file : null,
         binds,
         age,
@@ -292,8 +308,8 @@ class Arbiter {
   async #watch(): Promise<void> {
     const { wsgiApp, reloadExtraFile, reloadEngine } = this.#settings;
     const unwatch = await watchCode({
-      spec: wsgiApp ?? "",
-      extra: reloadExtraFile,
+      spec: wsgiApp,
+      extra: [...reloadExtraFile, ...this.#watched],
       engine: reloadEngine,
       changed: ([first, ...more]) => {
         this.#log.info(`Worker reloading: ${first} modified${more.length === 0 ? "" : `, and ${more.length} more`}`);
@@ -301,8 +317,16 @@ class Arbiter {
       },
       failed: (message) => this.#log.warning(message),
     });
+    this.#unwatch();
     if (this.#stopping) unwatch();
     else this.#unwatch = unwatch;
+  }
+
+  /** Watches the files of a Python application too, which are known once a process has imported them. */
+  async #watchMore(files: readonly string[]): Promise<void> {
+    if (files.every((file) => this.#watched.has(file))) return;
+    this.#watched = new Set([...this.#watched, ...files]);
+    await this.#watch();
   }
 
   /** Reopens the logs in every process, old workers of a reload included: these may serve, and write, for long. */
@@ -353,21 +377,6 @@ class Arbiter {
 
   #tell(message: ArbiterMessage): void {
     if (process.connected === true) process.send?.(message, () => {});
-  }
-}
-
-/** Limits the time for reading the configuration: a file that hangs must not block later reloads. */
-async function within(reading: Promise<Resolved>, seconds: number): Promise<Resolved> {
-  if (seconds === 0) return await reading;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const error = new Error(`it was not read within ${seconds} s (--boot-timeout)`);
-    timer = setTimeout(() => reject(error), seconds * 1000);
-  });
-  try {
-    return await Promise.race([reading, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -49,20 +49,27 @@ export type Role =
   };
 
 /**
- * A message of a worker to the arbiter: it handles signals, it serves, its heartbeat, it asks to be replaced, it ends
- * because the application does not load.
+ * A message of a worker to the arbiter: it handles signals, it serves, its heartbeat, it asks to be replaced, the files of
+ * a Python application, it ends because the application does not load.
  */
 export type WorkerMessage =
   | HelloMessage
   | { readonly type: "ready" }
   | { readonly type: "beat"; readonly connections: number }
   | { readonly type: "full" }
+  | { readonly type: "files"; readonly files: readonly string[] }
   | { readonly type: "failed"; readonly why: string };
 
 /** A message of the arbiter to a worker: how many connections to close. */
 export interface ShedMessage {
   /** The number of connections. */
   readonly shed: number;
+}
+
+/** A message of the arbiter to a worker: how many Python processes are wanted. */
+export interface ResizeMessage {
+  /** The number of processes. */
+  readonly processes: number;
 }
 
 /** A message of the arbiter to a worker: it has got the reason why the application does not load. */

@@ -23,8 +23,8 @@ import { SettingError } from "./settings/setting.ts";
 
 /** Options of the watcher. */
 export interface WatchOptions {
-  /** The specification of the application. */
-  readonly spec: string;
+  /** The specification of the application; null for one of Python, whose files are among `extra`. */
+  readonly spec: string | null;
   /** More files: paths and globs. */
   readonly extra: readonly string[];
   /** How to watch. */
@@ -119,7 +119,8 @@ class CodeWatcher {
   /** Updates the set of files to watch; returns those that are new in it. */
   #findFiles(): string[] {
     const before = this.#files;
-    this.#files = new Set([...importedFiles(this.#options.spec), ...this.#named]);
+    const { spec } = this.#options;
+    this.#files = new Set([...(spec === null ? [] : importedFiles(spec)), ...this.#named]);
     return [...this.#files].filter((path) => !before.has(path));
   }
 

@@ -28,6 +28,11 @@ const shorts: ReadonlyMap<string, Key> = new Map(
 );
 
 /** Alternative option names that gunicorn accepts. */
+/** Options of gunicorn that are refused, and what to use instead. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "--preload": "no --preload: processes are started, not forked, so that none can inherit a loaded application. " +
+    "--threads shares one among the threads of a process",
+};
 const ALIASES: Readonly<Record<string, string>> = { "--log-file": "--error-logfile" };
 
 /** Whether a setting has a command-line option. */
@@ -72,6 +77,8 @@ function takeOption(given: Given, arg: string, rest: string[]): void {
   const name = equals > 0 ? arg.slice(0, equals) : arg.startsWith("--") ? arg : arg.slice(0, 2);
   const key = flags.get(ALIASES[name] ?? name) ?? shorts.get(name);
   if (key === undefined) {
+    const why = REFUSED[name];
+    if (why !== undefined) throw new SettingError("command line", why, name);
     const meant = name.startsWith("--") ? suggestion(name, [...flags.keys()]) : "";
     throw new SettingError("command line", "an option (tsgi --help lists them)", `${name}${meant}`);
   }

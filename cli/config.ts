@@ -130,8 +130,28 @@ export async function readConfigFile(path: string): Promise<Given> {
   return given;
 }
 
-/** The number of workers that the settings ask for. */
-export function workerCount({ workers }: Pick<Settings, "workers">): number {
+/** Limits the time for reading the configuration: a file that hangs must not block later reloads. */
+export async function within(reading: Promise<Resolved>, seconds: number): Promise<Resolved> {
+  if (seconds === 0) return await reading;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`it was not read within ${seconds} s (--boot-timeout)`);
+    timer = setTimeout(() => reject(error), seconds * 1000);
+  });
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The number of workers that the settings ask for. One worker feeds all processes of a Python application. */
+export function workerCount(settings: Pick<Settings, "workers" | "python">): number {
+  return settings.python === null ? processCount(settings) : 1;
+}
+
+/** The number of processes that run the application: workers, or with `--python` those of Python. */
+export function processCount({ workers }: Pick<Settings, "workers">): number {
   return workers === "auto" ? availableParallelism() : workers;
 }
 

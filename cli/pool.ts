@@ -55,6 +55,8 @@ export interface PoolOwner {
   changed(pids: readonly number[]): void;
   /** The current generation is proven: one of its workers is ready. */
   proved(): void;
+  /** The files of a Python application. */
+  files(files: readonly string[]): void;
   /** A worker has not loaded the application. */
   notLoaded(why: string): void;
   /** As many workers as are wanted are ready. */
@@ -149,6 +151,11 @@ export class Pool {
   /** Tells all workers to reopen their logs. */
   reopenLogs(): void {
     for (const worker of this.#all()) worker.reopenLogs();
+  }
+
+  /** Tells all workers how many Python processes are wanted. */
+  resize(processes: number): void {
+    for (const worker of this.#all()) worker.resize(processes);
   }
 
   /** Stops all workers, but not the pool: the arbiter runs on. */
@@ -266,6 +273,8 @@ export class Pool {
       case "full":
         worker.full = true;
         return this.#manage();
+      case "files":
+        return this.#owner.files(message.files);
       case "failed":
         worker.explain();
         return this.#owner.notLoaded(message.why);

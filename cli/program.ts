@@ -24,6 +24,7 @@ import type { Settings } from "./settings/mod.ts";
 import { SettingError } from "./settings/setting.ts";
 import { freeSignals, holdStops } from "./signals.ts";
 import { AppLoadError, loadApp, loadFailure, parseSpec } from "./application.ts";
+import { checkPython, loadPython } from "./python.ts";
 import { activatedSockets } from "./systemd.ts";
 import { checkTls } from "./tls.ts";
 import { identityOf } from "./user.ts";
@@ -113,7 +114,11 @@ async function runCommand(main: string, given: readonly string[]): Promise<numbe
 
 /** Loads the application as a worker would, and does not serve it. */
 async function checkApp(settings: Settings): Promise<void> {
-  const { wsgiApp, appType, appArgs, extraListen, bind, bootTimeout } = settings;
+  const { wsgiApp, appType, appArgs, extraListen, bind, bootTimeout, python } = settings;
+  if (python !== null) {
+    const app = await loadPython(settings, { log: complain, files: () => {} });
+    return await app.close({ timeout: 0 });
+  }
   const capture = { bind: bind[0] as Bind, extraListen, connections: () => 0, closed: () => {} };
   await loadApp(wsgiApp as string, { type: appType, args: appArgs, capture, patience: bootTimeout });
 }
@@ -135,8 +140,11 @@ function print(text: string): Promise<number> {
 /** Checks what can be checked before sockets are opened; sets the working directory and the umask. */
 function prepare({ settings }: Resolved): void {
   const { wsgiApp, chdir, umask } = settings;
-  if (wsgiApp === null) throw new SettingError("command line", "an application, MODULE[:NAME]", "none");
-  parseSpec(wsgiApp);
+  checkPython(settings);
+  if (wsgiApp === null && settings.python === null) {
+    throw new SettingError("command line", "an application, MODULE[:NAME]", "none");
+  }
+  if (wsgiApp !== null) parseSpec(wsgiApp);
   const owner = identityOf(settings);
   if (chdir !== null) {
     try {

@@ -29,6 +29,7 @@ import { type Bind, placeOf } from "./bind.ts";
 import {
   FIRST_SOCKET,
   type HeardMessage,
+  type ResizeMessage,
   type Role,
   type ShedMessage,
   starterVersion,
@@ -49,6 +50,7 @@ import type { WorkerInfo } from "./settings/hooks.ts";
 import type { Settings } from "./settings/mod.ts";
 import { logging } from "./settings/logging.ts";
 import { serveOptions } from "./settings/served.ts";
+import { loadPython, type PythonServed } from "./python.ts";
 import { takeSignals, whenOrphaned } from "./signals.ts";
 import { loadApp, loadFailure } from "./application.ts";
 import { tlsOptions } from "./tls.ts";
@@ -92,6 +94,7 @@ class Worker {
   #stopTime: number | undefined; // seconds that running requests have; undefined until the worker stops
   #workerInt: Settings["workerInt"] = null;
   #capture: ListenCapture | undefined; // if the application is a program
+  #python: PythonServed | undefined; // if it is a Python one
   readonly #tell: (message: WorkerMessage) => void = takeSend();
   #heard: () => void = () => {}; // the arbiter has got the reason why the application does not load
   #beats: ReturnType<typeof setInterval> | undefined;
@@ -162,7 +165,13 @@ class Worker {
 
   /** Loads the application. A program that listens by itself sees the first address as the one it listens on. */
   async #load(): Promise<ApplicationFunction> {
-    const { wsgiApp, appType, appArgs, extraListen } = this.#settings;
+    const { wsgiApp, appType, appArgs, extraListen, python } = this.#settings;
+    if (python !== null) {
+      return this.#python = await loadPython(this.#settings, {
+        log: (text) => this.#log.raw(text),
+        files: (files) => this.#settings.reload && this.#tell({ type: "files", files }),
+      });
+    }
     const bind = this.#role.binds[0] as Bind; // a descriptor may have had another number in the launcher
     const loaded = await loadApp(wsgiApp ?? "", {
       type: appType,
@@ -245,7 +254,8 @@ class Worker {
     });
     takeSignals(["SIGHUP", "SIGTTIN", "SIGTTOU", "SIGWINCH"], () => {}); // ignored: only the arbiter acts on them
     process.on("message", (message) => {
-      const { shed, heard } = message as Partial<ShedMessage & HeardMessage>;
+      const { shed, heard, processes } = message as Partial<ShedMessage & HeardMessage & ResizeMessage>;
+      if (processes !== undefined) this.#python?.resize(processes);
       if (shed !== undefined) this.#server?.closeAfterNext(shed);
       if (heard === true) this.#heard();
     });
@@ -307,7 +317,7 @@ class Worker {
   /** Wraps the application to count its requests, if maxRequests is set. */
   #counted(app: ApplicationFunction): ApplicationFunction {
     const { maxRequests, maxRequestsJitter } = this.#settings;
-    if (maxRequests === 0) return app;
+    if (maxRequests === 0 || this.#python !== undefined) return app; // Python processes are replaced one by one
     this.#most = maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
     return named((environ, startResponse) => {
       if (++this.#requests === this.#most) {
@@ -327,9 +337,13 @@ class Worker {
     setTimeout(() => this.exit(0), seconds * 1000 + EXIT_GRACE).unref();
   }
 
-  /** Tells a program that its server is closed, and waits for what the program does then, within the time to stop. */
+  /**
+   * Ends the processes of a Python application; tells a program that its server is closed, and waits for what the program
+   * does then, within the time to stop.
+   */
   async #programEnds(): Promise<void> {
     this.#beats?.unref();
+    await this.#python?.close({ timeout: this.#stopTime as number });
     await this.#capture?.finish();
   }
 

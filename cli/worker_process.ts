@@ -18,7 +18,7 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import type { HeardMessage, ShedMessage } from "./child.ts";
+import type { HeardMessage, ResizeMessage, ShedMessage } from "./child.ts";
 import type { SignalMessage } from "./signals.ts";
 
 const QUICK = 1000; // ms that a worker has to end after SIGQUIT, which cuts running requests
@@ -124,7 +124,12 @@ export class WorkerProcess {
     this.#send({ shed: count });
   }
 
-  #send(message: ShedMessage | HeardMessage | SignalMessage): void {
+  /** Tells it how many Python processes are wanted. */
+  resize(processes: number): void {
+    this.#send({ processes });
+  }
+
+  #send(message: ShedMessage | HeardMessage | ResizeMessage | SignalMessage): void {
     if (this.child.connected) this.child.send(message, () => {});
   }
 

@@ -7,6 +7,7 @@
  */
 
 import { build, emptyDir } from "@deno/dnt";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { alternatives, entryPoints, publishedManifest, readManifest, root } from "./package/manifest.ts";
@@ -43,4 +44,5 @@ await build({
   },
   compilerOptions: { target: "ES2023", lib: ["ES2023", "DOM", "DOM.Iterable"], sourceMap: true },
 });
+cpSync(join(root, "bridges/python/child.py"), join(outDir, "esm/bridges/python/child.py")); // read beside the code
 writeDocuments(manifest, outDir);

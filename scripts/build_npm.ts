@@ -59,6 +59,9 @@ for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
 }
 const faces = [...entryPoints(manifest).values(), ...alternatives(manifest), ...Object.values(manifest.bin)];
 await bundle(dist, faces.map((path) => places.code(path.slice("./".length, -".ts".length))));
+for (const name of readdirSync(sources, { recursive: true, encoding: "utf8" })) {
+  if (name.endsWith(".py")) cpSync(join(sources, name), join(dist, name)); // read beside the code
+}
 for (const path of Object.values(manifest.bin)) makeCommand(join(dist, places.code(path.slice(0, -".ts".length))));
 
 /** One run of the compiler over the sources in `dist`. */

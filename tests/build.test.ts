@@ -66,6 +66,11 @@ test("the command is a program", () => {
   expect(statSync(join(folder, "cli/main.js")).mode & 0o111).toBe(0o111);
 });
 
+test("20.1 the Python file of the bridge is beside its code", () => {
+  expect(read("bridges/python.js")).toContain('"./python/child.py"');
+  expect(files).toContain("bridges/python/child.py");
+});
+
 test("there are declarations of what can be imported, and of nothing else", () => {
   expect(named(".d.ts").filter((file) => file.startsWith("cli/") || file.startsWith("src/"))).toEqual([]);
 });

@@ -8,6 +8,7 @@ import { development, type DevelopmentSettings } from "./development.ts";
 import { hooks, type HookSettings } from "./hooks.ts";
 import { http, type HttpSettings } from "./http.ts";
 import { logging, type LoggingSettings } from "./logging.ts";
+import { python, type PythonSettings } from "./python.ts";
 import { processes, type ProcessSettings } from "./process.ts";
 import type { Setting, Topic } from "./setting.ts";
 import { sockets, type SocketSettings } from "./sockets.ts";
@@ -17,6 +18,7 @@ import { workers, type WorkerSettings } from "./workers.ts";
 /** All settings, each with a value. */
 export type Settings =
   & DevelopmentSettings
+  & PythonSettings
   & SocketSettings
   & TlsCommandSettings
   & WorkerSettings
@@ -31,6 +33,7 @@ export type Key = keyof Settings;
 /** Settings by topic, in the order in which help shows them. */
 export const topics: readonly (readonly [title: string, settings: Readonly<Record<string, Setting<never>>>])[] = [
   ["Application", development],
+  ["Python", python],
   ["Sockets", sockets],
   ["TLS", tls],
   ["Workers", workers],
@@ -43,6 +46,7 @@ export const topics: readonly (readonly [title: string, settings: Readonly<Recor
 /** All settings. */
 export const table: Topic<Settings> = {
   ...development,
+  ...python,
   ...sockets,
   ...tls,
   ...workers,

@@ -47,7 +47,9 @@ export class GatewayRequest {
 
   /**
    * Fires when the client goes away before the response is complete, with a {@linkcode ClientDisconnectedError}
-   * as its reason; never after a complete response. It is noticed only while the server reads from the client.
+   * as its reason; never after a complete response. A response is complete when its body has ended: a client that leaves
+   * between the last byte of a Content-Length and the end of the iterator fires the signal. It is noticed only while the
+   * server reads from the client.
    *
    * @example
    * ```ts

@@ -50,6 +50,7 @@ class House {
         proved: () => void this.done.push("proved"),
         ready: () => {},
         failed: () => void this.done.push("failed"),
+        files: () => {},
         notLoaded: () => {},
         timedOut: () => {},
         childExit: () => {},

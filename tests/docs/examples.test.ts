@@ -5,6 +5,7 @@
 
 import { execFile, type ExecFileException } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { projectPath, runCommand, type Runtime, ServerProcess } from "../server_process.ts";
@@ -82,15 +83,23 @@ async function checkTypes(): Promise<string> {
   );
 }
 
-/** What Deno allows: frameworks look around before they do anything, and SQLite keeps a file. */
+/** What Deno allows: frameworks look around before they do anything, SQLite keeps a file, and Python is a process. */
 const LITTLE = ["--allow-net", "--allow-env=PORT,NODE_ENV,ELYSIA_AOT"];
-const MUCH = ["--allow-net", "--allow-env", "--allow-read", "--allow-write=.", "--allow-sys"];
+const MUCH = [
+  "--allow-net",
+  "--allow-env",
+  "--allow-read",
+  `--allow-write=.,${tmpdir()}`,
+  "--allow-sys",
+  "--allow-run",
+];
 
 /** Runs all examples of a runtime: those of Node's frameworks and with files in a process that may do more. */
 async function runBatch(runtime: Runtime): Promise<void> {
   const own = blocksFor(runtime);
   const wantsMuch = ({ source, code }: Block): boolean =>
-    source.startsWith("middleware/") || /"(?:tsgi\/(?:bridges\/node|middleware)|node:(?:fs|sqlite))"/.test(code);
+    source.startsWith("middleware/") ||
+    /"(?:tsgi\/(?:bridges\/(?:node|python)|middleware)|node:(?:fs|sqlite))"/.test(code);
   const [few, more] = await Promise.all([
     runBlocks(runtime, own.filter((block) => !wantsMuch(block)), "", LITTLE),
     runBlocks(runtime, own.filter(wantsMuch), "_much", MUCH),

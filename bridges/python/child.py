@@ -1,0 +1,556 @@
+"""A Python process of tsgi: runs a WSGI application (PEP 3333) for one tsgi process.
+
+tsgi starts this file with one argument, a JSON object: the path of a Unix socket, an id, the application and the number
+of threads. Each thread has a connection to that socket and serves one request at a time. One more connection reports
+that the application is loaded, that it does not load, or that this process is alive.
+
+A frame is a byte for its type, four bytes for its length, and its content. To the child:
+
+    R  a request: a byte that says whether the content ends with the whole body (1) or the body is to be pulled (0), four
+       bytes for the length of the environ, the environ as JSON, the body
+    B  a block of the body, the answer to P; an empty one is the end
+    X  the body cannot be read: the reason
+    A  nobody wants the rest of the response
+
+From the child:
+
+    C  the connection is for reports: the id              N  the connection is for requests: the id
+    P  the application wants a block of the body          H  status and header list, as JSON
+    D  a block of the response                            E  the response is complete
+    T  the application failed: its traceback              I  the thread waits for a request
+    G  text for wsgi.errors
+
+Reports are L (loaded: the files of the modules), F (not loaded: traceback and files), M (more files), K (alive) and Q (a
+SIGTERM came: another process is to take the place of this one).
+
+The process ends when tsgi has closed all its connections, or is gone: then standard input, which is a pipe, ends.
+
+It uses the standard library only, with the grammar of Python 3.9.
+"""
+
+import faulthandler
+import importlib
+import io
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import struct
+import sys
+import sysconfig
+import threading
+import traceback
+
+HEAD = struct.Struct(">cI")
+LENGTH = struct.Struct(">I")
+READ = 65536  # bytes to receive at a time
+COPIED = 65536  # bytes of a block up to which it is copied behind its head, which saves a system call
+FILE_BLOCK = 65536  # least bytes that file_wrapper reads at a time
+BEAT = 1.0  # seconds between two reports
+ORPHAN_TIME = 2.0  # seconds that running requests have when tsgi is gone
+
+STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
+PACKAGES = tuple(STANDARD + name for name in ("site-packages", "dist-packages"))
+
+STATUS = re.compile(r"[2-5][0-9]{2} [^\x00-\x1f\x7f]*\Z")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
+HOP_BY_HOP = frozenset(
+    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailers", "transfer-encoding", "upgrade")
+)
+
+
+class LinkClosed(Exception):
+    """tsgi has closed the connection, or it is broken."""
+
+
+class Aborted(Exception):
+    """Nobody wants the rest of the response."""
+
+
+def pack(kind, content=b""):
+    return HEAD.pack(kind, len(content)) + content
+
+
+class Link:
+    """A connection to tsgi. Other threads of the application may send too, by wsgi.errors."""
+
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(path)
+        self.lock = threading.Lock()
+        self.received = b""
+
+    def send(self, data):
+        try:
+            with self.lock:
+                self.sock.sendall(data)
+        except OSError as error:
+            raise LinkClosed from error
+
+    def send_block(self, before, block, after):
+        """Sends the bytes before a block, the block, and the bytes after it."""
+        size = len(block)
+        if size <= COPIED:
+            return self.send(b"".join((before, HEAD.pack(b"D", size), block, after)))
+        try:
+            with self.lock:
+                self.sock.sendall(before + HEAD.pack(b"D", size))
+                self.sock.sendall(block)
+                if after:
+                    self.sock.sendall(after)
+        except OSError as error:
+            raise LinkClosed from error
+
+    def receive(self):
+        """Waits for a frame: its type and its content."""
+        received = self.received
+        try:
+            while len(received) < 5:
+                more = self.sock.recv(READ)
+                if not more:
+                    raise LinkClosed
+                received += more
+            kind, size = HEAD.unpack_from(received)
+            if len(received) < 5 + size:
+                parts = [received]
+                missing = 5 + size - len(received)
+                while missing > 0:
+                    more = self.sock.recv(max(READ, missing))
+                    if not more:
+                        raise LinkClosed
+                    parts.append(more)
+                    missing -= len(more)
+                received = b"".join(parts)
+        except OSError as error:
+            raise LinkClosed from error
+        self.received = received[5 + size :]
+        return kind, received[5 : 5 + size]
+
+    def is_aborted(self):
+        """Whether tsgi has sent A. Does not wait."""
+        if not self.received:
+            try:
+                more = self.sock.recv(READ, socket.MSG_DONTWAIT)
+            except (BlockingIOError, InterruptedError):
+                return False
+            except OSError as error:
+                raise LinkClosed from error
+            if not more:
+                raise LinkClosed
+            self.received = more
+        return self.received[:1] == b"A"
+
+
+class Body(io.RawIOBase):
+    """The request body, pulled from tsgi block by block. What the application does not read is never sent."""
+
+    def __init__(self, link):
+        self.link = link
+        self.rest = memoryview(b"")
+        self.failure = None
+        self.ended = False
+
+    def readable(self):
+        return True
+
+    def readinto(self, target):
+        if not self.rest and not self.ended:
+            self.pull()
+        count = min(len(target), len(self.rest))
+        target[:count] = self.rest[:count]
+        self.rest = self.rest[count:]
+        return count
+
+    def pull(self):
+        if self.link is None:
+            raise ValueError("wsgi.input: the request is over")
+        if self.failure is not None:
+            raise ConnectionError(self.failure)
+        try:
+            self.link.send(pack(b"P"))
+            kind, content = self.link.receive()
+        except LinkClosed:
+            kind, content = b"X", b"the connection to tsgi is closed"
+        if kind == b"B":
+            self.rest = memoryview(content)
+            self.ended = not content
+            return
+        self.failure = content.decode("utf-8", "replace") if kind == b"X" else "the client is gone"
+        raise ConnectionError(self.failure)
+
+
+class Errors:
+    """wsgi.errors. It sends whole lines, and the rest when it is flushed."""
+
+    encoding = "utf-8"
+
+    def __init__(self, link):
+        self.link = link
+        self.text = ""
+
+    def write(self, text):
+        if not isinstance(text, str):
+            raise TypeError("wsgi.errors: expected str, got " + type(text).__name__)
+        self.text += text
+        if "\n" in text:
+            self.flush()
+        return len(text)
+
+    def writelines(self, texts):
+        for text in texts:
+            self.write(text)
+
+    def flush(self):
+        text, self.text = self.text, ""
+        if text:
+            try:
+                self.link.send(pack(b"G", text.encode("utf-8", "backslashreplace")))
+            except LinkClosed:
+                sys.stderr.write(text)
+
+
+class FileWrapper:
+    """wsgi.file_wrapper: the blocks of a file-like object."""
+
+    def __init__(self, filelike, block_size=8192):
+        self.filelike = filelike
+        self.block_size = max(block_size, FILE_BLOCK)
+        if hasattr(filelike, "close"):
+            self.close = filelike.close
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        block = self.filelike.read(self.block_size)
+        if block:
+            return block
+        raise StopIteration
+
+
+class Response:
+    """The response of one request: start_response, write, and what has been sent."""
+
+    def __init__(self, link, errors):
+        self.link = link
+        self.errors = errors
+        self.head = None
+        self.sent = False
+        self.remaining = None
+        self.complete = False  # E is sent, or nothing more may be
+
+    def start(self, status, headers, exc_info=None):
+        if exc_info:
+            try:
+                if self.sent:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None
+        elif self.head is not None:
+            raise AssertionError("start_response was called before, and this call has no exc_info")
+        self.head = ("", [])  # a call that fails counts as a call
+        if type(status) is not str or STATUS.match(status) is None:
+            raise ValueError("start_response: expected a status such as '200 OK', got %r" % (status,))
+        if type(headers) is not list:
+            raise TypeError("start_response: expected a list of headers, got " + type(headers).__name__)
+        remaining = None
+        for pair in headers:
+            if type(pair) is not tuple or len(pair) != 2:
+                raise TypeError("start_response: expected a tuple of name and value, got %r" % (pair,))
+            name, value = pair
+            if not isinstance(name, str) or not isinstance(value, str):
+                raise TypeError("start_response: expected str in the header %r" % (pair,))
+            if TOKEN.match(name) is None or BAD_VALUE.search(value) is not None:
+                raise ValueError("start_response: the header %r has a character that it cannot have" % (pair,))
+            lower = name.lower()
+            if lower in HOP_BY_HOP:
+                raise ValueError("start_response: %s is hop-by-hop: only the server sends it" % name)
+            if lower == "content-length":
+                if re.match(r"[0-9]{1,18}\Z", value.strip()) is None:
+                    raise ValueError("start_response: expected a whole number as Content-Length, got %r" % value)
+                remaining = int(value)
+        self.remaining = remaining
+        self.head = (status, list(headers))
+        return self.write
+
+    def write(self, block):
+        if type(block) is not bytes:
+            block = as_bytes(block)
+        if self.complete and block:
+            raise ValueError("write: more bytes than the Content-Length")
+        self.send(block, b"", True)
+
+    def send(self, block, after, anyway=False):
+        """Sends a block, behind the head if that has not been sent. An empty block sends nothing, unless `anyway`.
+
+        Returns whether more blocks may follow. `after` is sent in the same call, as is the end of the response with the
+        block that reaches the Content-Length: else a client that leaves then would seem to leave early.
+        """
+        if not block and not anyway and not after:
+            return True
+        before = b""
+        if not self.sent:
+            if self.head is None or self.head[0] == "":
+                raise AssertionError("the application has sent a block and not called start_response")
+            self.sent = True
+            before = pack(b"H", json.dumps(self.head).encode("ascii"))
+        elif block and not self.complete and self.link.is_aborted():
+            raise Aborted
+        over = False
+        if self.remaining is not None:
+            over = len(block) > self.remaining
+            if over:
+                block = block[: self.remaining]
+            self.remaining -= len(block)
+            if self.remaining == 0 and not self.complete and not after:
+                after = pack(b"E")
+        if after:
+            self.complete = True
+        if block:
+            self.link.send_block(before, block, after)
+        elif before or after:
+            self.link.send(before + after)
+        if over:
+            self.errors.write("tsgi: the body is longer than its Content-Length; the rest was not sent\n")
+        return not over
+
+    def end(self, after=b""):
+        """Ends a response whose body is exhausted."""
+        if self.complete:
+            if after:
+                self.link.send(after)
+            return
+        if self.head is None or self.head[0] == "":
+            raise AssertionError("the application has not called start_response")
+        self.send(b"", pack(b"E") + after)
+
+
+def as_bytes(block):
+    if isinstance(block, (bytes, bytearray, memoryview)):
+        return bytes(block)
+    raise TypeError("the body: expected bytes, got " + type(block).__name__)
+
+
+class Server:
+    """The threads of this process."""
+
+    def __init__(self, options):
+        self.options = options
+        self.application = None
+        self.terminated = False
+        self.busy = set()  # the links with a running request
+
+    def terminate(self, number, frame):
+        self.terminated = True
+
+    def serve(self, link):
+        """Serves requests on a connection until tsgi closes it."""
+        try:
+            link.send(pack(b"I"))
+            while True:
+                kind, content = link.receive()
+                if kind == b"R":
+                    self.busy.add(link)
+                    self.request(link, content)
+                    self.busy.discard(link)
+        except LinkClosed:
+            pass
+        finally:
+            self.busy.discard(link)
+            link.sock.close()
+
+    def request(self, link, content):
+        size = LENGTH.unpack_from(content, 1)[0]
+        environ = json.loads(content[5 : 5 + size])
+        body = None
+        if content[0] == 1:
+            raw = io.BytesIO(content[5 + size :])
+        else:
+            raw = body = Body(link)
+        errors = Errors(link)
+        environ.update(
+            {
+                "wsgi.version": (1, 0),
+                "wsgi.input": io.BufferedReader(raw, READ if body else 8192),
+                "wsgi.errors": errors,
+                "wsgi.multithread": self.options["threads"] > 1,
+                "wsgi.run_once": False,
+                "wsgi.file_wrapper": FileWrapper,
+                "wsgi.input_terminated": True,
+            }
+        )
+        response = Response(link, errors)
+        idle = pack(b"I")
+        result = None
+        try:
+            result = self.application(environ, response.start)
+            # Without a close() the thread is free with the end of the response: one system call less.
+            tail = b"" if body is not None or hasattr(result, "close") else idle
+            if tail:
+                errors.flush()
+            if not self.is_one_block(result, response, tail):
+                self.iterate(result, response)
+                response.end(tail)
+            if tail:
+                idle = b""
+        except LinkClosed:
+            raise
+        except Aborted:
+            response.complete = True
+        except BaseException:  # SystemExit too: one request does not end the process
+            failed(response, errors)
+        try:
+            if hasattr(result, "close"):
+                result.close()
+        except LinkClosed:
+            raise
+        except BaseException:
+            errors.write("close(): " + traceback.format_exc())
+        if body is not None:
+            body.link = None
+        errors.flush()
+        if idle:
+            link.send(idle)
+
+    @staticmethod
+    def is_one_block(result, response, tail):
+        """Whether the body is a list of one block. It is sent with the head and the end, in one system call."""
+        if not tail or type(result) not in (list, tuple) or len(result) != 1 or response.sent:
+            return False
+        block = result[0]
+        response.send(block if type(block) is bytes else as_bytes(block), pack(b"E") + tail)
+        return True
+
+    @staticmethod
+    def iterate(result, response):
+        for block in result:
+            if not response.send(block if type(block) is bytes else as_bytes(block), b""):
+                break
+
+
+def failed(response, errors):
+    """Reports the error of an application. A complete response stays complete."""
+    text = traceback.format_exc()
+    if response.complete:
+        errors.write(text)
+    else:
+        response.complete = True
+        response.link.send(pack(b"T", text.encode("utf-8", "backslashreplace")))
+
+
+def load(spec):
+    """Imports MODULE, MODULE:NAME or MODULE:FACTORY()."""
+    module, _, name = spec.partition(":")
+    factory = name.endswith("()")
+    value = importlib.import_module(module)
+    for part in (name[:-2] if factory else name or "application").split("."):
+        value = getattr(value, part)
+    if factory:
+        value = value()
+    if not callable(value):
+        raise TypeError("%s: expected a callable, got %s" % (spec, type(value).__name__))
+    return value
+
+
+def module_files():
+    """The files of the imported modules."""
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    own = os.path.abspath(__file__)
+    paths = {os.path.abspath(file) for file in files if isinstance(file, str) and file.endswith(".py")} - {own}
+    return sorted(path for path in paths if not is_standard(path))
+
+
+def is_standard(path):
+    """Whether a file belongs to the standard library. Installed packages are in a folder of it."""
+    return path.startswith(STANDARD) and not path.startswith(PACKAGES)
+
+
+def failure_files(error):
+    """The files through which an error came: a module that failed to load is not in sys.modules."""
+    files = set()
+    while error is not None:
+        if isinstance(error, SyntaxError) and error.filename:
+            files.add(os.path.abspath(error.filename))
+        for frame in traceback.extract_tb(error.__traceback__):
+            files.add(os.path.abspath(frame.filename))
+        error = error.__cause__ or error.__context__
+    return [file for file in files if os.path.exists(file) and file != os.path.abspath(__file__)]
+
+
+def watch(pipe, reports, server):
+    """Reports that this process is alive, and ends it when tsgi is gone."""
+    known = 0
+    while True:
+        if select.select([pipe], [], [], BEAT)[0]:
+            break
+        try:
+            reports.send(pack(b"Q" if server.terminated else b"K"))
+            if server.application is not None and len(sys.modules) != known:
+                known = len(sys.modules)
+                reports.send(pack(b"M", json.dumps(module_files()).encode("ascii")))
+        except LinkClosed:
+            break
+    remove_folder(pipe, server.options)
+    for _ in range(int(ORPHAN_TIME * 20)):
+        if not server.busy:
+            break
+        threading.Event().wait(0.05)
+    os._exit(1)
+
+
+def remove_folder(pipe, options):
+    """Removes the folder of the socket if tsgi is gone. Its pipe may end a moment after its connections."""
+    if select.select([pipe], [], [], 0.1)[0] and os.read(pipe, 1) == b"":
+        shutil.rmtree(os.path.dirname(options["path"]), ignore_errors=True)
+
+
+def main():
+    options = json.loads(sys.argv[1])
+    sys.argv[:] = ["tsgi"]
+    sys.path[0] = os.getcwd()  # it was the folder of this file
+    faulthandler.enable()  # tsgi ends a process that is stuck by SIGABRT: then this shows where
+    pipe = os.dup(0)  # the application may read standard input, and finds nothing there
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    for name in ("SIGINT", "SIGHUP", "SIGQUIT"):  # a terminal sends them to this process too; tsgi decides what they mean
+        signal.signal(getattr(signal, name), lambda number, frame: None)
+    server = Server(options)
+    signal.signal(signal.SIGTERM, server.terminate)  # systemd sends it to all processes of a service
+    identity = options["id"].encode("ascii")
+    reports = Link(options["path"])
+    reports.send(pack(b"C", identity))
+    threading.Thread(target=watch, args=(pipe, reports, server), name="tsgi-watch", daemon=True).start()
+    try:
+        application = load(options["application"])
+        report = pack(b"L", json.dumps(module_files()).encode("ascii"))
+    except BaseException as error:
+        files = sorted(set(module_files()) | set(failure_files(error)))
+        reports.send(pack(b"F", json.dumps([traceback.format_exc(), files]).encode("ascii")))
+        os._exit(3)
+    server.application = application
+    links = []
+    for _ in range(options["threads"]):
+        link = Link(options["path"])
+        link.send(pack(b"N", identity))
+        links.append(link)
+    reports.send(report)
+    # The first connection is served by the main thread: some libraries work only there.
+    threads = [threading.Thread(target=server.serve, args=(link,), name="tsgi-%d" % i) for i, link in enumerate(links[1:])]
+    for thread in threads:
+        thread.start()
+    server.serve(links[0])
+    for thread in threads:
+        thread.join()
+    remove_folder(pipe, options)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (LinkClosed, OSError):
+        os._exit(1)  # tsgi is gone

@@ -1,0 +1,9 @@
+"""The command of Django: python3 manage.py migrate makes the database, which only the admin needs."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+execute_from_command_line(sys.argv)
