@@ -59,8 +59,8 @@ export const mutants: readonly Mutant[] = [
   {
     target: "http1",
     file: `${HTTP}/connection.ts`,
-    from: "if (at < bytes.length && this.#connection.isOpen) this.#hold(bytes.subarray(at));",
-    to: "if (at < bytes.length && this.#connection.isOpen) this.#hold(bytes.subarray(at + 1));",
+    from: "} else if (waits) this.#hold(bytes.subarray(at));",
+    to: "} else if (waits) this.#hold(bytes.subarray(at + 1));",
   },
   {
     target: "chunked",

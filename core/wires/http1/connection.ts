@@ -9,8 +9,8 @@
  *     DRAIN             the rest of a body that nobody reads, decoded and dropped
  *
  * Only one response runs at a time, so pipelined responses are always in order. Bytes that wait are copied once, and then
- * processed from that copy, however many requests they are; at HELD_LIMIT the transport is paused. `#advance` is the only loop over arrived bytes and never runs nested: calls of the
- * application only change the state.
+ * processed from that copy, however many requests they are; at HELD_LIMIT the transport is paused. `#advance` is the only
+ * loop over arrived bytes and never runs nested: calls of the application only change the state.
  *
  * The keep-alive verdict is made with the response head: see `mayPersist`.
  *

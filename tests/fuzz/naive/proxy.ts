@@ -57,6 +57,7 @@ function binary(bytes: Uint8Array): NaivePrefix {
     if (tlv + 3 > length) return "refused";
     const size = view.getUint16(tlv + 1);
     if (tlv + 3 + size > length) return "refused";
+    if (view.getUint8(tlv) === 0x20 && size < 5) return "refused";
     if (view.getUint8(tlv) === 3) {
       if (size !== 4) return "refused";
       const copy = bytes.slice(0, length).fill(0, tlv + 3, tlv + 7);
