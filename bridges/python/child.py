@@ -253,13 +253,13 @@ class Response:
         elif self.head is not None:
             raise AssertionError("start_response was called before, and this call has no exc_info")
         self.head = ("", [])  # a call that fails counts as a call
-        if type(status) is not str or STATUS.match(status) is None:
+        if not isinstance(status, str) or STATUS.match(status) is None:
             raise ValueError("start_response: expected a status such as '200 OK', got %r" % (status,))
-        if type(headers) is not list:
+        if not isinstance(headers, list):
             raise TypeError("start_response: expected a list of headers, got " + type(headers).__name__)
         remaining = None
         for pair in headers:
-            if type(pair) is not tuple or len(pair) != 2:
+            if not isinstance(pair, tuple) or len(pair) != 2:
                 raise TypeError("start_response: expected a tuple of name and value, got %r" % (pair,))
             name, value = pair
             if not isinstance(name, str) or not isinstance(value, str):
@@ -511,7 +511,9 @@ def remove_folder(pipe, options):
 def main():
     options = json.loads(sys.argv[1])
     sys.argv[:] = ["tsgi"]
-    sys.path[0] = os.getcwd()  # it was the folder of this file
+    if sys.path[:1] == [os.path.dirname(os.path.abspath(__file__))]:
+        del sys.path[0]
+    sys.path.insert(0, os.getcwd())
     faulthandler.enable()  # tsgi ends a process that is stuck by SIGABRT: then this shows where
     pipe = os.dup(0)  # the application may read standard input, and finds nothing there
     null = os.open(os.devnull, os.O_RDONLY)

@@ -5,7 +5,7 @@
  */
 
 import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { OptionError } from "../../core/errors.ts";
 
 /**
@@ -16,8 +16,10 @@ import { OptionError } from "../../core/errors.ts";
 export function interpreter(given: string | undefined, env: Readonly<Record<string, string | undefined>>): string {
   const named = given ?? env.VIRTUAL_ENV;
   if (named === undefined || named === "") return "python3";
-  if (given !== undefined && statSync(given, { throwIfNoEntry: false })?.isDirectory() !== true) return given;
-  const path = join(named, "bin", "python");
+  if (given !== undefined && statSync(given, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    return given.includes("/") ? resolve(given) : given; // processes may have another working directory
+  }
+  const path = resolve(named, "bin", "python");
   if (!existsSync(path)) {
     throw new OptionError(
       given === undefined ? "VIRTUAL_ENV" : "python",

@@ -336,7 +336,7 @@ export class Pool implements ProcessOwner {
     let steady = this.#processes.size > 0;
     for (const one of this.#processes.values()) {
       if (one.state !== "ready" || now - one.readyAt < YOUNG) steady = false;
-      if (now >= one.killAt) one.kill(one.stuck ? "SIGABRT" : "SIGKILL"), one.stuck = false;
+      if (now >= one.killAt) one.end();
       else if (!late) this.#checkTimes(one, now);
     }
     if (steady) this.#crashes = 0;

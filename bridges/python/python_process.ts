@@ -91,6 +91,7 @@ export class PythonProcess implements Serving {
   readonly #owner: ProcessOwner;
   readonly #maxRequests: number;
   #requests = 0;
+  #aborted = false;
   #slowCloseAt = -Infinity;
 
   /** Starts a process. */
@@ -181,6 +182,12 @@ export class PythonProcess implements Serving {
     if (this.state === "booting") return this.kill("SIGKILL"); // before its threads are there
     this.state = "stopping";
     for (const link of this.links) if (!link.busy) link.close();
+  }
+
+  /** Its time is over. One that is stuck first shows where. */
+  end(): void {
+    this.kill(this.stuck && !this.#aborted ? "SIGABRT" : "SIGKILL");
+    this.#aborted = true;
   }
 
   /** Kills it. With SIGABRT it first writes to standard error where it is. */
