@@ -8,9 +8,11 @@
  */
 
 import { randomInt } from "node:crypto";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
+import { projectPath } from "../server_process.ts";
 import type { Summary } from "./engine.ts";
 import { PROGRESS, type Task } from "./progress.ts";
 import { mutants } from "./mutants.ts";
@@ -69,6 +71,11 @@ async function main(): Promise<number> {
 async function findMutants(names: readonly string[], runs: number, seconds: number, seed: number): Promise<number> {
   let missed = 0;
   for (const mutant of mutants.filter(({ target }) => names.includes(target))) {
+    if (readFileSync(projectPath(mutant.file), "utf8").split(mutant.from).length !== 2) {
+      missed++;
+      process.stdout.write(`${mutant.target}: NOT FOUND, since ${mutant.file} has to have this once: ${mutant.from}\n`);
+      continue;
+    }
     const progress = new SharedArrayBuffer(PROGRESS.bytes + PROGRESS.most);
     const outcome = await watched({ target: mutant.target, seed, runs, seconds, input: undefined, mutant, progress });
     const found = typeof outcome === "string" ? outcome.split("\n")[0] : outcome.finding?.message;
