@@ -1,12 +1,21 @@
 /**
- * A todo list: routes, a form with an upload, a session, and server-sent events that keep all open pages up to date.
+ * A todo list: routes, a form with an upload, a session, static files, and server-sent events that keep all open pages up
+ * to date.
  *
  * The list is in memory, of which each worker has its own: with `tsgi -w 2` it belongs in a file, as in chat.ts.
  */
 
 import { type ApplicationFunction, isMain, serve } from "../mod.ts";
-import { escapeHtml, eventStream, html, HttpError, parseForm, redirect, text } from "../http/mod.ts";
-import { compose, errorPage, router, secureHeaders, sessions, type WithSession } from "../middleware/mod.ts";
+import { escapeHtml, eventStream, html, HttpError, parseForm, redirect } from "../http/mod.ts";
+import {
+  compose,
+  errorPage,
+  router,
+  secureHeaders,
+  sessions,
+  staticFiles,
+  type WithSession,
+} from "../middleware/mod.ts";
 
 interface Todo {
   readonly text: string;
@@ -22,8 +31,6 @@ const todos = new Map<number, Todo>();
 const changes = new EventTarget();
 let lastId = 0;
 
-const SCRIPT = `new EventSource("/changes").onmessage = () => location.reload();`;
-
 function page(user: string): string {
   const items = [...todos].map(([id, { text, by, photo }]) =>
     `<li>${escapeHtml(text)} (${escapeHtml(by)}) ${
@@ -31,7 +38,8 @@ function page(user: string): string {
     }
       <form method="post" action="/todos/${id}/done"><button>Done</button></form></li>`
   );
-  return `<!doctype html><meta charset="utf-8"><title>tsgi todo</title><script src="/script.js"></script>
+  return `<!doctype html><meta charset="utf-8"><title>tsgi todo</title>
+    <link rel="stylesheet" href="/static/style.css"><script src="/static/script.js"></script>
     <h1>Todos</h1><ul>${items.join("")}</ul>
     <form method="post" action="/todos" enctype="multipart/form-data">
       <input name="by" value="${escapeHtml(user)}" placeholder="Your name">
@@ -52,10 +60,7 @@ async function* updates(signal: AbortSignal): AsyncGenerator<string> {
 
 const site = router<WithSession<Session>>()
   .get("/", (environ, startResponse) => html(startResponse, page(environ["tsgi.session"].user ?? "")))
-  .get(
-    "/script.js",
-    (_environ, startResponse) => text(startResponse, SCRIPT, { headers: [["Content-Type", "text/javascript"]] }),
-  )
+  .mount("/static", staticFiles(new URL("todo", import.meta.url)))
   .get("/changes", (_environ, startResponse) => eventStream(startResponse, updates))
   .get("/photos/:id", (environ, startResponse) => {
     const photo = todos.get(Number(environ["tsgi.params"].id))?.photo;

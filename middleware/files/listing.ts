@@ -6,19 +6,8 @@
 
 import { type Dirent, readdir, statSync } from "node:fs";
 import { join } from "node:path";
+import { escapeHtml } from "../../http/answer.ts";
 import { isAbsence, isServedName, realPath } from "./path.ts";
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ESCAPES[character] as string);
-}
 
 /** The names in a folder that would be served, folders with a slash behind, sorted; undefined if it cannot be read. */
 async function names(
@@ -81,10 +70,10 @@ export async function listing(
   // "./" keeps a name with a colon from being read as a scheme.
   const items = found.map((name) => {
     const href = name.endsWith("/") ? `${encodeURIComponent(name.slice(0, -1))}/` : encodeURIComponent(name);
-    return `<li><a href="./${escape(href)}">${escape(name)}</a></li>`;
+    return `<li><a href="./${escapeHtml(href)}">${escapeHtml(name)}</a></li>`;
   });
   const parent = segments.length > 0 ? [`<li><a href="../">../</a></li>`] : [];
-  const heading = escape(title);
+  const heading = escapeHtml(title);
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${heading}</title></head>

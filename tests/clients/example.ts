@@ -18,7 +18,7 @@ export type ExampleName = "echo" | "form" | "forms" | "router" | "serve" | "stre
 /** How a user starts an example on each runtime. Deno may read PORT here, so that a free port can be asked for. */
 export const commands: Readonly<Record<Runtime, readonly string[]>> = {
   node: [],
-  deno: ["run", "--allow-net", "--allow-env=PORT"],
+  deno: ["run", "--allow-net", "--allow-env=PORT", "--allow-read=examples/todo"],
   bun: ["run"],
 };
 

@@ -70,6 +70,9 @@ describe.each(runtimes)("19.28 examples on %s", (runtime) => {
     const html = await page.text();
     expect(html).toContain('value="Ann &lt;b&gt;"');
     expect(html).toContain('Feed the cat (Ann &lt;b&gt;) <img src="/photos/1"');
+    const style = await fetch(todo.url("/static/style.css"));
+    expect([style.status, style.headers.get("Content-Type")]).toEqual([200, "text/css; charset=utf-8"]);
+    await style.body?.cancel();
     const photo = await fetch(todo.url("/photos/1"));
     expect(photo.headers.get("Content-Type")).toBe("image/png");
     expect(Buffer.from(await photo.arrayBuffer())).toEqual(PNG);

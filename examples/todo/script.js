@@ -1,0 +1,2 @@
+// Another page has changed the list.
+new EventSource("/changes").onmessage = () => location.reload();
