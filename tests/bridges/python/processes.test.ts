@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Runtime } from "../../server_process.ts";
 import { runs, Served, until } from "./served.ts";
 
@@ -125,6 +125,7 @@ describe.each(RUNTIMES)("an application on %s", (runtime) => {
       queueTimeout: 0.3,
       bufferRequests: false,
     });
+    onTestFinished(() => served.stop());
     const busy = await Promise.all(Array.from({ length: 5 }, () => served.ask("/nap?1.2")));
     expect(busy.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 503]);
 
@@ -149,7 +150,6 @@ describe.each(RUNTIMES)("an application on %s", (runtime) => {
     served.process.kill("SIGTERM");
     expect((await served.process.exited).code).toBe(0);
     expect((await Promise.all([...seen].map(runs))).some((one) => one)).toBe(false);
-    await served.stop();
     await expect(Served.start(runtime, "suite:nothing")).rejects.toThrow(
       /Cannot load the Python application suite:nothing: [^]*has no attribute 'nothing'/,
     );
