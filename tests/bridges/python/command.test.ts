@@ -3,8 +3,11 @@
  */
 
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { childrenOf, type Command, ended, projectPath, runs, runtimes, until, withCommand } from "../../cli/command.ts";
 import { nothingLost, underLoad } from "../../cli/load.ts";
 
@@ -31,7 +34,9 @@ def application(environ, start_response):
 `;
 const FILES = { "site_app.py": APP('"one"'), "helper.py": 'WORD = ""\n' };
 const PYTHON = ["--python", "site_app", "--python-path", "/usr/bin/python3"];
-const env = { PYTHONDONTWRITEBYTECODE: "1" };
+const temporary = mkdtempSync(join(tmpdir(), "tsgi-python-command-"));
+afterAll(() => rmSync(temporary, { recursive: true }));
+const env = { PYTHONDONTWRITEBYTECODE: "1", TMPDIR: temporary };
 
 /** The ids of the Python processes that answer. */
 async function pids(command: Command, asks: number): Promise<Set<number>> {
@@ -42,6 +47,7 @@ describe.each(runtimes)("tsgi --python on %s", (runtime) => {
   it(
     "20.3 HUP, TTIN, TTOU and SIGKILL of tsgi's worker under load; a failing import leaves the old serving",
     async () => {
+      const before = readdirSync(temporary);
       await withCommand(runtime, { args: ["-w", "2", ...PYTHON], files: FILES, env }, async (command) => {
         const [worker = 0] = command.workers;
         expect([command.workers.length, (await pids(command, 8)).size]).toEqual([1, 2]);
@@ -74,6 +80,7 @@ describe.each(runtimes)("tsgi --python on %s", (runtime) => {
         command.kill("SIGTERM");
         expect(await command.exit()).toEqual({ code: 0, signal: null });
         await until("the end of all", () => !last.some(runs));
+        expect(readdirSync(temporary).filter((name) => !before.includes(name))).toEqual([]);
       });
     },
     90_000,

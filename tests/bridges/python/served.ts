@@ -39,10 +39,14 @@ export class Served {
   ): Promise<Served> {
     const folder = mkdtempSync(join(tmpdir(), "tsgi-suite-"));
     writeFileSync(join(folder, "large.bin"), new Uint8Array(20 * 1024 * 1024).map((_, i) => i % 251));
-    const process = await ServerProcess.start(runtime, "tests/bridges/python/main.ts", /^\{"ports".*\}$/m, {
+    const starting = ServerProcess.start(runtime, "tests/bridges/python/main.ts", /^\{"ports".*\}$/m, {
       flags: ["-A"],
       args: [application, JSON.stringify(options)],
       env: { SUITE_FOLDER: folder, TMPDIR: folder, PYTHONDONTWRITEBYTECODE: "1", ...env },
+    });
+    const process = await starting.catch((error) => {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
     });
     return new Served(process, folder);
   }

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -223,6 +224,11 @@ def nap(environ, start_response):
     return text(start_response, str(os.getpid()))
 
 
+def stubborn(environ, start_response):
+    signal.signal(signal.SIGABRT, signal.SIG_IGN)
+    time.sleep(30)
+
+
 def background_errors(environ, start_response):
     stream = environ["wsgi.errors"]
 
@@ -256,6 +262,7 @@ PATHS = {
     "/exit": leave,
     "/bad": bad_head,
     "/nap": nap,
+    "/stubborn": stubborn,
     "/background": background_errors,
     "/unread": lambda environ, start_response: text(start_response, "unread"),
     "/events": lambda environ, start_response: text(start_response, json.dumps(events)),
