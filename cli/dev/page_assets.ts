@@ -44,7 +44,10 @@ th { font-weight: 500; color: var(--soft); width: 30%; }
 footer { color: var(--soft); font-size: .875rem; }
 `;
 
-/** The script: asks which worker serves, and loads the page anew when it is another one. */
+/**
+ * The script: asks which worker serves, and loads the page anew when it is another one. A question fails while the server
+ * starts, or when it has ended; then the script asks again.
+ */
 export const SCRIPT = `
 const { worker, poll, reload } = document.body.dataset;
 const note = document.getElementById("changed");
@@ -61,9 +64,7 @@ async function ask() {
       note.textContent = "The code has changed. Send the form again to see what it does now.";
       return;
     }
-  } catch {
-    // The server is starting, or has ended.
-  }
+  } catch {}
   setTimeout(ask, 1000);
 }
 setTimeout(ask, 1000);
