@@ -17,7 +17,7 @@ export type Bind =
 /**
  * Parses an address; undefined when the text is not one.
  *
- * A host without a port gets port 8000. A port without a host listens on every IPv4 interface.
+ * A host without a port gets port 8000. A port without a host, `:8000`, listens on every IPv4 interface.
  */
 export function parseBind(text: string): Bind | undefined {
   if (CONTROL.test(text)) return undefined;
@@ -26,7 +26,7 @@ export function parseBind(text: string): Bind | undefined {
   const fd = /^fd:\/\/([0-9]{1,5})$/.exec(text);
   if (fd !== null) return { kind: "fd", fd: Number(fd[1]) };
   const match = /^(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^\s/:[\]]*))(?::([0-9]{1,5}))?$/.exec(text);
-  if (match === null || text === "") return undefined;
+  if (match === null || /^[0-9]*$/.test(text)) return undefined; // a port alone would be taken for a host
   const host = match[1] ?? match[2] ?? "";
   const port = match[3] === undefined ? 8000 : Number(match[3]);
   if (port > 65535) return undefined;
@@ -59,7 +59,7 @@ export function placeOf(bind: Bind): Place {
 
 /** The kind of settings whose value is an address. */
 export const bindKind: Kind<Bind> = {
-  expected: "HOST:PORT, [::1]:PORT, unix:PATH or fd://N",
+  expected: "HOST:PORT, [::1]:PORT, :PORT for every interface, unix:PATH or fd://N",
   metavar: "ADDRESS",
   parse: parseBind,
   check: (value) => typeof value === "string" ? parseBind(value) : undefined,

@@ -144,15 +144,19 @@ type Row = readonly [name: string, value: string];
 function fieldsOf(environ: Environ): Row[] {
   return Object.entries(environ).flatMap(([key, value]): Row[] => {
     const name = key.startsWith("HTTP_") ? key.slice(5) : key === "CONTENT_TYPE" || key === "CONTENT_LENGTH" ? key : "";
-    return name === "" ? [] : [[name.toLowerCase().replaceAll("_", "-"), String(value)]];
+    return name === "" ? [] : [[name.toLowerCase().replaceAll("_", "-"), shown(value)]];
   });
 }
 
 function othersOf(environ: Environ): Row[] {
   return Object.entries(environ).flatMap(([key, value]): Row[] => {
     if (key.startsWith("HTTP_") || key === "CONTENT_TYPE" || key === "CONTENT_LENGTH") return [];
-    return [[key, typeof value === "string" ? value : describe(value)]];
+    return [[key, shown(value)]];
   }).toSorted(([a], [b]) => a < b ? -1 : 1);
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? value : describe(value);
 }
 
 function table(title: string, rows: readonly Row[]): string {

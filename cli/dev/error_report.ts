@@ -1,14 +1,15 @@
 /**
  * Finds out what a developer wants to know of an error: its causes, and the lines of source that its stack names.
  *
- * The stack is text, in the form that V8 and Bun share. Where a file was compiled and has a source map, the report shows
- * the original. A file that cannot be read leaves a frame without source, and no error here may hide the one that is
- * reported.
+ * The stack is text, in the form that V8 and Bun share. It begins with the message, which may have text of a client in
+ * it, and lines that look like calls: these are no frames. Where a file was compiled and has a source map, the report
+ * shows the original. A file that cannot be read leaves a frame without source. No error here hides the one that is
+ * reported: what cannot be read of it is left out.
  *
  * @module
  */
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { SourceMap } from "node:module";
 import { dirname, relative, resolve, sep } from "node:path";
 import process from "node:process";
@@ -47,6 +48,8 @@ export interface ReportedError {
 const AROUND = 5; // lines before and after the one that was executed
 const MOST_CAUSES = 8;
 const MOST_FRAMES = 50;
+const LONGEST_LINE = 2048; // of a stack; what is longer is no call
+const MOST_BYTES = 8 * 1024 * 1024; // of a source file or a source map
 
 /** Matches a call with a function, `at f (file:1:2)`, or without one, `at file:1:2`. */
 const FRAME = /^\s*at (?:(.+?) \((.+?):(\d+):(\d+)\)|(?:async )?(.+?):(\d+):(\d+))$/;
@@ -68,19 +71,58 @@ export function reportOf(error: unknown): ReportedError[] {
   for (let at = error; chain.length < MOST_CAUSES && at !== undefined && at !== null && !seen.has(at);) {
     seen.add(at);
     chain.push(reported(at));
-    at = at instanceof Error ? at.cause : undefined;
+    at = isError(at) ? read(at, "cause") : undefined;
   }
   return chain.length > 0 ? chain : [reported(error)];
 }
 
 function reported(error: unknown): ReportedError {
-  if (!(error instanceof Error)) return { name: "Thrown value that is no Error", message: describe(error), frames: [] };
-  const lines = typeof error.stack === "string" ? error.stack.split("\n") : [];
-  const frames = lines.flatMap((line) => frameOf(line) ?? []).slice(0, MOST_FRAMES);
-  return { name: String(error.name), message: String(error.message), frames };
+  if (!isError(error)) return { name: "Thrown value that is no Error", message: describe(error), frames: [] };
+  const [name, message] = [textOf(read(error, "name")), textOf(read(error, "message"))];
+  return { name, message, frames: callsOf(read(error, "stack"), message).flatMap(frameOf).slice(0, MOST_FRAMES) };
 }
 
-function frameOf(line: string): Frame | undefined {
+function isError(value: unknown): value is Error {
+  try {
+    return value instanceof Error;
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
+/** A property of an error; undefined if its getter throws. */
+function read(error: Error, key: "name" | "message" | "stack" | "cause"): unknown {
+  try {
+    return error[key];
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : describe(value);
+}
+
+/** The lines of a stack behind its message. If the message was changed since, the last lines that are calls. */
+function callsOf(stack: unknown, message: string): string[] {
+  if (typeof stack !== "string") return [];
+  const at = stack.indexOf(message);
+  const lines = (at < 0 ? stack : stack.slice(at + message.length)).split("\n");
+  const isCall = (line: string): boolean => line.length <= LONGEST_LINE && FRAME.test(line);
+  return at < 0 ? lines.slice(lines.findLastIndex((line) => line !== "" && !isCall(line)) + 1) : lines.filter(isCall);
+}
+
+/** The frame of a line; an empty list if there is none. */
+function frameOf(line: string): Frame[] {
+  try {
+    const frame = parseFrame(line);
+    return frame === undefined ? [] : [frame];
+  } catch {
+    return []; // a URL that names no file
+  }
+}
+
+function parseFrame(line: string): Frame | undefined {
   const match = FRAME.exec(line);
   if (match === null) return undefined;
   const [, call = "", ...place] = match;
@@ -94,7 +136,7 @@ function frameOf(line: string): Frame | undefined {
     line: found.line,
     column: found.column,
     own: isProgramFrame(line) && !found.path.split(sep).includes("node_modules"),
-    source: excerptOf(found.text ?? textOf(found.path), found.line),
+    source: excerptOf(found.text ?? contentOf(found.path), found.line),
   };
 }
 
@@ -110,11 +152,11 @@ interface Place {
 /** The place in the file that a file was compiled from; the same place if it was not compiled, or has no source map. */
 function originalOf(place: Place): Place {
   try {
-    const [, reference] = /\n\/\/# sourceMappingURL=(\S+)\s*$/.exec(textOf(place.path) ?? "") ?? [];
+    const [, reference] = /\n\/\/# sourceMappingURL=(\S+)\s*$/.exec(contentOf(place.path) ?? "") ?? [];
     if (reference === undefined) return place;
     const inline = /^data:application\/json[^,]*;base64,(.*)$/.exec(reference);
     const mapPath = resolve(dirname(place.path), inline === null ? decodeURIComponent(reference) : "inline");
-    const text = inline === null ? readFileSync(mapPath, "utf8") : atob(inline[1] as string);
+    const text = inline === null ? contentOf(mapPath) as string : atob(inline[1] as string);
     const payload = JSON.parse(text) as ConstructorParameters<typeof SourceMap>[0];
     const entry = new SourceMap(payload).findEntry(place.line - 1, place.column - 1);
     if (!("originalSource" in entry)) return place;
@@ -128,9 +170,11 @@ function originalOf(place: Place): Place {
   }
 }
 
-function textOf(path: string): string | undefined {
+/** The content of a file; undefined if it is no regular file, or a very long one. */
+function contentOf(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    const stats = statSync(path);
+    return stats.isFile() && stats.size <= MOST_BYTES ? readFileSync(path, "utf8") : undefined;
   } catch {
     return undefined;
   }

@@ -4,6 +4,9 @@
  * It is shown only to clients on this machine that address it by a local name. The name matters because a web site can
  * give its own name the address 127.0.0.1 (DNS rebinding), and would then read the page in the browser of a developer.
  *
+ * A request that a proxy or a tunnel on this machine has relayed is not local, as far as its fields show that. If the
+ * proxy is among `forwardedAllowIps`, the client that it states decides.
+ *
  * @module
  */
 
@@ -13,10 +16,16 @@ import { type Bind, bindText } from "../bind.ts";
 import type { Settings } from "../settings/mod.ts";
 import { SettingError } from "../settings/setting.ts";
 
+/** Fields that a proxy adds. */
+const RELAYED = ["HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA"] as const;
+
 const local: readonly Network[] = LOOPBACK.map((one) => parseIps(one) as Network);
 
 /** Whether a client is on this machine, and addresses the server by a name that means this machine. */
-export function isLocal({ REMOTE_ADDR, HTTP_HOST }: Environ): boolean {
+export function isLocal(environ: Environ): boolean {
+  const { REMOTE_ADDR, HTTP_HOST } = environ;
+  const stated = environ["tsgi.peer"] !== undefined; // by a proxy that is trusted
+  if (stated ? REMOTE_ADDR === undefined : RELAYED.some((key) => environ[key] !== undefined)) return false;
   const address = String(REMOTE_ADDR ?? "");
   const host = String(HTTP_HOST ?? "").replace(/:[0-9]*$/, "").replace(/^\[(.*)\]$/, "$1").toLowerCase();
   return (address === "" || isLoopback(address)) && (/(?:^|\.)localhost$/.test(host) || isLoopback(host));

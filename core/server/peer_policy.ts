@@ -1,7 +1,7 @@
 /**
  * Decides which peers may connect, by addresses and networks (RFC 4632 3.1, RFC 4291 2.3).
  *
- * An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) counts as the IPv4 address in it.
+ * An IPv4-mapped IPv6 address in its usual form (`::ffff:192.0.2.1`) counts as the IPv4 address in it.
  *
  * @module
  */

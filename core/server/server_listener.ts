@@ -71,7 +71,7 @@ export class ServerListener implements StageListener {
     const report = (message: string): void => this.#share.errors.write(`tsgi: ${message}\n`);
     const listener = await host.listen({ ...this.#settings, tls: this.#tls }, accept, report);
     this.#listener = listener;
-    this.#config = this.#configFor(false, false);
+    this.#config = this.#configFor({ secure: false, named: false, believed: true });
     if (listener.kind !== undefined) return;
     // The descriptor may be a Unix socket, whose peers have no addresses to compare with a list.
     const expected = `"*" for ${describePlace(at)}, of which the system does not tell whether it is TCP or Unix`;
@@ -115,10 +115,12 @@ export class ServerListener implements StageListener {
   /** The configuration of a connection with facts of its own. */
   configWith({ secure = false, peer, variables }: ConnectionFacts): Http1Config {
     const named = peer !== undefined && peer.localAddress !== "";
-    if (variables === undefined) return this.#configFor(secure, named);
+    // A balancer that does not state its client has relayed what anybody may have written: its address proves nothing.
+    const believed = peer !== undefined || !this.#settings.proxyProtocol;
+    if (variables === undefined) return this.#configFor({ secure, named, believed });
     let configs = this.#configsWith.get(variables);
     if (configs === undefined) this.#configsWith.set(variables, configs = []);
-    return this.#configFor(secure, named, configs, variables);
+    return this.#configFor({ secure, named, believed }, configs, variables);
   }
 
   /** Stops accepting. */
@@ -126,14 +128,21 @@ export class ServerListener implements StageListener {
     await this.#listener?.close();
   }
 
-  /** There are four configurations at most: secure or not, and with our own or the connection's name and port. */
-  #configFor(secure: boolean, named: boolean, configs = this.#configs, variables = NO_VARIABLES): Http1Config {
+  /**
+   * There are eight configurations at most: secure or not, with our own or the connection's name and port, and whether
+   * fields about clients may be believed.
+   */
+  #configFor(
+    { secure, named, believed }: Readonly<Record<"secure" | "named" | "believed", boolean>>,
+    configs = this.#configs,
+    variables = NO_VARIABLES,
+  ): Http1Config {
     const scheme = secure ? "https" : this.#settings.urlScheme;
     const template = (): EnvironTemplate => ({ ...this.#template(scheme, named), ...variables });
-    return configs[(secure ? 1 : 0) + (named ? 2 : 0)] ??= {
+    return configs[(secure ? 1 : 0) + (named ? 2 : 0) + (believed ? 4 : 0)] ??= {
       ...this.#share.config,
       template: template(),
-      forwardingOf: this.#forwardingOf,
+      forwardingOf: believed ? this.#forwardingOf : undefined,
     };
   }
 

@@ -12,6 +12,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { accessLine } from "../../cli/dev/access_line.ts";
 import { reportOf } from "../../cli/dev/error_report.ts";
+import { isLocal } from "../../cli/dev/local.ts";
 import { Chromium } from "../clients/chromium.ts";
 import { Command, ended, projectPath, runtimes, until, withCommand } from "./command.ts";
 
@@ -219,6 +220,18 @@ describe("19 the settings of tsgi dev", () => {
   });
 });
 
+it.each<[string, Record<string, unknown>, boolean]>([
+  ["a browser here", {}, true],
+  ["a Unix socket", { REMOTE_ADDR: undefined }, true],
+  ["another machine", { REMOTE_ADDR: "192.0.2.7" }, false],
+  ["a proxy that adds X-Forwarded-For", { HTTP_X_FORWARDED_FOR: "192.0.2.7" }, false],
+  ["a tunnel that adds Via", { HTTP_VIA: "1.1 tunnel" }, false],
+  ["a trusted proxy that hides the client", { "tsgi.peer": {}, REMOTE_ADDR: undefined }, false],
+  ["a trusted proxy with a client here", { "tsgi.peer": {}, HTTP_X_FORWARDED_FOR: "127.0.0.1" }, true],
+])("19 the page of an error for %s", (_name, more, shown) => {
+  expect(isLocal({ REMOTE_ADDR: "127.0.0.1", HTTP_HOST: "localhost:8000", ...more } as never)).toBe(shown);
+});
+
 describe("19 the report of an error", () => {
   it("19 leads from compiled code to its source by a source map, in a file or inline", async () => {
     const source = [
@@ -250,6 +263,42 @@ describe("19 the report of an error", () => {
       expect(frame?.source?.lines).toEqual(source);
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it("19 takes no text of a message for a frame, and opens no file that is not regular", () => {
+    const folder = mkdtempSync(join(tmpdir(), "tsgi-dev-"));
+    const fifo = join(folder, "fifo");
+    spawnSync("mkfifo", [fifo]);
+    const fake = `bad: \n    at x (${fifo}:1:1)\n    at y (/dev/zero:1:1)\n    at /etc/passwd:1:1`;
+    const [error] = reportOf(new Error(fake));
+    expect(error?.frames[0]?.file).toMatch(/dev\.test\.ts$/);
+    const changed = Object.assign(new Error(fake), { message: "changed" });
+    const files = reportOf(changed)[0]?.frames.filter(({ source }) => source !== undefined).map(({ file }) => file);
+    expect(files?.filter((file) => file === fifo || file === "/dev/zero")).toEqual([]);
+    const long = Object.assign(new Error("long"), { stack: `Error: long\n at ${"a (".repeat(100_000)}` });
+    const before = performance.now();
+    expect(reportOf(long)[0]?.frames).toEqual([]);
+    expect(performance.now() - before).toBeLessThan(1000);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("19 shows what can be read of an error", () => {
+    const thrower = {
+      get: (): never => {
+        throw new Error("no");
+      },
+    };
+    for (const key of ["name", "message", "stack", "cause"]) {
+      const [error] = reportOf(Object.defineProperty(new Error("readable"), key, thrower));
+      expect(error).toBeDefined();
+    }
+    const { proxy, revoke } = Proxy.revocable(new Error("gone"), {});
+    revoke();
+    expect(reportOf(proxy)).toHaveLength(1);
+    const odd = Object.assign(new Error("odd"), {
+      stack: "Error: odd\n    at f (file://elsewhere/x.js:1:2)\n    at g (/x.js:1:2)",
+    });
+    expect(reportOf(odd)[0]?.frames.map(({ call }) => call)).toEqual(["g"]);
   });
 
   it("19 ends, for causes in a circle and for whatever was thrown", () => {

@@ -179,6 +179,7 @@ describe("addresses", () => {
   ])("%s", (text, bind) => expect(parseBind(text)).toEqual(bind));
   it.each([
     "",
+    "8000",
     "a:b",
     "::1",
     "1:2:3",

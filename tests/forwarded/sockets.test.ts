@@ -37,7 +37,7 @@ function options(path: string): ServeOptions {
     untrusted: { port: 0, forwardedAllowIps: ["192.0.2.1", "unix"], forwardedHeaders: ALL },
     off: { port: 0 },
     secure: { port: 0, urlScheme: "https", forwardedAllowIps: PROXIES },
-    proxied: { port: 0, proxyProtocol: true, forwardedAllowIps: ["10.0.0.0/8"] },
+    proxied: { port: 0, proxyProtocol: true, forwardedAllowIps: ["10.0.0.0/8", "127.0.0.1"] },
     unix: { path, forwardedAllowIps: ["unix", "10.0.0.0/8"] },
   };
   return { listen: PLACES.map((name) => of[name]) };
@@ -279,7 +279,13 @@ describe.concurrent.each<Runtime>(["node", "deno", "bun"])("%s", (runtime) => {
       "tsgi.peer": { address: "10.2.2.2", port: "56324" },
     });
     expectFacts(await one(from("192.0.2.9") + get(hops)), { REMOTE_ADDR: "192.0.2.9", "tsgi.peer": undefined });
-    expectFacts(await one(from("127.0.0.1") + get(hops)), { REMOTE_ADDR: "127.0.0.1", "tsgi.peer": undefined });
+    expectFacts(await one(from("127.0.0.9") + get(hops)), { REMOTE_ADDR: "127.0.0.9", "tsgi.peer": undefined });
+  });
+
+  it("18.3 a balancer that states no client is no proxy whose fields are believed", async () => {
+    const request = get(["X-Forwarded-For: 8.8.8.8", "X-Forwarded-Proto: https"]);
+    const [found] = await ask("proxied", `PROXY UNKNOWN\r\n${request}`) as [Facts];
+    expectFacts(found, { REMOTE_ADDR: "127.0.0.1", "wsgi.url_scheme": "http" });
   });
 
   it("18.3 version 2 of the PROXY protocol states that the client spoke TLS", async () => {
