@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isIP } from "node:net";
+import { BlockList, isIP, isIPv4 } from "node:net";
 import type { Environ } from "../../../core/contract/types.ts";
 import { forwardingOf } from "../../../core/server/forwarded.ts";
 import { naiveFor, type NaiveHop, naiveList } from "../naive/forwarded.ts";
@@ -22,6 +22,9 @@ const forwarding = forwardingOf(["10.0.0.0/8", "::1", "unix"], ["X-Forwarded-For
   PEER,
   TEMPLATE as never,
 );
+
+const stranger = { ...PEER, remoteAddress: "192.0.2.1" };
+const believed = forwardingOf(["10.0.0.0/8"], ["X-Forwarded-For"])(stranger, TEMPLATE as never);
 
 /** The target. An input has the values of the two fields, one a line, and then those of others. */
 export const xForwarded: Target = {
@@ -66,6 +69,7 @@ export const xForwarded: Target = {
         () => spoofed,
       );
     }
+    expect(believed === undefined, "a peer that is not trusted states nothing", () => PEER);
     checkWhole(textOf(input).split("\n").slice(1));
   },
 };
@@ -104,10 +108,15 @@ function naive(list: readonly string[], protos: readonly string[]): unknown {
   return [address || null, port || null, secure ? "https" : "http", secure ? "on" : null];
 }
 
+const trusted = new BlockList();
+trusted.addSubnet("10.0.0.0", 8, "ipv4");
+trusted.addAddress("::1", "ipv6");
+
 function isTrusted(hop: NaiveHop | null): boolean {
   const address = hop?.[0];
-  if (address === undefined || address === null) return false;
-  return address === "" || /^(?:::ffff:)?10\.[0-9.]+$/i.test(address) || /^[0:]*:0*1$/.test(address);
+  if (address === undefined || address === null || address === "") return address === "";
+  const plain = address.replace(/^::ffff:(?=[0-9]+\.)/i, "");
+  return trusted.check(plain, isIPv4(plain) ? "ipv4" : "ipv6");
 }
 
 const ALL = [
@@ -127,15 +136,13 @@ function checkWhole(values: readonly string[]): void {
   const lines = keys.flatMap((key, i) => values[i] === undefined ? [] : [[key, values[i]] as const]);
   const first = lines[0];
   if (first !== undefined && values.length > ALL.length) lines.push([first[0], values.at(-1) as string]);
+  const old = values.length % 2 === 0; // a request of HTTP/1.0, without Host
+  const request = old ? { REQUEST_URI: "*" } : { REQUEST_URI: "/", HTTP_HOST: "a:81" };
+  const scheme = values.length === 3 ? { "wsgi.url_scheme": "https", HTTPS: "on" } : {};
   for (const one of inAll) {
     const environs = [0, 1].map(() => {
-      const environ = {
-        ...one?.template,
-        SCRIPT_NAME: "",
-        REQUEST_URI: "/",
-        HTTP_HOST: "a:81",
-        SERVER_PORT: "80",
-      } as unknown as Environ;
+      const own = { ...one?.template, ...scheme, ...request, SCRIPT_NAME: "", SERVER_PORT: "80" };
+      const environ = own as unknown as Environ;
       for (const [key, value] of lines) environ[key] = environ[key] === undefined ? value : `${environ[key]}, ${value}`;
       return refusedOr(() => {
         one?.apply(environ, lines.flat());
@@ -149,7 +156,8 @@ function checkWhole(values: readonly string[]): void {
     expect(REMOTE_ADDR === undefined || isIP(String(REMOTE_ADDR)) !== 0, "an address is one", () => REMOTE_ADDR);
     expect(REMOTE_PORT === undefined || /^[0-9]{1,5}$/.test(String(REMOTE_PORT)), "a port is one", () => REMOTE_PORT);
     expect(/^[1-9][0-9]{0,4}$/.test(SERVER_PORT), "the server's port is one", () => SERVER_PORT);
-    expect(/^[^\s/@?#]+$/.test(String(HTTP_HOST)), "the host is one", () => HTTP_HOST);
+    const hasHost = HTTP_HOST !== undefined || old;
+    expect(hasHost && /^[^\s/@?#]+$/.test(String(HTTP_HOST ?? "a")), "the host is one", () => HTTP_HOST);
     expect(SCRIPT_NAME === "" || /^\/.*[^/]$/s.test(SCRIPT_NAME), "the prefix is a mount point", () => SCRIPT_NAME);
     expect((HTTPS === "on") === (environ["wsgi.url_scheme"] === "https"), "HTTPS and scheme agree", () => HTTPS);
   }
