@@ -39,7 +39,7 @@ export interface BufferLimits {
 export interface Carrier {
   /** Nobody wants the rest of the response. */
   abort(): void;
-  /** Stops and continues reading. */
+  /** Stops reading. */
   pause(): void;
   /** Continues reading. */
   resume(): void;
@@ -68,6 +68,8 @@ export class Call {
   #stream: SpooledBuffer | undefined;
   #settled = false;
   #ended = false;
+  #aborted = false;
+  #paused = false;
 
   /** A call for one request. */
   constructor(environ: Environ, startResponse: StartResponse, body: BodySource, limits: BufferLimits) {
@@ -86,7 +88,12 @@ export class Call {
     return this.#ended;
   }
 
-  /** Takes a frame of the response. */
+  /** Whether nobody wants the rest of the response; its thread, if it has one, has got the abort frame. */
+  get aborted(): boolean {
+    return this.#aborted;
+  }
+
+  /** Takes a frame of the response. The last one leaves the body open: the application may read it until `close()` ends. */
   take(type: number, content: Buffer): void {
     if (this.#ended) return; // its client is gone
     if (type === DATA) {
@@ -95,10 +102,10 @@ export class Call {
     } else if (type === RESPONSE_HEAD) this.#head = JSON.parse(content.toString());
     else if (type === END) {
       this.#ended = true;
-      this.body.close();
+      this.#resume(); // what the thread sends next belongs to another request
       if (this.#stream === undefined) this.#answer(this.#blocks);
       else this.#stream.end();
-    } else if (type === TRACEBACK) this.fail(this.bodyError ?? new PythonError(content.toString()));
+    } else if (type === TRACEBACK) this.#fail(this.bodyError ?? new PythonError(content.toString()));
   }
 
   /** The bytes of one read are processed: what there is of a response need not wait for more. */
@@ -114,8 +121,13 @@ export class Call {
   /** Fails the response. */
   fail(error: unknown): void {
     if (this.#ended) return;
-    this.#ended = true;
     this.body.close();
+    this.#fail(error);
+  }
+
+  #fail(error: unknown): void {
+    this.#ended = true;
+    this.#resume();
     if (this.#settled) return this.#stream?.fail(error);
     this.#settled = true;
     this.#reject(error);
@@ -138,6 +150,7 @@ export class Call {
   abandon(): void {
     if (!this.#ended) {
       this.#ended = true;
+      this.#aborted = true;
       this.body.close();
       this.carrier?.abort();
     }
@@ -151,10 +164,16 @@ export class Call {
   #push(block: Uint8Array): void {
     const stream = this.#stream as SpooledBuffer;
     stream.push(block);
-    if (!stream.isFull) return;
-    const { carrier } = this;
-    carrier?.pause();
-    stream.drained(() => carrier?.resume());
+    if (!stream.isFull || this.#paused) return; // one read has many blocks
+    this.#paused = true;
+    this.carrier?.pause();
+    stream.drained(() => this.#resume());
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.carrier?.resume();
   }
 
   #answer(body: Body): void {

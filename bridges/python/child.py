@@ -20,6 +20,10 @@ From the child:
     T  the application failed: its traceback              I  the thread waits for a request
     G  text for wsgi.errors
 
+No frame of one request is taken as one of another. tsgi answers each P, unless it has sent A. The body of a request can be
+read until its close() has returned: until then, tsgi sends no other request. I is sent when no P waits for its answer.
+After E or T, nothing more of a response is sent, from whatever thread.
+
 Reports are L (loaded: the files of the modules), F (not loaded: traceback and files), M (more files), K (alive) and Q (a
 SIGTERM came: another process is to take the place of this one).
 
@@ -51,6 +55,7 @@ COPIED = 65536  # bytes of a block up to which it is copied behind its head, whi
 FILE_BLOCK = 65536  # least bytes that file_wrapper reads at a time
 BEAT = 1.0  # seconds between two reports
 ORPHAN_TIME = 2.0  # seconds that running requests have when tsgi is gone
+COMPLETE = "write: the response is complete"
 
 STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
 PACKAGES = tuple(STANDARD + name for name in ("site-packages", "dist-packages"))
@@ -81,8 +86,10 @@ class Link:
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.connect(path)
-        self.lock = threading.Lock()
+        self.lock = threading.Lock()  # of sending
+        self.receiving = threading.Lock()
         self.received = b""
+        self.next = None  # a request that came while an answer to P was expected
 
     def send(self, data):
         try:
@@ -91,22 +98,54 @@ class Link:
         except OSError as error:
             raise LinkClosed from error
 
-    def send_block(self, before, block, after):
-        """Sends the bytes before a block, the block, and the bytes after it."""
+    def send_response(self, response, before, block, after):
+        """Sends the bytes before a block of a response, the block, and its last frame. Returns whether it has sent them.
+
+        It sends nothing if the last frame of the response has been sent. The check and the sending are one step, so that
+        another thread of the application cannot send a block of one response into the next one.
+        """
         size = len(block)
-        if size <= COPIED:
-            return self.send(b"".join((before, HEAD.pack(b"D", size), block, after)))
+        if size > COPIED:
+            parts = (before + HEAD.pack(b"D", size), block, after)
+        else:
+            parts = (b"".join((before, HEAD.pack(b"D", size), block, after)) if size else before + after,)
         try:
             with self.lock:
-                self.sock.sendall(before + HEAD.pack(b"D", size))
-                self.sock.sendall(block)
+                if response.over:
+                    return False
                 if after:
-                    self.sock.sendall(after)
+                    response.over = True
+                for part in parts:
+                    if part:
+                        self.sock.sendall(part)
         except OSError as error:
             raise LinkClosed from error
+        return True
+
+    def request(self):
+        """Waits for a request: its content."""
+        content, self.next = self.next, None
+        while content is None:
+            with self.receiving:
+                kind, received = self.receive()
+            if kind == b"R":
+                content = received
+        return content
+
+    def answer(self):
+        """Waits for the answer to P: its type and its content. A request is kept for `request`."""
+        with self.receiving:
+            while True:
+                kind, content = self.receive()
+                if kind == b"R":
+                    self.next = content
+                    continue
+                if kind == b"A":
+                    self.received = pack(b"A") + self.received  # is_aborted is to see it too
+                return kind, content
 
     def receive(self):
-        """Waits for a frame: its type and its content."""
+        """Waits for a frame: its type and its content. The caller has the lock `receiving`."""
         received = self.received
         try:
             while len(received) < 5:
@@ -132,24 +171,30 @@ class Link:
 
     def is_aborted(self):
         """Whether tsgi has sent A. Does not wait."""
-        if not self.received:
-            try:
+        if not self.receiving.acquire(False):
+            return False  # another thread of the application waits for a block of the body
+        try:
+            if not self.received:
                 more = self.sock.recv(READ, socket.MSG_DONTWAIT)
-            except (BlockingIOError, InterruptedError):
-                return False
-            except OSError as error:
-                raise LinkClosed from error
-            if not more:
-                raise LinkClosed
-            self.received = more
-        return self.received[:1] == b"A"
+                if not more:
+                    raise LinkClosed
+                self.received = more
+            return self.received[:1] == b"A"
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as error:
+            raise LinkClosed from error
+        finally:
+            self.receiving.release()
 
 
 class Body(io.RawIOBase):
     """The request body, pulled from tsgi block by block. What the application does not read is never sent."""
 
-    def __init__(self, link):
+    def __init__(self, link, length):
         self.link = link
+        self.missing = int(length) if length.isdecimal() else None  # bytes up to CONTENT_LENGTH
+        self.pulling = threading.Lock()
         self.rest = memoryview(b"")
         self.failure = None
         self.ended = False
@@ -166,18 +211,32 @@ class Body(io.RawIOBase):
         return count
 
     def pull(self):
-        if self.link is None:
-            raise ValueError("wsgi.input: the request is over")
-        if self.failure is not None:
-            raise ConnectionError(self.failure)
-        try:
-            self.link.send(pack(b"P"))
-            kind, content = self.link.receive()
-        except LinkClosed:
-            kind, content = b"X", b"the connection to tsgi is closed"
+        with self.pulling:
+            if self.link is None:
+                raise ValueError("wsgi.input: the request is over")
+            if self.failure is not None:
+                raise ConnectionError(self.failure)
+            try:
+                self.link.send(pack(b"P"))
+                kind, content = self.link.answer()
+            except LinkClosed:
+                kind, content = b"X", b"the connection to tsgi is closed"
+            self.take(kind, content)
+
+    def finish(self):
+        """The request is over. Waits for the answer that another thread of the application still expects."""
+        with self.pulling:
+            self.link = None
+
+    def take(self, kind, content):
         if kind == b"B":
             self.rest = memoryview(content)
             self.ended = not content
+            if self.missing is not None:
+                self.missing -= len(content)
+            return
+        if kind == b"X" and self.missing == 0:
+            self.ended = True  # without bufferRequests, the end of a body cannot be read behind that of the response
             return
         self.failure = content.decode("utf-8", "replace") if kind == b"X" else "the client is gone"
         raise ConnectionError(self.failure)
@@ -242,6 +301,7 @@ class Response:
         self.sent = False
         self.remaining = None
         self.complete = False  # E is sent, or nothing more may be
+        self.over = False  # its last frame is sent; the lock of the link guards this
 
     def start(self, status, headers, exc_info=None):
         if exc_info:
@@ -281,7 +341,7 @@ class Response:
         if type(block) is not bytes:
             block = as_bytes(block)
         if self.complete and block:
-            raise ValueError("write: more bytes than the Content-Length")
+            raise ValueError("write: more bytes than the Content-Length" if self.remaining == 0 else COMPLETE)
         self.send(block, b"", True)
 
     def send(self, block, after, anyway=False):
@@ -310,10 +370,8 @@ class Response:
                 after = pack(b"E")
         if after:
             self.complete = True
-        if block:
-            self.link.send_block(before, block, after)
-        elif before or after:
-            self.link.send(before + after)
+        if (block or before or after) and not self.link.send_response(self, before, block, after):
+            raise ValueError(COMPLETE)
         if over:
             self.errors.write("tsgi: the body is longer than its Content-Length; the rest was not sent\n")
         return not over
@@ -352,11 +410,10 @@ class Server:
         try:
             link.send(pack(b"I"))
             while True:
-                kind, content = link.receive()
-                if kind == b"R":
-                    self.busy.add(link)
-                    self.request(link, content)
-                    self.busy.discard(link)
+                content = link.request()
+                self.busy.add(link)
+                self.request(link, content)
+                self.busy.discard(link)
         except LinkClosed:
             pass
         finally:
@@ -370,7 +427,7 @@ class Server:
         if content[0] == 1:
             raw = io.BytesIO(content[5 + size :])
         else:
-            raw = body = Body(link)
+            raw = body = Body(link, environ.get("CONTENT_LENGTH", ""))
         errors = Errors(link)
         environ.update(
             {
@@ -411,9 +468,11 @@ class Server:
         except BaseException:
             errors.write("close(): " + traceback.format_exc())
         if body is not None:
-            body.link = None
+            body.finish()
         errors.flush()
         if idle:
+            with link.lock:
+                response.over = True  # that of an aborted response has no last frame
             link.send(idle)
 
     @staticmethod
@@ -439,7 +498,7 @@ def failed(response, errors):
         errors.write(text)
     else:
         response.complete = True
-        response.link.send(pack(b"T", text.encode("utf-8", "backslashreplace")))
+        response.link.send_response(response, b"", b"", pack(b"T", text.encode("utf-8", "backslashreplace")))
 
 
 def load(spec):

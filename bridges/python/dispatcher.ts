@@ -36,7 +36,7 @@ const UNAVAILABLE = "503 Service Unavailable";
 export class Dispatcher {
   readonly #limits: QueueLimits;
   readonly #multiprocess: () => boolean;
-  readonly #queue: Call[] = [];
+  #queue: Call[] = [];
   readonly #idle: Map<Link, Serving> = new Map(); // in the order in which they became idle
 
   /** A dispatcher without threads. */
@@ -52,7 +52,9 @@ export class Dispatcher {
 
   /** Gives a request to a thread, now or later. */
   submit(call: Call): void {
+    if (call.ended) return;
     if (this.#queue.length === 0 && this.#assign(call)) return;
+    if (this.#queue.length >= this.#limits.queueLimit) this.#forget();
     if (this.#queue.length >= this.#limits.queueLimit) {
       const reason = `${this.#queue.length} requests wait for a Python thread already (queueLimit)`;
       return call.refuse(UNAVAILABLE, reason, [["Retry-After", "1"]]);
@@ -110,6 +112,11 @@ export class Dispatcher {
       if (!call.ended && !this.#assign(call)) return;
       this.#queue.shift();
     }
+  }
+
+  /** Drops requests whose clients have left. It runs only when the queue is full: else `next` does it in passing. */
+  #forget(): void {
+    this.#queue = this.#queue.filter((call) => !call.ended);
   }
 
   #assign(call: Call): boolean {

@@ -5,7 +5,8 @@
  * application's `close()` runs. It is idle when it waits for a request. Each request has a `Call` of its own, and a frame
  * reaches only the call whose request the thread has; so no frame of one request gets into the response of another.
  *
- * A request may be sent to an ending thread. It finds the request in its socket when it is done, without a round trip.
+ * A request may be sent to an ending thread. It finds the request in its socket when it is done, without a round trip. A
+ * thread whose request has a body that it pulls gets none: it may pull until it is idle, and each pull gets its answer.
  *
  * @module
  */
@@ -50,7 +51,7 @@ export class Link implements Carrier {
   readonly #owner: LinkOwner;
   readonly #reader: FrameReader = new FrameReader((type, content) => this.#take(type, content));
   #call: Call | undefined;
-  #finishing = false; // between the end of a response and the idle frame
+  #ending: Call | undefined; // the one whose response is complete, until the idle frame
   #endedAt = 0;
   #waits = 0; // reasons to wait that are not the thread's fault: its client sends a body slowly, or takes a response slowly
   #closed = false;
@@ -68,12 +69,12 @@ export class Link implements Carrier {
 
   /** Whether the thread has begun the request. */
   get begun(): boolean {
-    return this.#call !== undefined && !this.#finishing;
+    return this.#call !== undefined && this.#ending === undefined;
   }
 
   /** Whether the thread has a request, or has not finished the last one. */
   get busy(): boolean {
-    return this.#call !== undefined || this.#finishing;
+    return this.#call !== undefined || this.#ending !== undefined;
   }
 
   /** How long a request has made no progress, in milliseconds. */
@@ -130,40 +131,44 @@ export class Link implements Carrier {
   wasClosed(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#ending?.body.close();
     this.#owner.closed(this);
   }
 
   #take(type: number, content: Buffer): void {
-    const call = this.#call;
     if (type === IDLE) return this.#becameIdle();
+    const call = this.#ending === undefined ? this.#call : undefined; // the one that may send a response
     if (type === ERROR_TEXT) {
       const text = content.toString();
       return call === undefined ? this.#owner.errorText(text) : call.environ["wsgi.errors"].write(text);
     }
-    if (call === undefined || this.#finishing) return;
-    if (type === PULL) return void this.#feed(call);
+    if (type === PULL) return void this.#feed(this.#ending ?? this.#call);
+    if (call === undefined) return;
     call.take(type, content);
     if (type !== END && type !== TRACEBACK) return;
     this.#call = undefined;
-    this.#finishing = true;
+    this.#ending = call;
     this.#endedAt = performance.now();
-    this.#owner.ending(this);
+    // The application may still pull a body that it does not have: then the answers come before any other request.
+    if (call.body.whole !== null) this.#owner.ending(this);
   }
 
   #becameIdle(): void {
-    const call = this.#call;
-    if (call !== undefined && !this.#finishing) { // an aborted response has no end
-      call.abandon();
+    let ended = 0;
+    if (this.#ending !== undefined) {
+      ended = performance.now() - this.#endedAt;
+      this.#ending.body.close();
+      this.#ending = undefined;
+    } else if (this.#call !== undefined) { // an aborted response has no end
+      this.#call.abandon();
       this.#call = undefined;
     }
-    const ended = this.#finishing ? performance.now() - this.#endedAt : 0;
-    this.#finishing = false;
     this.#owner.idle(this, ended);
   }
 
-  /** Answers a pull of the request body. */
-  async #feed(call: Call): Promise<void> {
-    if (call.ended) return; // the abort frame is the answer
+  /** Answers each pull of the request body, unless the abort frame is the answer. */
+  async #feed(call: Call | undefined): Promise<void> {
+    if (call === undefined || call.aborted) return;
     if (call.body.live) this.#waits++;
     let block: Uint8Array | undefined;
     let failure: unknown;
@@ -174,7 +179,7 @@ export class Link implements Carrier {
     }
     if (call.body.live) this.#waits--;
     this.progressAt = performance.now();
-    if (this.#closed || this.#call !== call || call.ended) return;
+    if (this.#closed || call.aborted) return;
     if (failure !== undefined) return void this.#socket.write(failureFrame((failure as Error).message));
     this.#socket.write(blockHead(block?.length ?? 0));
     if (block !== undefined && block.length > 0) this.#socket.write(block);

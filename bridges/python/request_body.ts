@@ -51,5 +51,17 @@ export async function bufferedBody(environ: Environ, limit: number, folder: stri
   }
   const { blocks } = buffer;
   const whole = blocks !== undefined && buffer.length <= INLINE ? blocks : null;
-  return { whole, next: () => buffer.next(), live: false, close: () => buffer.close() };
+  let closed = false;
+  return {
+    whole,
+    next: async () => {
+      if (closed) throw new Error("the request is over"); // a cut body must not look like a whole one
+      return await buffer.next();
+    },
+    live: false,
+    close: () => {
+      closed = true;
+      buffer.close();
+    },
+  };
 }

@@ -219,6 +219,82 @@ def bad_head(environ, start_response):
     return [b"accepted"]
 
 
+def wait_for_file(name):
+    while not os.path.exists(os.path.join(folder, name)):
+        time.sleep(0.005)
+
+
+def hold(environ, start_response):
+    """Waits for a file, and says so."""
+    environ["wsgi.errors"].write("begun %s\n" % environ["QUERY_STRING"])
+    wait_for_file(environ["QUERY_STRING"])
+    return text(start_response, "held")
+
+
+def echo(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", environ["CONTENT_LENGTH"])])
+    return environ["wsgi.file_wrapper"](environ["wsgi.input"])
+
+
+def drain(environ, start_response):
+    """Reads its body behind the end of its response: a half in the iterator, the rest in close()."""
+    name = environ["QUERY_STRING"]
+    source = environ["wsgi.input"]
+    half = int(environ["CONTENT_LENGTH"]) // 2
+    lengths = []
+
+    def blocks():
+        environ["wsgi.errors"].write("begun %s\n" % name)
+        wait_for_file(name)
+        yield b"ok"
+        time.sleep(0.1)  # the next request could be sent now
+        lengths.append(len(source.read(half)))
+
+    def close():
+        lengths.append(len(source.read()))
+        events.append("drained %s: %s" % (name, lengths))
+
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+    return Closing(blocks(), close)
+
+
+def read_aside(environ, start_response):
+    """Another thread reads the body while this one sends its response, and behind its end."""
+    source = environ["wsgi.input"]
+
+    def read():
+        try:
+            while source.read1(1000):
+                pass
+            events.append("aside: all")
+        except (OSError, ValueError) as error:
+            events.append("aside: %s" % error)
+
+    threading.Thread(target=read).start()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return iter([b"x" * 1000] * 20)
+
+
+def late_write(environ, start_response):
+    name = environ["QUERY_STRING"]
+    send = start_response("200 OK", [("Content-Type", "text/plain")] + [("Content-Length", "3")] * (name == "length"))
+
+    def late():
+        wait_for_file("late-" + name)
+        try:
+            send(b"late")
+        except ValueError as error:
+            events.append("late %s: %s" % (name, error))
+
+    threading.Thread(target=late).start()
+    return [b"one"]
+
+
+def small(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "40000000")])
+    return (b"x" * 4000 for _ in range(10000))
+
+
 def nap(environ, start_response):
     time.sleep(float(environ["QUERY_STRING"]))
     return text(start_response, str(os.getpid()))
@@ -262,6 +338,12 @@ PATHS = {
     "/exit": leave,
     "/bad": bad_head,
     "/nap": nap,
+    "/hold": hold,
+    "/echo": echo,
+    "/drain": drain,
+    "/read-aside": read_aside,
+    "/late-write": late_write,
+    "/small": small,
     "/stubborn": stubborn,
     "/background": background_errors,
     "/unread": lambda environ, start_response: text(start_response, "unread"),
