@@ -16,6 +16,7 @@
 import { describe, OptionError } from "../core/errors.ts";
 import { ApplicationError, named } from "../core/contract/application.ts";
 import type { ApplicationFunction, Body, Environ, StartResponse } from "../core/contract/types.ts";
+import { statSync } from "node:fs";
 import process from "node:process";
 import { interpreter } from "./python/interpreter.ts";
 import { Pool } from "./python/pool.ts";
@@ -91,12 +92,13 @@ export interface PythonApplication extends ApplicationFunction {
 
 /**
  * Makes an application of a Python one. The processes start at once; `close()` ends them, as does the end of this
- * process, however it comes.
+ * process, however it comes. They keep this process alive only until `ready` settles, and while a request, `reload()` or
+ * `close()` runs.
  *
  * @param application What to import: `MODULE`, `MODULE:NAME`, or `MODULE:FACTORY()`. The default name is `application`.
  * @param options See {@linkcode FromPythonOptions}.
  * @throws {ApplicationError} when `application` has another form.
- * @throws {OptionError} for an unknown option, or an option with a value it cannot have.
+ * @throws {OptionError} for an unknown option, an option with a value it cannot have, or a `cwd` that does not exist.
  *
  * @example
  * ```ts
@@ -182,7 +184,12 @@ function checked(options: FromPythonOptions): Checked {
     } else wholeFrom(least[name] ?? 0, name, value as number);
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return { ...defaults, ...given };
+  const all = { ...defaults, ...given };
+  // Else spawn() would say of the interpreter that it does not exist.
+  if (statSync(all.cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new OptionError("cwd", "a folder that exists", all.cwd);
+  }
+  return all;
 }
 
 function wholeFrom(least: number, name: string, value: number): number {
