@@ -62,8 +62,11 @@ export interface FromPythonOptions {
   readonly maxRequests?: number;
   /** At most so many requests more, by chance. Default 0. */
   readonly maxRequestsJitter?: number;
-  /** Receives messages about processes. Default: standard error. */
-  readonly log?: (text: string) => void;
+  /**
+   * Receives messages about processes with their level, and text that the application writes outside of its requests,
+   * without a level. Default: standard error.
+   */
+  readonly log?: (text: string, level?: "info" | "warning") => void;
   /** Receives the files of the application's modules, whenever there are new ones. */
   readonly onFiles?: (files: readonly string[]) => void;
 }

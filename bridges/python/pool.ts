@@ -56,7 +56,7 @@ export interface PoolOptions extends Omit<Launch, "script" | "path"> {
   /** The most requests that are randomly added to `maxRequests`. */
   readonly maxRequestsJitter: number;
   /** Receives messages about processes, and text for `wsgi.errors` that belongs to no request. */
-  readonly log: (text: string) => void;
+  readonly log: (text: string, level?: "info" | "warning") => void;
   /** Receives the files of the application when there are new ones. */
   readonly onFiles: (files: readonly string[]) => void;
 }
@@ -73,7 +73,8 @@ export class Pool implements ProcessOwner {
   readonly #options: PoolOptions;
   readonly #dispatcher: Dispatcher;
   readonly #processes: Map<string, PythonProcess> = new Map();
-  readonly #folder: string;
+  /** The folder of the socket, and of files that requests are spooled to. */
+  readonly folder: string;
   readonly #server: Server;
   readonly #timer: NodeJS.Timeout;
   #holds = true; // the timer keeps tsgi's process alive
@@ -98,9 +99,9 @@ export class Pool implements ProcessOwner {
     this.#options = options;
     this.#wanted = options.processes;
     this.#dispatcher = new Dispatcher(options, () => this.#wanted > 1);
-    this.#folder = mkdtempSync(join(tmpdir(), "tsgi-python-")); // which only this user may enter
+    this.folder = mkdtempSync(join(tmpdir(), "tsgi-python-")); // which only this user may enter
     const { bufferLimit, spoolLimit } = options;
-    this.#limits = { bufferLimit, spoolLimit, folder: this.#folder };
+    this.#limits = { bufferLimit, spoolLimit, folder: this.folder };
     this.#timer = setInterval(() => this.#tick(), TICK);
     this.#server = createServer((socket) => introduce(socket, (kind, id) => this.#connected(socket, kind, id)));
     this.ready = this.#load();
@@ -109,16 +110,11 @@ export class Pool implements ProcessOwner {
     this.#server.once("error", failed);
     this.#server.unref();
     this.#server.listen(this.#path, () => {
-      scriptFile(script, this.#folder).then((path) => {
+      scriptFile(script, this.folder).then((path) => {
         this.#script = path;
         this.#manage();
       }).catch(failed);
     });
-  }
-
-  /** The folder for files that requests are spooled to. */
-  get folder(): string {
-    return this.#folder;
   }
 
   /** The ids of the processes that serve. */
@@ -168,15 +164,17 @@ export class Pool implements ProcessOwner {
     }
     clearInterval(this.#timer);
     this.#server.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   // Calls by processes.
 
   /** A process has loaded the application. */
   loaded(of: PythonProcess): void {
-    if (of.generation === this.#generation) this.#serve(of);
-    else if (of.generation !== this.#loading?.generation) return of.stop(0);
+    if (of.generation === this.#generation) {
+      this.#log(`Python process (pid:${of.pid}) serves`, "info");
+      this.#serve(of);
+    } else if (of.generation !== this.#loading?.generation) return of.stop(0);
     const fresh = this.#of(this.#newest).filter(({ state }) => state === "ready");
     if (this.#loading !== undefined && fresh.length >= this.#wanted) {
       const { generation, resolve } = this.#loading;
@@ -250,12 +248,12 @@ export class Pool implements ProcessOwner {
 
   // The processes.
 
-  #log(text: string): void {
-    this.#options.log(`tsgi: ${text}\n`);
+  #log(text: string, level: "info" | "warning" = "warning"): void {
+    this.#options.log(`tsgi: ${text}\n`, level);
   }
 
   get #path(): string {
-    return join(this.#folder, "socket");
+    return join(this.folder, "socket");
   }
 
   #of(generation: number): PythonProcess[] {
