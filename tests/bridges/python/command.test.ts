@@ -135,11 +135,15 @@ describe("tsgi --python", () => {
 
   it("20.3 a reload refuses settings of Python without --python", async () => {
     const files = { "app.mjs": "export const application = (_environ, start) => (start('200 OK', []), 'ok');" };
-    await withCommand("node", { args: ["app.mjs"], files: { ...files, "tsgi.config.mjs": "" } }, async (command) => {
-      command.write("tsgi.config.mjs", "export default { threads: 2 };");
-      command.kill("SIGHUP");
-      await command.logged(/The configuration stays as it was: .*--threads: expected --python beside it/);
-    });
+    await withCommand(
+      "node",
+      { args: ["app.mjs"], files: { ...files, "tsgi.config.mjs": "export default {};" } },
+      async (command) => {
+        command.write("tsgi.config.mjs", "export default { threads: 2 };");
+        command.kill("SIGHUP");
+        await command.logged(/The configuration stays as it was: .*--threads: expected --python beside it/);
+      },
+    );
   }, 30_000);
 
   it.each([
