@@ -7,6 +7,7 @@
  *
  * - `bridges/python/child.py` is the side of Python. `frames.ts` has the frames between the two sides.
  * - `call.ts` is one request, `link.ts` the connection of one thread, `python_process.ts` one process.
+ * - `introduction.ts` has what comes before a process is known: the path of its program, the first frame of a connection.
  * - `pool.ts` keeps the processes, `dispatcher.ts` gives requests to threads.
  * - `spooled_buffer.ts` holds bodies: in memory, and in a file where they are long.
  *
