@@ -7,6 +7,7 @@
  *
  * - `bridges/python/child.py` is the side of Python. `frames.ts` has the frames between the two sides.
  * - `call.ts` is one request, `link.ts` the connection of one thread, `python_process.ts` one process.
+ * - `introduction.ts` has what comes before a process is known: the path of its program, the first frame of a connection.
  * - `pool.ts` keeps the processes, `dispatcher.ts` gives requests to threads.
  * - `spooled_buffer.ts` holds bodies: in memory, and in a file where they are long.
  *
@@ -16,6 +17,7 @@
 import { describe, OptionError } from "../core/errors.ts";
 import { ApplicationError, named } from "../core/contract/application.ts";
 import type { ApplicationFunction, Body, Environ, StartResponse } from "../core/contract/types.ts";
+import { statSync } from "node:fs";
 import process from "node:process";
 import { interpreter } from "./python/interpreter.ts";
 import { Pool } from "./python/pool.ts";
@@ -61,8 +63,11 @@ export interface FromPythonOptions {
   readonly maxRequests?: number;
   /** At most so many requests more, by chance. Default 0. */
   readonly maxRequestsJitter?: number;
-  /** Receives messages about processes. Default: standard error. */
-  readonly log?: (text: string) => void;
+  /**
+   * Receives messages about processes with their level, and text that the application writes outside of its requests,
+   * without a level. Default: standard error.
+   */
+  readonly log?: (text: string, level?: "info" | "warning") => void;
   /** Receives the files of the application's modules, whenever there are new ones. */
   readonly onFiles?: (files: readonly string[]) => void;
 }
@@ -91,12 +96,13 @@ export interface PythonApplication extends ApplicationFunction {
 
 /**
  * Makes an application of a Python one. The processes start at once; `close()` ends them, as does the end of this
- * process, however it comes.
+ * process, however it comes. They keep this process alive only until `ready` settles, and while a request, `reload()` or
+ * `close()` runs.
  *
  * @param application What to import: `MODULE`, `MODULE:NAME`, or `MODULE:FACTORY()`. The default name is `application`.
  * @param options See {@linkcode FromPythonOptions}.
  * @throws {ApplicationError} when `application` has another form.
- * @throws {OptionError} for an unknown option, or an option with a value it cannot have.
+ * @throws {OptionError} for an unknown option, an option with a value it cannot have, or a `cwd` that does not exist.
  *
  * @example
  * ```ts
@@ -182,7 +188,12 @@ function checked(options: FromPythonOptions): Checked {
     } else wholeFrom(least[name] ?? 0, name, value as number);
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return { ...defaults, ...given };
+  const all = { ...defaults, ...given };
+  // Else spawn() would say of the interpreter that it does not exist.
+  if (statSync(all.cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new OptionError("cwd", "a folder that exists", all.cwd);
+  }
+  return all;
 }
 
 function wholeFrom(least: number, name: string, value: number): number {

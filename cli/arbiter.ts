@@ -31,6 +31,7 @@ import { LogFile } from "./log_file.ts";
 import { closeLog, openLog, standardOf } from "./log_open.ts";
 import { Log } from "./log.ts";
 import { LOAD_FAILED, Pool, type PoolSettings } from "./pool.ts";
+import { checkPython } from "./python.ts";
 import { watchCode } from "./code_watcher.ts";
 import type { ServerInfo } from "./settings/hooks.ts";
 import { type Key, settingOf, type Settings } from "./settings/mod.ts";
@@ -203,6 +204,7 @@ class Arbiter {
       next = await within(reading, this.#settings.bootTimeout);
       identityOf(next.settings);
       checkForwarded(next.settings);
+      checkPython(next.settings);
       await checkTls(next.settings);
     } catch (error) {
       log.error(`The configuration stays as it was: ${(error as Error).message}`);
@@ -212,8 +214,7 @@ class Arbiter {
     const fixed = needRestart(this.#settings, next.settings);
     for (const key of fixed) log.warning(`${nameOf(key)} has changed: that takes effect at the next start`);
     const kept = Object.fromEntries(fixed.map((key) => [key, this.#settings[key]]));
-    const resolved = { ...next, settings: { ...next.settings, ...kept } };
-    this.#resolved = resolved;
+    const resolved = this.#resolved = { ...next, settings: { ...next.settings, ...kept } };
     log.change(this.#settings, identityOf(this.#settings));
     await this.#call("onReload", () => this.#settings.onReload?.(this.#info));
     this.#prepareLogs();

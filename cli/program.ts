@@ -116,7 +116,11 @@ async function runCommand(main: string, given: readonly string[]): Promise<numbe
 async function checkApp(settings: Settings): Promise<void> {
   const { wsgiApp, appType, appArgs, extraListen, bind, bootTimeout, python } = settings;
   if (python !== null) {
-    const app = await loadPython(settings, { log: complain, files: () => {} });
+    const app = await loadPython(settings, {
+      report: (level, message) => level === "info" || complain(message),
+      raw: complain,
+      files: () => {},
+    });
     return await app.close({ timeout: 0 });
   }
   const capture = { bind: bind[0] as Bind, extraListen, connections: () => 0, closed: () => {} };

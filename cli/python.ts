@@ -22,8 +22,10 @@ export interface PythonServed extends ApplicationFunction {
 
 /** What the worker does with messages. */
 export interface PythonReports {
-  /** Logs a line about a process, or text that belongs to no request. */
-  log(text: string): void;
+  /** Logs a message about processes. */
+  report(level: "info" | "warning", message: string): void;
+  /** Writes text of the application that belongs to no request. */
+  raw(text: string): void;
   /** Gets the files of the application. */
   files(files: readonly string[]): void;
 }
@@ -47,7 +49,10 @@ export async function loadPython(settings: Settings, reports: PythonReports): Pr
       bootTimeout: 0, // the arbiter has that limit
       maxRequests,
       maxRequestsJitter,
-      log: (text) => reports.log(text),
+      log: (text, level) => {
+        if (level === undefined) reports.raw(text);
+        else reports.report(level, text.replace(/^tsgi: |\n$/g, ""));
+      },
       onFiles: (files) => reports.files(files),
     });
   } catch (error) {
@@ -55,6 +60,7 @@ export async function loadPython(settings: Settings, reports: PythonReports): Pr
   }
   try {
     await app.ready;
+    reports.report("info", `Python processes (pids:${app.pids.join(",")}) serve`);
     return app;
   } catch (error) {
     await app.close({ timeout: 0 });
@@ -62,8 +68,18 @@ export async function loadPython(settings: Settings, reports: PythonReports): Pr
   }
 }
 
-/** Checks that just one application is given. */
-export function checkPython({ python, wsgiApp }: Pick<Settings, "python" | "wsgiApp">): void {
-  if (python === null || wsgiApp === null) return;
-  throw new SettingError("command line", "one application", `${wsgiApp} and --python ${python}`);
+/**
+ * Checks that just one application is given, and settings of Python only for one in Python.
+ *
+ * @throws {SettingError} naming the setting that does not fit the others.
+ */
+export function checkPython(settings: Pick<Settings, "python" | "wsgiApp" | "threads" | "pythonPath">): void {
+  const { python, wsgiApp, threads, pythonPath } = settings;
+  if (python !== null) {
+    if (wsgiApp === null) return;
+    throw new SettingError("command line", "one application", `${wsgiApp} and --python ${python}`);
+  }
+  const beside = "--python beside it: it is for Python processes only";
+  if (threads !== 1) throw new SettingError("--threads", beside, String(threads));
+  if (pythonPath !== null) throw new SettingError("--python-path", beside, pythonPath);
 }

@@ -168,7 +168,8 @@ class Worker {
     const { wsgiApp, appType, appArgs, extraListen, python } = this.#settings;
     if (python !== null) {
       return this.#python = await loadPython(this.#settings, {
-        log: (text) => this.#log.raw(text),
+        report: (level, message) => this.#log.report(level, message),
+        raw: (text) => this.#log.raw(text),
         files: (files) => this.#settings.reload && this.#tell({ type: "files", files }),
       });
     }

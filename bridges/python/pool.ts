@@ -9,20 +9,24 @@
  * A process that ends soon after it was loaded, or does not load, counts as a crash. The first is replaced at once. After
  * more crashes in a row the pool waits, longer each time.
  *
+ * The pool keeps tsgi's process alive only while it works: while it loads the application, has a request, or closes. Then
+ * its timer holds the event loop. Its socket, its connections and its child processes never do.
+ *
  * @module
  */
 
-import { Buffer } from "node:buffer";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { Buffer } from "node:buffer";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { setInterval } from "node:timers"; // on Deno the global one gives a number, without ref()
 import type { Body, Environ, StartResponse } from "../../core/contract/types.ts";
 import { type BodySource, type BufferLimits, Call } from "./call.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { PythonLoadError } from "./errors.ts";
 import { CONTROL } from "./frames.ts";
+import { introduce, scriptFile } from "./introduction.ts";
 import type { Link } from "./link.ts";
 import { type Launch, type ProcessOwner, PythonProcess } from "./python_process.ts";
 
@@ -52,7 +56,7 @@ export interface PoolOptions extends Omit<Launch, "script" | "path"> {
   /** The most requests that are randomly added to `maxRequests`. */
   readonly maxRequestsJitter: number;
   /** Receives messages about processes, and text for `wsgi.errors` that belongs to no request. */
-  readonly log: (text: string) => void;
+  readonly log: (text: string, level?: "info" | "warning") => void;
   /** Receives the files of the application when there are new ones. */
   readonly onFiles: (files: readonly string[]) => void;
 }
@@ -69,9 +73,11 @@ export class Pool implements ProcessOwner {
   readonly #options: PoolOptions;
   readonly #dispatcher: Dispatcher;
   readonly #processes: Map<string, PythonProcess> = new Map();
-  readonly #folder: string;
+  /** The folder of the socket, and of files that requests are spooled to. */
+  readonly folder: string;
   readonly #server: Server;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #timer: NodeJS.Timeout;
+  #holds = true; // the timer keeps tsgi's process alive
   readonly #limits: BufferLimits;
   #script: string | undefined; // known once the server listens
   #wanted: number;
@@ -93,26 +99,22 @@ export class Pool implements ProcessOwner {
     this.#options = options;
     this.#wanted = options.processes;
     this.#dispatcher = new Dispatcher(options, () => this.#wanted > 1);
-    this.#folder = mkdtempSync(join(tmpdir(), "tsgi-python-")); // which only this user may enter
+    this.folder = mkdtempSync(join(tmpdir(), "tsgi-python-")); // which only this user may enter
     const { bufferLimit, spoolLimit } = options;
-    this.#limits = { bufferLimit, spoolLimit, folder: this.#folder };
+    this.#limits = { bufferLimit, spoolLimit, folder: this.folder };
     this.#timer = setInterval(() => this.#tick(), TICK);
-    this.#server = createServer((socket) => this.#accept(socket));
+    this.#server = createServer((socket) => introduce(socket, (kind, id) => this.#connected(socket, kind, id)));
     this.ready = this.#load();
     this.ready.catch(() => {}); // requests report it
     const failed = (error: Error): void => this.#notLoaded(error.message);
     this.#server.once("error", failed);
+    this.#server.unref();
     this.#server.listen(this.#path, () => {
-      scriptFile(script, this.#folder).then((path) => {
+      scriptFile(script, this.folder).then((path) => {
         this.#script = path;
         this.#manage();
       }).catch(failed);
     });
-  }
-
-  /** The folder for files that requests are spooled to. */
-  get folder(): string {
-    return this.#folder;
   }
 
   /** The ids of the processes that serve. */
@@ -122,6 +124,7 @@ export class Pool implements ProcessOwner {
 
   /** Passes a request to a thread. Gives what the application returns to the gateway. */
   call(environ: Environ, startResponse: StartResponse, body: BodySource): Promise<Body> {
+    if (!this.#holds) this.#hold();
     const call = new Call(environ, startResponse, body, this.#limits);
     environ["tsgi.request"].onDeparture(() => call.abandon());
     if (this.#failure !== undefined) call.fail(this.#failure);
@@ -147,6 +150,7 @@ export class Pool implements ProcessOwner {
 
   /** Ends the processes; running requests have `seconds`. Settles when they are gone. */
   async close(seconds: number): Promise<void> {
+    this.#hold();
     this.#stopping = true;
     this.#loading?.reject(new PythonLoadError(this.#options.application, "it was closed"));
     this.#loading = undefined;
@@ -160,15 +164,17 @@ export class Pool implements ProcessOwner {
     }
     clearInterval(this.#timer);
     this.#server.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   // Calls by processes.
 
   /** A process has loaded the application. */
   loaded(of: PythonProcess): void {
-    if (of.generation === this.#generation) this.#serve(of);
-    else if (of.generation !== this.#loading?.generation) return of.stop(0);
+    if (of.generation === this.#generation) {
+      this.#log(`Python process (pid:${of.pid}) serves`, "info");
+      this.#serve(of);
+    } else if (of.generation !== this.#loading?.generation) return of.stop(0);
     const fresh = this.#of(this.#newest).filter(({ state }) => state === "ready");
     if (this.#loading !== undefined && fresh.length >= this.#wanted) {
       const { generation, resolve } = this.#loading;
@@ -242,12 +248,12 @@ export class Pool implements ProcessOwner {
 
   // The processes.
 
-  #log(text: string): void {
-    this.#options.log(`tsgi: ${text}\n`);
+  #log(text: string, level: "info" | "warning" = "warning"): void {
+    this.#options.log(`tsgi: ${text}\n`, level);
   }
 
   get #path(): string {
-    return join(this.#folder, "socket");
+    return join(this.folder, "socket");
   }
 
   #of(generation: number): PythonProcess[] {
@@ -256,6 +262,7 @@ export class Pool implements ProcessOwner {
 
   /** Begins a generation. */
   #load(): Promise<void> {
+    this.#hold();
     this.#newest++;
     this.#crashes = 0;
     this.#retryAt = 0;
@@ -327,6 +334,17 @@ export class Pool implements ProcessOwner {
     this.#log(`Python processes have crashed ${this.#crashes} times in a row: the next one starts in ${wait / 1000} s`);
   }
 
+  /** Keeps tsgi's process alive until a tick finds that there is nothing to do. */
+  #hold(): void {
+    this.#holds = true;
+    this.#timer.ref();
+  }
+
+  get #works(): boolean {
+    if (this.#stopping || this.#loading !== undefined || this.#dispatcher.waiting > 0) return true;
+    return [...this.#processes.values()].some(({ links }) => [...links].some(({ busy }) => busy));
+  }
+
   /** Looks at all times. */
   #tick(): void {
     const now = performance.now();
@@ -343,6 +361,10 @@ export class Pool implements ProcessOwner {
     if (this.#retryAt > 0 && now >= this.#retryAt) {
       this.#retryAt = 0;
       this.#manage();
+    }
+    if (this.#holds && !this.#works) {
+      this.#holds = false;
+      this.#timer.unref();
     }
   }
 
@@ -367,34 +389,9 @@ export class Pool implements ProcessOwner {
     this.#manage();
   }
 
-  /** Accepts a connection. Its first frame says of which process it is, and what it is for. */
-  #accept(socket: Socket): void {
-    let first: Buffer | undefined = Buffer.alloc(0);
-    let receive: ((bytes: Buffer) => void) | undefined;
-    const onError = (): void => {};
-    socket.on("error", onError);
-    socket.on("data", (bytes: Buffer) => {
-      if (receive !== undefined) return receive(bytes);
-      if (first === undefined) return;
-      first = Buffer.concat([first, bytes]);
-      const end = first.length < 5 ? Infinity : 5 + first.readUInt32BE(1);
-      if (first.length < end) return;
-      const one = this.#processes.get(first.toString("latin1", 5, end));
-      if (one === undefined) return void socket.destroy();
-      receive = first[0] === CONTROL ? one.control(socket) : one.link(socket);
-      const rest = first.subarray(end);
-      first = undefined;
-      if (rest.length > 0) receive(rest);
-    });
+  /** Gives a connection to its process, and returns what reads it. */
+  #connected(socket: Socket, kind: number, id: string): ((bytes: Buffer) => void) | undefined {
+    const one = this.#processes.get(id);
+    return kind === CONTROL ? one?.control(socket) : one?.link(socket);
   }
-}
-
-/** The path of the Python file. If it is not a file here, as on Deno with a package from the network, it is copied. */
-async function scriptFile(script: URL, folder: string): Promise<string> {
-  if (script.protocol === "file:") return fileURLToPath(script);
-  const response = await fetch(script);
-  if (!response.ok) throw new Error(`${script.href}: ${response.status}`);
-  const path = join(folder, "child.py");
-  writeFileSync(path, await response.text());
-  return path;
 }

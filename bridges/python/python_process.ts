@@ -19,6 +19,7 @@ import { Link } from "./link.ts";
 const QUICK = 2; // ms that close() may take, for the thread to get its next request before
 const REMEMBERED = 10_000; // ms for which a longer close() is remembered
 const LAST_REPORT = 300; // ms in which the last report of a process arrives that has ended
+const SIGNALLED = 2000; // ms from its SIGTERM to its replacement: a signal to the whole group or service ends tsgi before
 const ABORT_GRACE = 500; // ms that a stuck process has to show where it is stuck
 
 /** What a process tells the pool. */
@@ -92,6 +93,7 @@ export class PythonProcess implements Serving {
   readonly #maxRequests: number;
   #requests = 0;
   #aborted = false;
+  #signalledAt: number | undefined;
   #slowCloseAt = -Infinity;
 
   /** Starts a process. */
@@ -106,6 +108,9 @@ export class PythonProcess implements Serving {
       cwd: launch.cwd,
       env: launch.env,
     });
+    // The pool decides what keeps tsgi's process alive. On Deno, unref() throws if the child could not be started.
+    if (this.pid !== undefined) this.#child.unref();
+    (this.#child.stdin as Partial<Socket> | null)?.unref?.(); // on Node it is a socket
     this.#child.stdin?.on("error", () => {}); // it has ended
     this.#child.once("error", (error) => this.#exited(`could not be started: ${error.message}`));
     this.#child.once("exit", (code, signal) => {
@@ -204,7 +209,7 @@ export class PythonProcess implements Serving {
 
   #report(type: number, content: Buffer): void {
     if (type === FILES) return this.#owner.files(JSON.parse(content.toString()));
-    if (type === QUIT) return this.worn ? undefined : this.#owner.worn(this, "SIGTERM");
+    if (type === QUIT) return this.#signalled();
     if (this.state !== "booting") return;
     if (type === LOADED) {
       this.state = "ready";
@@ -217,6 +222,12 @@ export class PythonProcess implements Serving {
       this.#owner.files(files);
       this.#owner.notLoaded(this, why);
     }
+  }
+
+  /** It has got a SIGTERM. It says so again and again. */
+  #signalled(): void {
+    this.#signalledAt ??= performance.now();
+    if (!this.worn && performance.now() - this.#signalledAt >= SIGNALLED) this.#owner.worn(this, "SIGTERM");
   }
 
   #exited(how: string): void {

@@ -37,12 +37,12 @@ export const python: Topic<PythonSettings> = {
   threads: {
     kind: integer(1, 1024),
     default: 1,
-    help: "Threads in each Python process, each of which serves one request at a time.",
+    help: "Threads in each Python process, each of which serves one request at a time. Only beside `--python`.",
   },
   pythonPath: {
     kind: optional(text("PATH")),
     default: null,
     defaultText: "that of VIRTUAL_ENV, else python3",
-    help: "The Python interpreter, or the folder of a virtualenv.",
+    help: "The Python interpreter, or the folder of a virtualenv. Only beside `--python`.",
   },
 };

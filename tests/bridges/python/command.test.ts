@@ -86,6 +86,22 @@ describe.each(runtimes)("tsgi --python on %s", (runtime) => {
     90_000,
   );
 
+  it("20.7 the log names the Python processes, and one that takes the place of another", async () => {
+    await withCommand(runtime, { args: ["-w", "2", ...PYTHON], files: FILES, env }, async (command) => {
+      const logged = async (pattern: RegExp): Promise<number[]> => {
+        await command.logged(pattern);
+        return (pattern.exec(command.log) ?? []).slice(1).map(Number);
+      };
+      const started = await logged(/(?:^|\n)\[.*\] \[\d+\] \[INFO\] Python processes \(pids:(\d+),(\d+)\) serve\n/);
+      expect(await pids(command, 8)).toEqual(new Set(started));
+      process.kill(started[0] as number, "SIGKILL");
+      const [gone] = await logged(/(?:^|\n)\[.*\] \[\d+\] \[WARNING\] Python process \(pid:(\d+)\) ended: SIGKILL\n/);
+      const [next] = await logged(/(?:^|\n)\[.*\] \[\d+\] \[INFO\] Python process \(pid:(\d+)\) serves\n/);
+      expect(gone).toBe(started[0]);
+      expect(await pids(command, 8)).toEqual(new Set([started[1], next]));
+    });
+  }, 30_000);
+
   it("20.3 --timeout, --reload, --threads", async () => {
     const args = ["--timeout", "2", "--reload", "--threads", "3", "--access-logfile", "-", ...PYTHON];
     await withCommand(runtime, { args, files: FILES, env }, async (command) => {
@@ -117,6 +133,19 @@ describe("tsgi --python", () => {
     });
   }, 30_000);
 
+  it("20.3 a reload refuses settings of Python without --python", async () => {
+    const files = { "app.mjs": "export const application = (_environ, start) => (start('200 OK', []), 'ok');" };
+    await withCommand(
+      "node",
+      { args: ["app.mjs"], files: { ...files, "tsgi.config.mjs": "export default {};" } },
+      async (command) => {
+        command.write("tsgi.config.mjs", "export default { threads: 2 };");
+        command.kill("SIGHUP");
+        await command.logged(/The configuration stays as it was: .*--threads: expected --python beside it/);
+      },
+    );
+  }, 30_000);
+
   it.each([
     ["flask", "shop:app", "In your cart: nothing"],
     ["django", "mysite.wsgi", "Hello from Django"],
@@ -135,10 +164,17 @@ describe("tsgi --python", () => {
       [["--python", "site_app:no_such", "--check-config"], 3, /has no attribute 'no_such'/],
       [[...PYTHON, "--check-config"], 0, /^$/],
       [[...PYTHON, "--python-path", "."], 3, /expected an interpreter, or the folder of a virtualenv/],
+      [["--threads", "4", "app.ts"], 2, /--threads: expected --python beside it: .*, got 4/],
+      [["--python-path", "venv", "app.ts"], 2, /--python-path: expected --python beside it: .*, got venv/],
+      [["-c", "threads.config.mjs", "app.ts"], 2, /--threads: expected --python beside it/],
       [["--python", "site-app.py"], 2, /--python: expected MODULE, MODULE:NAME or MODULE:FACTORY\(\)/],
     ];
     await Promise.all(cases.map(async ([args, code, message]) => {
-      const { err, ...exit } = await ended("node", { args, files: FILES, env });
+      const { err, ...exit } = await ended("node", {
+        args,
+        files: { ...FILES, "threads.config.mjs": "export default { threads: 2 };" },
+        env,
+      });
       expect([exit.code, err]).toEqual([code, expect.stringMatching(message)]);
     }));
   }, 30_000);

@@ -163,6 +163,7 @@ it.each([
   ["app", { workers: 2 }, /workers: there is no such option of fromPython; it has python, cwd, /],
   ["app", { processes: 0 }, /processes: expected a whole number from 1, got /],
   ["app", { timeout: -1 }, /timeout: expected seconds from 0, got /],
+  ["app", { cwd: "/nope" }, /cwd: expected a folder that exists, got .*\/nope/],
   ["app", { python: folder }, /python: expected an interpreter, or the folder of a virtualenv/],
 ])("20.1 refuses %s with %o", (application, options, message) => {
   expect(() => fromPython(application, options as object)).toThrow(message);
