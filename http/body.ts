@@ -7,6 +7,7 @@
 import type { Environ } from "../core/contract/types.ts";
 import { HttpError } from "./error.ts";
 import { mediaType } from "./media_type.ts";
+import { checkOptions, type OptionNames } from "./options.ts";
 
 /** The part of the environ that has the body. */
 export type BodyEnviron = Pick<Environ, "wsgi.input" | "CONTENT_TYPE" | "CONTENT_LENGTH">;
@@ -50,6 +51,7 @@ export interface JsonLimits {
   readonly limit?: number;
 }
 
+const JSON_LIMITS: OptionNames<JsonLimits> = { limit: true };
 const MOST_JSON = 1024 * 1024; // bytes
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -74,7 +76,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  * console.assert((await client(app).post("/", { form: { a: "1" } })).status === 415);
  * ```
  */
-export async function parseJson(environ: BodyEnviron, { limit = MOST_JSON }: JsonLimits = {}): Promise<unknown> {
+export async function parseJson(environ: BodyEnviron, limits: JsonLimits = {}): Promise<unknown> {
+  checkOptions("parseJson", limits, JSON_LIMITS);
+  const { limit = MOST_JSON } = limits;
   const type = mediaType(environ.CONTENT_TYPE ?? "")?.type ?? "";
   if (!/^application\/json$|\+json$/.test(type)) throw new HttpError(415, "Expected a body of type application/json");
   const bytes = await readBody(environ, limit);

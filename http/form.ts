@@ -6,11 +6,13 @@
  * @module
  */
 
+import { describe } from "../core/errors.ts";
 import { readLatin1 } from "../core/grammar.ts";
 import { type BodyEnviron, readBody } from "./body.ts";
 import { HttpError } from "./error.ts";
 import { mediaType } from "./media_type.ts";
 import { boundaryOf, type FormLimits, type FormPart, MultipartReader } from "./multipart.ts";
+import { checkOptions, type OptionNames } from "./options.ts";
 import { searchParams } from "./query.ts";
 
 const KIB = 1024;
@@ -27,13 +29,24 @@ const STREAMED: Required<FormLimits> = {
 
 const HELD: Required<FormLimits> = { ...STREAMED, fileSize: 16 * MIB, total: 32 * MIB };
 
-function limited(defaults: Required<FormLimits>, given: FormLimits): Required<FormLimits> {
+const LIMITS: OptionNames<FormLimits> = {
+  fields: true,
+  fieldSize: true,
+  files: true,
+  fileSize: true,
+  headerSize: true,
+  total: true,
+};
+
+function limited(name: string, defaults: Required<FormLimits>, given: FormLimits): Required<FormLimits> {
+  checkOptions(name, given, LIMITS);
   const limits = { ...defaults };
-  for (const [name, value] of Object.entries(given)) {
-    if (!(name in limits)) throw new TypeError(`Expected a limit of ${Object.keys(limits).join(", ")}, got ${name}`);
+  for (const [limit, value] of Object.entries(given)) {
     if (value === undefined) continue;
-    if (typeof value !== "number" || !(value >= 0)) throw new TypeError(`Expected a number from 0 up as ${name}`);
-    limits[name as keyof FormLimits] = value;
+    if (typeof value !== "number" || !(value >= 0)) {
+      throw new TypeError(`${name}: expected a number from 0 up as ${limit}, got ${describe(value)}`);
+    }
+    limits[limit as keyof FormLimits] = value;
   }
   return limits;
 }
@@ -63,7 +76,7 @@ function limited(defaults: Required<FormLimits>, given: FormLimits): Required<Fo
  */
 export async function parseForm(environ: BodyEnviron, limits: FormLimits = {}): Promise<FormData> {
   const type = mediaType(environ.CONTENT_TYPE ?? "")?.type;
-  const most = limited(HELD, limits);
+  const most = limited("parseForm", HELD, limits);
   const form = new FormData();
   if (type === "application/x-www-form-urlencoded") {
     const bytes = await readBody(environ, most.total);
@@ -116,7 +129,7 @@ const AMPERSAND = 0x26;
  * ```
  */
 export async function* formParts(environ: BodyEnviron, limits: FormLimits = {}): AsyncGenerator<FormPart, void> {
-  const most = limited(STREAMED, limits);
+  const most = limited("formParts", STREAMED, limits);
   const boundary = boundaryOf(environ.CONTENT_TYPE);
   if (Number(environ.CONTENT_LENGTH ?? 0) > most.total) {
     throw new HttpError(413, `Expected a form of at most ${most.total} bytes`);

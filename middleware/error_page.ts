@@ -13,6 +13,7 @@ import { errorText } from "../core/errors.ts";
 import { escapeHtml } from "../http/answer.ts";
 import { HttpError } from "../http/error.ts";
 import { negotiate } from "../http/media_type.ts";
+import { checkMiddlewareOptions, type OptionNames } from "../http/options.ts";
 import { type Middleware, rescued, whenReturned } from "./middleware.ts";
 
 /** What a page says. */
@@ -33,6 +34,7 @@ export interface ErrorPageOptions {
   readonly page?: (description: ErrorDescription, environ: Environ) => string;
 }
 
+const OPTIONS: OptionNames<ErrorPageOptions> = { page: true };
 const TYPES = ["text/plain", "text/html", "application/json", "application/problem+json"] as const;
 
 /**
@@ -56,7 +58,9 @@ const TYPES = ["text/plain", "text/html", "application/json", "application/probl
  * console.assert(await (await client(site).get("/bug")).text() === "500 Internal Server Error\n");
  * ```
  */
-export function errorPage({ page = defaultPage }: ErrorPageOptions = {}): Middleware {
+export function errorPage(options: ErrorPageOptions = {}): Middleware {
+  checkMiddlewareOptions("errorPage", options, OPTIONS);
+  const { page = defaultPage } = options;
   return (app) => (environ, startResponse) => {
     const rescue = (error: unknown): string => answer(error, environ, startResponse, page);
     try {
