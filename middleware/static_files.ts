@@ -149,8 +149,10 @@ class StaticFiles {
     }
     const segments = segmentsOf(environ.PATH_INFO, this.#dotfiles);
     if (segments === undefined) return this.#pass(environ, startResponse);
-    const isFolder = segments.at(-1) === "";
-    if (isFolder) segments.pop();
+    const endsEmpty = segments.at(-1) === "";
+    if (endsEmpty) segments.pop();
+    // At the mount point PATH_INFO is empty, and the URL has no slash at its end.
+    const isFolder = endsEmpty && (environ.PATH_INFO !== "" || environ.SCRIPT_NAME === "");
     const path = join(this.#folder, ...segments);
     const stats = statOf(path);
     if (stats === undefined) return this.#pass(environ, startResponse);
