@@ -22,6 +22,7 @@ export interface AnswerOptions {
 }
 
 const OPTIONS: OptionNames<AnswerOptions> = { status: true, headers: true };
+const NONE: AnswerOptions = {};
 
 /**
  * Answers with a value as JSON.
@@ -152,11 +153,13 @@ function answer(
   startResponse: StartResponse,
   type: string,
   content: string,
-  options: AnswerOptions = {},
+  options: AnswerOptions | undefined,
 ): string[] {
-  checkOptions(name, options, OPTIONS);
-  const { status = 200, headers } = options;
-  checkHeaders(name, headers);
+  if (options !== undefined) {
+    checkOptions(name, options, OPTIONS);
+    checkHeaders(name, options.headers);
+  }
+  const { status = 200, headers } = options ?? NONE;
   startResponse(statusLine(status), headers === undefined ? [["Content-Type", type]] : withType(type, headers));
   return [content];
 }
