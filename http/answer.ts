@@ -10,6 +10,7 @@ import type { HeaderList, StartResponse } from "../core/contract/types.ts";
 import { describe } from "../core/errors.ts";
 import { CONTROL } from "../core/grammar.ts";
 import { statusLine } from "./error.ts";
+import { checkHeaders, checkOptions, type OptionNames } from "./options.ts";
 import { percentEncode } from "./query.ts";
 
 /** What an answer may have besides its content. */
@@ -19,6 +20,9 @@ export interface AnswerOptions {
   /** More header fields. A Content-Type among them replaces that of the function. */
   readonly headers?: HeaderList;
 }
+
+const OPTIONS: OptionNames<AnswerOptions> = { status: true, headers: true };
+const NONE: AnswerOptions = {};
 
 /**
  * Answers with a value as JSON.
@@ -41,7 +45,7 @@ export function json(startResponse: StartResponse, value: unknown, options?: Ans
   check(startResponse, "json", "; parseJson(environ) reads a body");
   const content: string | undefined = JSON.stringify(value);
   if (content === undefined) throw new TypeError(`json: expected a value that JSON has, got ${describe(value)}`);
-  return answer(startResponse, "application/json", content, options);
+  return answer("json", startResponse, "application/json", content, options);
 }
 
 /**
@@ -60,7 +64,7 @@ export function json(startResponse: StartResponse, value: unknown, options?: Ans
  */
 export function html(startResponse: StartResponse, content: string, options?: AnswerOptions): string[] {
   check(startResponse, "html");
-  return answer(startResponse, "text/html; charset=utf-8", content, options);
+  return answer("html", startResponse, "text/html; charset=utf-8", content, options);
 }
 
 /**
@@ -77,7 +81,7 @@ export function html(startResponse: StartResponse, content: string, options?: An
  */
 export function text(startResponse: StartResponse, content: string, options?: AnswerOptions): string[] {
   check(startResponse, "text");
-  return answer(startResponse, "text/plain; charset=utf-8", content, options);
+  return answer("text", startResponse, "text/plain; charset=utf-8", content, options);
 }
 
 /** What a redirect may have besides its location. */
@@ -88,6 +92,7 @@ export interface RedirectOptions {
   readonly headers?: HeaderList;
 }
 
+const REDIRECT_OPTIONS: OptionNames<RedirectOptions> = { status: true, headers: true };
 const REDIRECTS: ReadonlySet<unknown> = new Set([301, 302, 303, 307, 308]);
 
 /**
@@ -108,7 +113,9 @@ const REDIRECTS: ReadonlySet<unknown> = new Set([301, 302, 303, 307, 308]);
  */
 export function redirect(startResponse: StartResponse, location: string, options: RedirectOptions = {}): string[] {
   check(startResponse, "redirect");
+  checkOptions("redirect", options, REDIRECT_OPTIONS);
   const { status = 303, headers = [] } = options;
+  checkHeaders("redirect", headers);
   if (!REDIRECTS.has(status)) {
     throw new TypeError(`redirect: expected 301, 302, 303, 307 or 308, got ${describe(status)}`);
   }
@@ -142,11 +149,17 @@ export function escapeHtml(text: string): string {
 }
 
 function answer(
+  name: string,
   startResponse: StartResponse,
   type: string,
   content: string,
-  { status = 200, headers }: AnswerOptions = {},
+  options: AnswerOptions | undefined,
 ): string[] {
+  if (options !== undefined) {
+    checkOptions(name, options, OPTIONS);
+    checkHeaders(name, options.headers);
+  }
+  const { status = 200, headers } = options ?? NONE;
   startResponse(statusLine(status), headers === undefined ? [["Content-Type", type]] : withType(type, headers));
   return [content];
 }

@@ -7,6 +7,7 @@
 import type { Environ } from "../core/contract/types.ts";
 import { HttpError } from "./error.ts";
 import { mediaType } from "./media_type.ts";
+import { checkOptions, type OptionNames } from "./options.ts";
 
 /** The part of the environ that has the body. */
 export type BodyEnviron = Pick<Environ, "wsgi.input" | "CONTENT_TYPE" | "CONTENT_LENGTH">;
@@ -16,13 +17,34 @@ export function tooLarge(limit: number): HttpError {
   return new HttpError(413, `Expected a body of at most ${limit} bytes`);
 }
 
+/** Which function has read a body, by `wsgi.input`. */
+const readers = new WeakMap<object, string>();
+
+/**
+ * Notes that a function reads the body. The second one would find an empty body, and blame the client for it.
+ *
+ * @throws {TypeError} if the body has been read by a function of this module.
+ */
+export function takeBody(name: string, { "wsgi.input": input }: BodyEnviron): void {
+  const reader = readers.get(input);
+  if (reader !== undefined) {
+    throw new TypeError(
+      `${name}: ${reader} has read the body of this request already; read it once, and pass on what that returns`,
+    );
+  }
+  readers.set(input, name);
+}
+
 /**
  * Reads the body. A declared length above the limit is refused before anything is read.
  *
+ * @param name Name of the public function that reads it.
  * @throws {HttpError} 413 (as a rejection).
+ * @throws {TypeError} (as a rejection) if the body has been read already.
  */
-export async function readBody(environ: BodyEnviron, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+export async function readBody(name: string, environ: BodyEnviron, limit: number): Promise<Uint8Array<ArrayBuffer>> {
   if (Number(environ.CONTENT_LENGTH ?? 0) > limit) throw tooLarge(limit);
+  takeBody(name, environ);
   const blocks: Uint8Array[] = [];
   let size = 0;
   for await (const block of environ["wsgi.input"]) {
@@ -50,6 +72,7 @@ export interface JsonLimits {
   readonly limit?: number;
 }
 
+const JSON_LIMITS: OptionNames<JsonLimits> = { limit: true };
 const MOST_JSON = 1024 * 1024; // bytes
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -60,6 +83,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  *
  * @throws {HttpError} (as a rejection) 415 for another media type or none, 413 beyond the limit, 400 for what is no JSON
  *   in UTF-8.
+ * @throws {TypeError} (as a rejection) if the body has been read already, for it can be read once.
  *
  * @example
  * ```ts
@@ -74,10 +98,12 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  * console.assert((await client(app).post("/", { form: { a: "1" } })).status === 415);
  * ```
  */
-export async function parseJson(environ: BodyEnviron, { limit = MOST_JSON }: JsonLimits = {}): Promise<unknown> {
+export async function parseJson(environ: BodyEnviron, limits: JsonLimits = {}): Promise<unknown> {
+  checkOptions("parseJson", limits, JSON_LIMITS);
+  const { limit = MOST_JSON } = limits;
   const type = mediaType(environ.CONTENT_TYPE ?? "")?.type ?? "";
   if (!/^application\/json$|\+json$/.test(type)) throw new HttpError(415, "Expected a body of type application/json");
-  const bytes = await readBody(environ, limit);
+  const bytes = await readBody("parseJson", environ, limit);
   try {
     return JSON.parse(decoder.decode(bytes));
   } catch (cause) {

@@ -9,6 +9,7 @@
 import { describe } from "../core/errors.ts";
 import { CONTROL, TOKEN, trimOws } from "../core/grammar.ts";
 import type { RequestFields } from "./media_type.ts";
+import { checkOptions, type OptionNames } from "./options.ts";
 import { percentEncode } from "./query.ts";
 
 /** Cookies by name. The object has no prototype, so a cookie may have any name. */
@@ -67,6 +68,16 @@ export interface CookieOptions {
   readonly partitioned?: boolean;
 }
 
+const OPTIONS: OptionNames<CookieOptions> = {
+  maxAge: true,
+  expires: true,
+  domain: true,
+  path: true,
+  secure: true,
+  httpOnly: true,
+  sameSite: true,
+  partitioned: true,
+};
 const MOST = 4096; // octets of name and value that browsers keep (RFC 6265bis 5.6)
 const MOST_ATTRIBUTE = 1024; // octets of an attribute's value
 const NOT_IN_COOKIE = /[^\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]|%/gu; // cookie-octet, less the escape itself
@@ -94,6 +105,7 @@ export function setCookie(name: string, value: string, options: CookieOptions = 
   const refuse = (why: string): TypeError => new TypeError(`setCookie: ${why}`);
   if (typeof name !== "string" || !TOKEN.test(name)) throw refuse(`expected a token as name, got ${describe(name)}`);
   if (typeof value !== "string") throw refuse(`expected a string as value of ${name}, got ${describe(value)}`);
+  checkOptions("setCookie", options, OPTIONS);
   const prefix = /^__(?:host|secure)-/i.exec(name)?.[0].toLowerCase();
   const { maxAge, expires, domain, path = "/", sameSite = "Lax", httpOnly = true, partitioned = false } = options;
   const secure = options.secure ?? prefix !== undefined;

@@ -11,6 +11,7 @@ import { REASONS } from "../core/contract/status_reasons.ts";
 import { InputError } from "../core/contract/request_body.ts";
 import type { HeaderList } from "../core/contract/types.ts";
 import { describe } from "../core/errors.ts";
+import { checkHeaders, checkOptions, type OptionNames } from "./options.ts";
 
 /**
  * The status that `startResponse` takes, from a code. A code without a registered reason gets an empty one.
@@ -37,6 +38,8 @@ export interface HttpErrorOptions extends ErrorOptions {
   /** Header fields of the response: Allow, Retry-After, WWW-Authenticate. `errorPage` sends them, the server does not. */
   readonly headers?: HeaderList;
 }
+
+const OPTIONS: OptionNames<HttpErrorOptions> = { cause: true, headers: true };
 
 /**
  * An error with the status that the client gets. The functions of `tsgi/http` throw it for what a client sent: 400 for
@@ -74,6 +77,8 @@ export class HttpError extends InputError {
   constructor(code: number, message?: string, options: HttpErrorOptions = {}) {
     const status = statusLine(code);
     if (code < 400) throw new RangeError(`HttpError: expected a code from 400 to 599, got ${describe(code)}`);
+    checkOptions("HttpError", options, OPTIONS);
+    checkHeaders("HttpError", options.headers);
     super(message ?? status.slice(4), options);
     this.status = status;
     this.code = code;

@@ -9,6 +9,7 @@
 
 import type { HeaderList, StartResponse } from "../core/contract/types.ts";
 import { describe } from "../core/errors.ts";
+import { checkHeaders, checkOptions, type OptionNames } from "./options.ts";
 
 /** One event. A string is its data. */
 export interface ServerSentEvent {
@@ -35,6 +36,7 @@ export interface EventStreamOptions {
   readonly headers?: HeaderList;
 }
 
+const OPTIONS: OptionNames<EventStreamOptions> = { keepAlive: true, headers: true };
 const KEEP_ALIVE = 15_000; // ms, as the specification advises
 const COMMENT = ":\n\n";
 
@@ -62,14 +64,17 @@ const COMMENT = ":\n\n";
 export function eventStream(
   startResponse: StartResponse,
   events: EventSourceLike | ((signal: AbortSignal) => EventSourceLike),
-  { keepAlive = KEEP_ALIVE, headers = [] }: EventStreamOptions = {},
+  options: EventStreamOptions = {},
 ): AsyncIterable<string> {
   if (typeof startResponse !== "function") {
     throw new TypeError(`eventStream: expected startResponse first, got ${describe(startResponse)}`);
   }
+  checkOptions("eventStream", options, OPTIONS);
+  const { keepAlive = KEEP_ALIVE, headers = [] } = options;
+  checkHeaders("eventStream", headers);
   const leaving = typeof events === "function" ? new AbortController() : undefined;
   const source = typeof events === "function" ? events((leaving as AbortController).signal) : events;
-  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  const iterator = iteratorOf(source);
   startResponse("200 OK", [
     ["Content-Type", "text/event-stream"],
     ["Cache-Control", "no-store"],
@@ -78,6 +83,16 @@ export function eventStream(
   ]);
   const stream = new EventBlocks(iterator, keepAlive, leaving);
   return { [Symbol.asyncIterator]: () => stream };
+}
+
+function iteratorOf(
+  source: EventSourceLike,
+): AsyncIterator<ServerSentEvent | string> | Iterator<ServerSentEvent | string> {
+  if (typeof source === "object" && source !== null) {
+    if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]();
+    if (Symbol.iterator in source) return source[Symbol.iterator]();
+  }
+  throw new TypeError(`eventStream: expected an iterable of events, got ${describe(source)}`);
 }
 
 type Step = IteratorResult<ServerSentEvent | string, unknown>;

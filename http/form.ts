@@ -6,11 +6,13 @@
  * @module
  */
 
+import { describe } from "../core/errors.ts";
 import { readLatin1 } from "../core/grammar.ts";
-import { type BodyEnviron, readBody } from "./body.ts";
+import { type BodyEnviron, readBody, takeBody } from "./body.ts";
 import { HttpError } from "./error.ts";
 import { mediaType } from "./media_type.ts";
 import { boundaryOf, type FormLimits, type FormPart, MultipartReader } from "./multipart.ts";
+import { checkOptions, type OptionNames } from "./options.ts";
 import { searchParams } from "./query.ts";
 
 const KIB = 1024;
@@ -27,13 +29,24 @@ const STREAMED: Required<FormLimits> = {
 
 const HELD: Required<FormLimits> = { ...STREAMED, fileSize: 16 * MIB, total: 32 * MIB };
 
-function limited(defaults: Required<FormLimits>, given: FormLimits): Required<FormLimits> {
+const LIMITS: OptionNames<FormLimits> = {
+  fields: true,
+  fieldSize: true,
+  files: true,
+  fileSize: true,
+  headerSize: true,
+  total: true,
+};
+
+function limited(name: string, defaults: Required<FormLimits>, given: FormLimits): Required<FormLimits> {
+  checkOptions(name, given, LIMITS);
   const limits = { ...defaults };
-  for (const [name, value] of Object.entries(given)) {
-    if (!(name in limits)) throw new TypeError(`Expected a limit of ${Object.keys(limits).join(", ")}, got ${name}`);
+  for (const [limit, value] of Object.entries(given)) {
     if (value === undefined) continue;
-    if (typeof value !== "number" || !(value >= 0)) throw new TypeError(`Expected a number from 0 up as ${name}`);
-    limits[name as keyof FormLimits] = value;
+    if (typeof value !== "number" || !(value >= 0)) {
+      throw new TypeError(`${name}: expected a number from 0 up as ${limit}, got ${describe(value)}`);
+    }
+    limits[limit as keyof FormLimits] = value;
   }
   return limits;
 }
@@ -44,6 +57,7 @@ function limited(defaults: Required<FormLimits>, given: FormLimits): Required<Fo
  * @returns fields as strings, files as `File` with the name and the media type that the client gave. Both are claims: make
  *   a name of your own for a file that you keep.
  * @throws {HttpError} (as a rejection) 415 for a body that is no form, 413 beyond a limit, 400 for a malformed body.
+ * @throws {TypeError} (as a rejection) if the body has been read already, for it can be read once.
  *
  * @example
  * ```ts
@@ -63,10 +77,10 @@ function limited(defaults: Required<FormLimits>, given: FormLimits): Required<Fo
  */
 export async function parseForm(environ: BodyEnviron, limits: FormLimits = {}): Promise<FormData> {
   const type = mediaType(environ.CONTENT_TYPE ?? "")?.type;
-  const most = limited(HELD, limits);
+  const most = limited("parseForm", HELD, limits);
   const form = new FormData();
   if (type === "application/x-www-form-urlencoded") {
-    const bytes = await readBody(environ, most.total);
+    const bytes = await readBody("parseForm", environ, most.total);
     let fields = 1;
     for (let at = bytes.indexOf(AMPERSAND); at >= 0 && fields <= most.fields; at = bytes.indexOf(AMPERSAND, at + 1)) {
       fields++;
@@ -79,7 +93,7 @@ export async function parseForm(environ: BodyEnviron, limits: FormLimits = {}): 
       form.append(name, value);
     }
   } else if (type === "multipart/form-data") {
-    for await (const part of formParts(environ, most)) {
+    for await (const part of partsOf("parseForm", environ, most)) {
       if (part.filename === undefined) form.append(part.name, await part.text());
       else form.append(part.name, new File([await part.bytes()], part.filename, { type: part.type }));
     }
@@ -95,6 +109,7 @@ const AMPERSAND = 0x26;
  * Reads a form of `multipart/form-data` part by part, as it arrives. Memory holds a block at a time.
  *
  * @throws {HttpError} (as a rejection) 415 for another media type, 413 beyond a limit, 400 for a malformed body.
+ * @throws {TypeError} (as a rejection) if the body has been read already, for it can be read once.
  *
  * @example
  * ```ts
@@ -116,11 +131,19 @@ const AMPERSAND = 0x26;
  * ```
  */
 export async function* formParts(environ: BodyEnviron, limits: FormLimits = {}): AsyncGenerator<FormPart, void> {
-  const most = limited(STREAMED, limits);
+  yield* partsOf("formParts", environ, limited("formParts", STREAMED, limits));
+}
+
+async function* partsOf(
+  name: string,
+  environ: BodyEnviron,
+  most: Required<FormLimits>,
+): AsyncGenerator<FormPart, void> {
   const boundary = boundaryOf(environ.CONTENT_TYPE);
   if (Number(environ.CONTENT_LENGTH ?? 0) > most.total) {
     throw new HttpError(413, `Expected a form of at most ${most.total} bytes`);
   }
+  takeBody(name, environ);
   const reader = new MultipartReader(environ["wsgi.input"][Symbol.asyncIterator](), boundary, most);
   for (let part = await reader.next(); part !== undefined; part = await reader.next()) yield part;
 }

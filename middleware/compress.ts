@@ -12,6 +12,7 @@
 import { isThenable, named } from "../core/contract/application.ts";
 import { CALLED_TWICE, responseHead, StartResponseError } from "../core/contract/response_head.ts";
 import type { Body, HeaderList, StartResponse, Write } from "../core/contract/types.ts";
+import { checkMiddlewareOptions, type OptionNames } from "../http/options.ts";
 import { CompressedBody, isIterableBody } from "./compression/body.ts";
 import type { Coding } from "./compression/encoder.ts";
 import { chooseEncoding } from "./representation/encodings.ts";
@@ -27,6 +28,7 @@ export interface CompressOptions {
   readonly encodings?: readonly Coding[];
 }
 
+const OPTIONS: OptionNames<CompressOptions> = { minimum: true, encodings: true };
 const CODINGS: readonly Coding[] = ["br", "gzip", "deflate"];
 const MINIMUM = 1024;
 
@@ -59,7 +61,9 @@ const MINIMUM = 1024;
  * console.assert(gunzipSync(await response.bytes()).length === 12_000);
  * ```
  */
-export function compress({ minimum = MINIMUM, encodings = CODINGS }: CompressOptions = {}): Middleware {
+export function compress(options: CompressOptions = {}): Middleware {
+  checkMiddlewareOptions("compress", options, OPTIONS);
+  const { minimum = MINIMUM, encodings = CODINGS } = options;
   const unknown = encodings.find((name) => !CODINGS.includes(name));
   if (unknown !== undefined) {
     throw new TypeError(`compress: expected encodings among ${CODINGS.join(", ")}, got ${JSON.stringify(unknown)}`);

@@ -13,6 +13,7 @@
 
 import { named } from "../core/contract/application.ts";
 import type { HeaderList, StartResponse } from "../core/contract/types.ts";
+import { checkMiddlewareOptions } from "../http/options.ts";
 import { fieldOf, isHeaderList } from "./representation/fields.ts";
 import { type Conditions, httpDate, isNotModified } from "./representation/conditions.ts";
 import type { Middleware } from "./middleware.ts";
@@ -23,6 +24,8 @@ const OF_CONTENT = /^(?:content-(?!location$|security-policy)|accept-ranges$)/i;
 /**
  * Makes middleware by which a 200 to GET or HEAD becomes a 304 if the ETag or the Last-Modified that the application has set
  * matches If-None-Match or If-Modified-Since. No other response is touched.
+ *
+ * @param options There are none yet.
  *
  * @example
  * ```ts
@@ -39,7 +42,8 @@ const OF_CONTENT = /^(?:content-(?!location$|security-policy)|accept-ranges$)/i;
  * console.assert(again.status === 304 && await again.text() === "");
  * ```
  */
-export function conditionalGet(): Middleware {
+export function conditionalGet(options: Readonly<Record<string, never>> = {}): Middleware {
+  checkMiddlewareOptions("conditionalGet", options, {});
   return (app) =>
     named((environ, startResponse) => {
       const method = environ.REQUEST_METHOD;

@@ -7,6 +7,7 @@
 import type { Environ, HeaderList } from "../core/contract/types.ts";
 import { describe } from "../core/errors.ts";
 import { TOKEN } from "../core/grammar.ts";
+import { checkMiddlewareOptions, type OptionNames } from "../http/options.ts";
 import { changingHeaders, type Middleware, varying } from "./middleware.ts";
 
 /** Options of {@linkcode cors}. */
@@ -25,6 +26,14 @@ export interface CorsOptions {
   readonly maxAge?: number;
 }
 
+const OPTIONS: OptionNames<CorsOptions> = {
+  origin: true,
+  methods: true,
+  allowHeaders: true,
+  exposeHeaders: true,
+  credentials: true,
+  maxAge: true,
+};
 const METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"];
 const ORIGIN = /^(?:null|[a-z][a-z0-9+.-]*:\/\/[^/\s,]+)$/;
 
@@ -47,6 +56,7 @@ const ORIGIN = /^(?:null|[a-z][a-z0-9+.-]*:\/\/[^/\s,]+)$/;
  * ```
  */
 export function cors(options: CorsOptions = {}): Middleware {
+  checkMiddlewareOptions("cors", options, OPTIONS);
   const { origin = "*", methods = METHODS, allowHeaders, exposeHeaders = [], credentials = false, maxAge } = options;
   const origins = typeof origin === "function" || origin === "*" ? [] : typeof origin === "string" ? [origin] : origin;
   const wrong = origins.find((one) => !ORIGIN.test(one));

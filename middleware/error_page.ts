@@ -7,12 +7,14 @@
  * @module
  */
 
+import { requestReport } from "../core/contract/error_stream.ts";
 import { ClientDisconnectedError, InputError } from "../core/contract/request_body.ts";
 import type { Environ, StartResponse } from "../core/contract/types.ts";
 import { errorText } from "../core/errors.ts";
 import { escapeHtml } from "../http/answer.ts";
 import { HttpError } from "../http/error.ts";
 import { negotiate } from "../http/media_type.ts";
+import { checkMiddlewareOptions, type OptionNames } from "../http/options.ts";
 import { type Middleware, rescued, whenReturned } from "./middleware.ts";
 
 /** What a page says. */
@@ -33,6 +35,7 @@ export interface ErrorPageOptions {
   readonly page?: (description: ErrorDescription, environ: Environ) => string;
 }
 
+const OPTIONS: OptionNames<ErrorPageOptions> = { page: true };
 const TYPES = ["text/plain", "text/html", "application/json", "application/problem+json"] as const;
 
 /**
@@ -40,7 +43,8 @@ const TYPES = ["text/plain", "text/html", "application/json", "application/probl
  * `HttpError` and errors of reading `wsgi.input` have their own status, anything else is a 500, whose trace goes to
  * `wsgi.errors`. The client gets HTML, plain text or JSON (RFC 9457), whichever it accepts.
  *
- * An error that only says that the client has gone passes.
+ * An error that only says that the client has gone passes. So does an error that would be a 500 where
+ * `environ["tsgi.debug"]` is true: `tsgi dev` answers it with its source.
  *
  * @example
  * ```ts
@@ -56,7 +60,9 @@ const TYPES = ["text/plain", "text/html", "application/json", "application/probl
  * console.assert(await (await client(site).get("/bug")).text() === "500 Internal Server Error\n");
  * ```
  */
-export function errorPage({ page = defaultPage }: ErrorPageOptions = {}): Middleware {
+export function errorPage(options: ErrorPageOptions = {}): Middleware {
+  checkMiddlewareOptions("errorPage", options, OPTIONS);
+  const { page = defaultPage } = options;
   return (app) => (environ, startResponse) => {
     const rescue = (error: unknown): string => answer(error, environ, startResponse, page);
     try {
@@ -77,6 +83,7 @@ function answer(
   if (error instanceof ClientDisconnectedError || environ["tsgi.request"]?.signal.aborted) throw error;
   const status = error instanceof InputError ? error.status : "500 Internal Server Error";
   const code = Number(status.slice(0, 3));
+  if (code === 500 && environ["tsgi.debug"] === true) throw error; // the server shows where it was thrown
   const title = status.slice(4);
   const detail = code < 500 ? (error as InputError).message : title;
   const type = negotiate(environ, TYPES) ?? "text/plain";
@@ -93,7 +100,9 @@ function answer(
     ["Vary", "Accept"],
     ...own,
   ], error ?? new Error(`Thrown value that is no Error: ${error}`));
-  if (code >= 500) environ["wsgi.errors"].write(`${errorText(error)}\n`);
+  if (code >= 500) {
+    environ["wsgi.errors"].write(requestReport(environ.REQUEST_METHOD, environ.REQUEST_URI, errorText(error)));
+  }
   return content;
 }
 

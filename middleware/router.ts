@@ -23,6 +23,7 @@ import type {
 import { describe } from "../core/errors.ts";
 import { TOKEN } from "../core/grammar.ts";
 import { text } from "../http/answer.ts";
+import { checkOptions, type OptionNames } from "../http/options.ts";
 import { strictUtf8 } from "../http/query.ts";
 import { descend } from "./mount.ts";
 import { parsePattern, type RouteParams } from "./pattern.ts";
@@ -86,6 +87,8 @@ export interface RouterOptions {
   /** Answers requests whose path has no route. Default: a 404 in plain text. */
   readonly notFound?: ApplicationFunction;
 }
+
+const OPTIONS: OptionNames<RouterOptions> = { notFound: true };
 
 /** An application with the names of the parameters in its pattern. */
 interface Route {
@@ -157,6 +160,7 @@ function newNode(): Node {
  * ```
  */
 export function router<Adds extends object = object>(options: RouterOptions = {}): Router<Adds> {
+  checkOptions("router", options, OPTIONS);
   const { notFound = (_environ, startResponse) => text(startResponse, "404 Not Found\n", { status: 404 }) } = options;
   const root = newNode();
   const literal = new Map<string, Leaf>(); // paths without parameters

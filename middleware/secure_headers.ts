@@ -5,6 +5,9 @@
  */
 
 import type { HeaderList } from "../core/contract/types.ts";
+import { describe, nearest } from "../core/errors.ts";
+import { TOKEN } from "../core/grammar.ts";
+import { checkMiddlewareObject } from "../http/options.ts";
 import { changingHeaders, fieldValues, type Middleware } from "./middleware.ts";
 
 /** The fields that have a default. */
@@ -41,6 +44,8 @@ export type SecureHeadersOptions =
  * Cross-Origin-Opener-Policy, Cross-Origin-Resource-Policy and Origin-Agent-Cluster. A field that the application sets
  * itself stays.
  *
+ * @throws {TypeError} for a name that is no field or nearly that of a default, and for another value.
+ *
  * @example
  * ```ts
  * import { secureHeaders } from "tsgi/middleware";
@@ -59,7 +64,15 @@ export type SecureHeadersOptions =
 export function secureHeaders(options: SecureHeadersOptions = {}): Middleware {
   const names = new Map(Object.entries(DEFAULTS).map(([name]) => [name.toLowerCase(), name]));
   const values: Record<string, string | false | undefined> = { ...DEFAULTS };
-  for (const [name, value] of Object.entries(options)) values[names.get(name.toLowerCase()) ?? name] = value;
+  checkMiddlewareObject("secureHeaders", options);
+  for (const [given, value] of Object.entries(options)) {
+    const name = names.get(given.toLowerCase()) ?? given;
+    if (!Object.hasOwn(DEFAULTS, name)) checkName(name);
+    if (value !== undefined && value !== false && typeof value !== "string") {
+      throw new TypeError(`secureHeaders: expected a string or false as ${name}, got ${describe(value)}`);
+    }
+    values[name] = value;
+  }
   const fields = Object.entries(values).filter((pair): pair is [string, string] => typeof pair[1] === "string");
   const plain: HeaderList = fields.filter(([name]) => name !== "Strict-Transport-Security");
   return (app) => (environ, startResponse) => {
@@ -70,4 +83,12 @@ export function secureHeaders(options: SecureHeadersOptions = {}): Middleware {
     );
     return app(environ, start);
   };
+}
+
+/** Refuses a name that is no field, and one that is nearly that of a default: the default would be sent too. */
+function checkName(name: string): void {
+  const meant = nearest(name, Object.keys(DEFAULTS));
+  if (meant === undefined && TOKEN.test(name)) return;
+  const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
+  throw new TypeError(`secureHeaders: expected the name of a header field, got ${describe(name)}${hint}`);
 }

@@ -5,11 +5,11 @@
  */
 
 import { realpathSync } from "node:fs";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Body, Environ, StartResponse } from "../core/contract/types.ts";
+import { checkHeaders, checkOptions, type OptionNames } from "../http/options.ts";
 import { answer, plain } from "./files/answer.ts";
 import { type Content, Contents, statOf } from "./files/content.ts";
+import { placeOf } from "./files/path.ts";
 import { mediaType } from "./representation/media_types.ts";
 
 /** Options of {@linkcode sendFile}. */
@@ -26,6 +26,8 @@ export interface SendFileOptions {
   /** Further fields of the response with the file. */
   readonly headers?: readonly (readonly [string, string])[];
 }
+
+const OPTIONS: OptionNames<SendFileOptions> = { download: true, contentType: true, cacheControl: true, headers: true };
 
 let contents: Contents | undefined;
 
@@ -57,7 +59,9 @@ export function sendFile(
   path: string | URL,
   options: SendFileOptions = {},
 ): Body | Promise<Body> {
-  const place = resolve(path instanceof URL ? fileURLToPath(path) : path);
+  checkOptions("sendFile", options, OPTIONS);
+  checkHeaders("sendFile", options.headers);
+  const place = placeOf("sendFile", "file", path);
   const { download = false, cacheControl = "no-cache", contentType = mediaType(place), headers = [] } = options;
   const respond = (content: Content | undefined): Body => {
     if (content === undefined) return plain(startResponse, "404 Not Found", [], environ);

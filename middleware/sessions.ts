@@ -11,6 +11,7 @@
 import type { ApplicationFunction, Body, Environ, HeaderList, StartResponse, Write } from "../core/contract/types.ts";
 import { describe } from "../core/errors.ts";
 import { type CookieOptions, parseCookies, setCookie } from "../http/cookies.ts";
+import { checkMiddlewareOptions, type OptionNames } from "../http/options.ts";
 import { latin1, strictUtf8 } from "../http/query.ts";
 import { delayed, isWhole, type Middleware, varying, whenReturned } from "./middleware.ts";
 
@@ -33,8 +34,18 @@ export interface WithSession<Data extends object> {
   "tsgi.session": Partial<Data>;
 }
 
+const OPTIONS: OptionNames<SessionOptions> = {
+  keys: true,
+  name: true,
+  maxAge: true,
+  domain: true,
+  path: true,
+  sameSite: true,
+  secure: true,
+};
 const DAYS_14 = 14 * 24 * 60 * 60; // seconds
 const LEAST_KEY = 32; // octets
+const WHAT_KEYS = "keys: [secret]; openssl rand -hex 32 makes a secret";
 const encoder = new TextEncoder();
 const hash = { name: "HMAC", hash: "SHA-256" } as const;
 
@@ -71,8 +82,14 @@ const hash = { name: "HMAC", hash: "SHA-256" } as const;
 export function sessions<Data extends object = Record<string, unknown>>(
   options: SessionOptions,
 ): Middleware<WithSession<Data>> {
+  if (options === undefined) throw new TypeError(`sessions: expected options with ${WHAT_KEYS}`);
+  checkMiddlewareOptions("sessions", options, OPTIONS, "sessions({ keys })");
   const { keys, name = "session", maxAge = DAYS_14, secure, ...attributes } = options;
-  if (!Array.isArray(keys) || keys.length === 0) throw new TypeError("sessions: expected keys, at least one secret");
+  if (!Array.isArray(keys)) { // a text is not shown: it may be a secret
+    const given = typeof keys === "string" ? "a string" : describe(keys);
+    throw new TypeError(`sessions: expected an array of secrets as keys, got ${given}; write ${WHAT_KEYS}`);
+  }
+  if (keys.length === 0) throw new TypeError(`sessions: expected at least one secret in keys; write ${WHAT_KEYS}`);
   keys.forEach((key: unknown, i) => {
     if (typeof key === "string" && encoder.encode(key).length >= LEAST_KEY) return;
     throw new TypeError(

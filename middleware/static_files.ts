@@ -9,13 +9,13 @@
  */
 
 import type { Stats } from "node:fs";
-import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { ApplicationFunction, Body, Environ, StartResponse } from "../core/contract/types.ts";
+import { checkOptions, type OptionNames } from "../http/options.ts";
 import { answer, plain } from "./files/answer.ts";
 import { type Content, Contents, statOf } from "./files/content.ts";
 import { listing, LISTING_HEADERS } from "./files/listing.ts";
-import { realPath, segmentsOf } from "./files/path.ts";
+import { placeOf, realPath, segmentsOf } from "./files/path.ts";
 import { chooseEncoding } from "./representation/encodings.ts";
 import { isCompressible, mediaType } from "./representation/media_types.ts";
 
@@ -47,6 +47,17 @@ export interface StaticFilesOptions {
   /** Media types by extension, without the dot, besides the usual ones: `{ glb: "model/gltf-binary" }`. */
   readonly mediaTypes?: Readonly<Record<string, string>>;
 }
+
+const OPTIONS: OptionNames<StaticFilesOptions> = {
+  next: true,
+  index: true,
+  listing: true,
+  dotfiles: true,
+  precompressed: true,
+  cacheControl: true,
+  immutable: true,
+  mediaTypes: true,
+};
 
 /** The folder given to {@linkcode staticFiles} does not exist, is no folder, or may not be read by the process. */
 export class StaticFilesError extends Error {
@@ -93,7 +104,9 @@ interface Found {
  * ```
  */
 export function staticFiles(folder: string | URL, options: StaticFilesOptions = {}): ApplicationFunction {
-  const files = new StaticFiles(resolve(folder instanceof URL ? fileURLToPath(folder) : folder), options);
+  const place = placeOf("staticFiles", "folder", folder);
+  checkOptions("staticFiles", options, OPTIONS);
+  const files = new StaticFiles(place, options);
   return function staticFiles(environ, startResponse) {
     return files.respond(environ, startResponse);
   };
@@ -136,8 +149,10 @@ class StaticFiles {
     }
     const segments = segmentsOf(environ.PATH_INFO, this.#dotfiles);
     if (segments === undefined) return this.#pass(environ, startResponse);
-    const isFolder = segments.at(-1) === "";
-    if (isFolder) segments.pop();
+    const endsEmpty = segments.at(-1) === "";
+    if (endsEmpty) segments.pop();
+    // At the mount point PATH_INFO is empty, and the URL has no slash at its end.
+    const isFolder = endsEmpty && (environ.PATH_INFO !== "" || environ.SCRIPT_NAME === "");
     const path = join(this.#folder, ...segments);
     const stats = statOf(path);
     if (stats === undefined) return this.#pass(environ, startResponse);

@@ -26,7 +26,7 @@ export interface Development {
   readonly accessLine: Format;
   /** Whether the access log leaves a request out: the page of an error asks each second which worker serves. */
   hides(environ: Environ): boolean;
-  /** Wraps an application, so that the page of an error can ask which worker serves. */
+  /** Wraps an application: `tsgi.debug` tells it who may look, and the page of an error can ask which worker serves. */
   wrap(app: ApplicationFunction): ApplicationFunction;
 }
 
@@ -41,7 +41,11 @@ export function development({ debugRemote }: Pick<Settings, "debugRemote">, age:
     hides: ({ PATH_INFO }) => PATH_INFO === WORKER_PATH,
     wrap: (app) =>
       named((environ, startResponse) => {
-        if (environ.PATH_INFO !== WORKER_PATH || !mayLook(environ)) return app(environ, startResponse);
+        if (!mayLook(environ)) return app(environ, startResponse);
+        if (environ.PATH_INFO !== WORKER_PATH) {
+          environ["tsgi.debug"] = true;
+          return app(environ, startResponse);
+        }
         startResponse("200 OK", [["Content-Type", "text/plain"], ["Cache-Control", "no-store"]]);
         return [worker];
       }, app.name),

@@ -58,3 +58,19 @@ export class ErrorStream {
   /** Does nothing, because the stream does not buffer. PEP 3333 requires the method. */
   flush(): void {}
 }
+
+/**
+ * The text of a report about a request: one that the server or middleware writes to `wsgi.errors` by itself.
+ *
+ * @param uri REQUEST_URI. The client chose it, so octets outside of visible ASCII are escaped.
+ *
+ * @example
+ * ```ts
+ * import { requestReport } from "./error_stream.ts";
+ * console.assert(requestReport("GET", "/a\x1b", "disk full") === "tsgi: GET /a\\x1b: disk full\n");
+ * ```
+ */
+export function requestReport(method: string, uri: string, text: string): string {
+  const visible = uri.replace(/[^\x21-\x7e]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16)}`);
+  return `tsgi: ${method} ${visible}: ${text}\n`;
+}

@@ -99,6 +99,11 @@ export interface Environ {
    * client. The address is `""` at a Unix socket.
    */
   "tsgi.peer"?: { readonly address: string; readonly port: string };
+  /**
+   * Whether the client may see the source and the environ where a request fails. `tsgi dev` sets it for clients on this
+   * machine. Middleware that answers errors itself should throw them on then, because the server shows more.
+   */
+  "tsgi.debug"?: boolean;
   /** Request header fields are `HTTP_` and the name in upper case with `_` for `-`; absent when the client sent none. */
   [key: `HTTP_${string}`]: string | undefined;
   /** Middleware and servers add keys of their own, with a dot. */

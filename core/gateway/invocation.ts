@@ -22,6 +22,7 @@ import { isThenable } from "../contract/application.ts";
 import { Departure } from "./departure.ts";
 import { type Gateway, refuse, type RequestTimeoutError, RETURNED, statusOf, WriteError } from "./gateway.ts";
 import { GO, Pump, type Pumped, STOP, type Verdict, WAIT } from "./pump.ts";
+import { requestReport } from "../contract/error_stream.ts";
 import { InputStream } from "../contract/input_stream.ts";
 import { GatewayRequest, type RequestState } from "../contract/tsgi_request.ts";
 import { ClientDisconnectedError, type RequestBody } from "../contract/request_body.ts";
@@ -390,7 +391,6 @@ export class Invocation implements RequestState, Pumped {
   }
 
   #log(text: string): void {
-    const uri = this.#uri.replace(/[^\x21-\x7e]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16)}`);
-    this.#gateway.errors.write(`tsgi: ${this.#method} ${uri}: ${text}\n`);
+    this.#gateway.errors.write(requestReport(this.#method, this.#uri, text));
   }
 }

@@ -14,8 +14,10 @@
  */
 
 import { realpathSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { describe } from "../../core/errors.ts";
 
 const WINDOWS = process.platform === "win32";
 const MOST_OCTETS = 4096; // PATH_MAX of Linux
@@ -120,4 +122,16 @@ const ABSENT: ReadonlySet<unknown> = new Set([
 export function isAbsence(error: unknown): boolean {
   const { code, name } = error as { code?: unknown; name?: unknown };
   return ABSENT.has(code) || name === "NotCapable";
+}
+
+/**
+ * The absolute path of a file or a folder that the program has named.
+ *
+ * @param name Name of the function that takes it, for the message.
+ * @throws {TypeError} for what is neither a path nor a URL.
+ */
+export function placeOf(name: string, kind: "file" | "folder", place: string | URL): string {
+  if (place instanceof URL) return resolve(fileURLToPath(place));
+  if (typeof place === "string" && place !== "") return resolve(place);
+  throw new TypeError(`${name}: expected the path or the file: URL of a ${kind}, got ${describe(place)}`);
 }

@@ -17,8 +17,16 @@ import { Chromium } from "../clients/chromium.ts";
 import { Command, ended, projectPath, runtimes, until, withCommand } from "./command.ts";
 
 const APP = `import { find } from "./lib.ts";
+import { HttpError } from "${projectPath("http/mod.ts")}";
+import { errorPage } from "${projectPath("middleware/mod.ts")}";
+
+const wrapped = errorPage()(({ PATH_INFO }) => {
+  if (PATH_INFO === "/wrapped/missing") throw new HttpError(404, "No such page");
+  return find("wrapped") as never;
+});
 
 export function app(environ: Record<string, unknown>, start: (status: string, headers: [string, string][]) => void): unknown {
+  if (String(environ.PATH_INFO).startsWith("/wrapped")) return wrapped(environ as never, start as never);
   switch (environ.PATH_INFO) {
     case "/throws":
       return find("<script>document.title = 'broken in'</script>");
@@ -52,10 +60,11 @@ const FILES = { "app.ts": APP, "lib.ts": LIB };
 /** Requests that fail, and what the answer says. */
 const FAILURES: readonly (readonly [path: string, ...texts: readonly string[]])[] = [
   ["/throws", "RangeError", "there is no", "lib.ts:3:"],
-  ["/rejects", "rejected", "the cause of it", "app.ts:8:"],
+  ["/rejects", "rejected", "the cause of it", "app.ts:16:"],
   ["/later", "there is no late", "lib.ts:3:"],
   ["/async", "there is no much later", "lib.ts:3:"],
   ["/forgets", "The application app returned undefined"],
+  ["/wrapped", "there is no wrapped", "lib.ts:3:"],
   ["/no-error", "Thrown value that is no Error", "a string"],
 ];
 
@@ -111,6 +120,13 @@ describe.each(runtimes)("19 tsgi dev, %s", (runtime) => {
   it("19 leaves a response alone that has begun, and one that is fine", async () => {
     expect(await (await get("/", HTML)).text()).toBe("<title>fine</title>");
     await expect(get("/begun", HTML).then((response) => response.text())).rejects.toThrow();
+  });
+
+  it("19.42 errorPage answers what is no 500, and a page that calls this machine evil.example", async () => {
+    const missing = await get("/wrapped/missing");
+    expect([missing.status, await missing.text()]).toEqual([404, "404 Not Found\nNo such page\n"]);
+    const answer = await raw(command.port, "GET /wrapped HTTP/1.1\r\nHost: evil.example\r\n");
+    expect(answer).toMatch(/^HTTP\/1\.1 500 [^]*\r\n\r\n500 Internal Server Error\n$/);
   });
 
   it.each(["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "192.0.2.1"])(

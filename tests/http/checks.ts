@@ -5,6 +5,7 @@ import { answerChecks } from "./answer_checks.ts";
 import { cookieChecks } from "./cookie_checks.ts";
 import { eventChecks } from "./event_checks.ts";
 import { formChecks } from "./form_checks.ts";
+import { optionChecks } from "./option_checks.ts";
 import { readingChecks } from "./reading_checks.ts";
 import { serverChecks } from "./server_checks.ts";
 
@@ -14,5 +15,6 @@ export const checks: readonly Check[] = [
   ...formChecks,
   ...answerChecks,
   ...eventChecks,
+  ...optionChecks,
   ...serverChecks,
 ];

@@ -1,7 +1,7 @@
 /** Forms: tables of bodies, every split of a body, limits, and bodies that were mutated. @module */
 
 import fc from "fast-check";
-import { formParts, HttpError, parseForm } from "../../http/mod.ts";
+import { formParts, HttpError, parseForm, parseJson } from "../../http/mod.ts";
 import type { FormLimits } from "../../http/mod.ts";
 import { client, createEnviron } from "../../testing/mod.ts";
 import type { Environ } from "../../mod.ts";
@@ -123,6 +123,14 @@ const limits: readonly (readonly [type: string, body: string, limits: FormLimits
   [URLENCODED, "a=12345&b=12345", { fieldSize: 4 }, false],
   [URLENCODED, "a=12345&b=12345", { total: 14 }, false],
   [URLENCODED, "", { fields: 0 }, true],
+];
+
+/** A function that reads a body, by its name; the media type and the body. */
+const readings: readonly (readonly [string, (environ: Environ) => Promise<unknown>, type: string, body: string])[] = [
+  ["parseJson", (environ) => parseJson(environ), "application/json", "1"],
+  ["parseForm", (environ) => parseForm(environ), URLENCODED, "a=1"],
+  ["parseForm", (environ) => parseForm(environ), MULTIPART, TWO_FIELDS],
+  ["formParts", (environ) => formParts(environ).next(), MULTIPART, TWO_FIELDS],
 ];
 
 /** Parts of any form, as a browser may send them. */
@@ -281,6 +289,31 @@ export const formChecks: readonly Check[] = [
       ]]);
       equal(await read(""), []);
       equal(await read("?a=1"), [["?a", "1"]]);
+    },
+  },
+  ...readings.map(([reader, read, type, body]): Check => ({
+    name: `19.44 ${reader} of ${type.split(";")[0]}: reading the body again is an error of the program`,
+    run: async () => {
+      const environ = posted(type, octets(body));
+      await read(environ);
+      const again = async (name: string, action: () => unknown): Promise<void> => {
+        const error = await thrownBy(action);
+        ok(error instanceof TypeError, `no TypeError: ${error}`);
+        const advice = "read it once, and pass on what that returns";
+        equal(error.message, `${name}: ${reader} has read the body of this request already; ${advice}`);
+      };
+      await again("parseJson", () => parseJson(Object.assign(environ, { CONTENT_TYPE: "application/json" })));
+      await again("parseForm", () => parseForm(Object.assign(environ, { CONTENT_TYPE: URLENCODED })));
+      await again("parseForm", () => parseForm(Object.assign(environ, { CONTENT_TYPE: MULTIPART })));
+    },
+  })),
+  {
+    name: "19.44 a body that was refused before it was read can be read",
+    run: async () => {
+      const environ = posted(URLENCODED, octets("a=1"));
+      equal(await refusal(() => parseJson(environ)), 415);
+      equal(await refusal(() => parseForm(environ, { total: 1 })), 413);
+      equal(await listed(await parseForm(environ)), [["a", "1"]]);
     },
   },
   {

@@ -3,6 +3,7 @@
 import type { Check } from "../wsgiref/check.ts";
 import { headerChecks } from "./header_checks.ts";
 import { errorPageChecks } from "./error_page_checks.ts";
+import { optionChecks } from "./option_checks.ts";
 import { routerChecks } from "./router_checks.ts";
 import { serverChecks } from "./server_checks.ts";
 import { sessionChecks } from "./session_checks.ts";
@@ -14,5 +15,6 @@ export const checks: readonly Check[] = [
   ...errorPageChecks,
   ...sessionChecks,
   ...transparencyChecks,
+  ...optionChecks,
   ...serverChecks,
 ];

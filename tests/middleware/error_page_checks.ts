@@ -99,6 +99,35 @@ export const errorPageChecks: readonly Check[] = [
     },
   },
   {
+    name: "19.42 errorPage: with tsgi.debug an error that would be a 500 goes on, and no other one",
+    run: async () => {
+      for (
+        const [thrown, status] of [[new RangeError("bug"), 0], [new HttpError(503), 503], [new HttpError(404), 404]]
+      ) {
+        const fails = errorPage()(() => {
+          throw thrown;
+        });
+        const site = client((environ, start) => fails(Object.assign(environ, { "tsgi.debug": true }), start), {
+          raise: true,
+        });
+        if (status === 0) equal(await thrownBy(() => site.get("/")), thrown);
+        else equal((await site.get("/")).status, status);
+      }
+    },
+  },
+  {
+    name: "19.41 errorPage: the log says which request has failed, as the gateway does",
+    run: async () => {
+      const fails: ApplicationFunction = (environ) => {
+        environ.REQUEST_URI = "/a?b=\x1b[31m\u00e9"; // what a wire passes on as the client sent it
+        throw new RangeError("secret");
+      };
+      const { log } = await client(errorPage()(fails)).post("/");
+      ok(log.startsWith("tsgi: POST /a?b=\\x1b[31m\\xe9: RangeError: secret\n"), log);
+      ok(log.endsWith("\n") && !log.endsWith("\n\n"), "one line end");
+    },
+  },
+  {
     name: "19.22 errorPage: what is wrong with a body has its status",
     run: async () => {
       const site = client(errorPage()(async (environ) => [String(await parseJson(environ))]));

@@ -21,7 +21,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, test, vi } from "vitest";
 import { segmentsOf } from "../../middleware/files/path.ts";
 import { type Content, Contents, SMALL, statOf } from "../../middleware/files/content.ts";
-import { sendFile, staticFiles } from "../../middleware/mod.ts";
+import { mount, router, sendFile, staticFiles } from "../../middleware/mod.ts";
 import { client } from "../../testing/mod.ts";
 import { Client } from "../behaviour/client.ts";
 import { bytesOf, field, textOf, type WireResponse } from "../behaviour/response.ts";
@@ -218,6 +218,11 @@ describe.each(["node", "deno", "bun"] as const)("19. static files, %s", (runtime
     expect((await ask("/app/outside", {}, "mounted")).status).toBe(404);
   });
 
+  it("19.43 so is the mount point itself", async () => {
+    const top = await ask("/app?a=1&b=%20", {}, "mounted");
+    expect([top.status, field(top, "location")]).toEqual([301, "/app/?a=1&b=%20"]);
+  });
+
   it("a list of a folder, if it is on: escaped, without what would be refused", async () => {
     const page = await ask("/app/plain/", {}, "mounted");
     expect([page.status, field(page, "content-security-policy")]).toEqual([200, "default-src 'none'"]);
@@ -399,6 +404,30 @@ test("19. static files: the names in any path are names, or the path is refused"
     }),
     { numRuns: 2000 },
   );
+});
+
+test("19.43 a folder that is mounted without an index is a 404, and one with an index is redirected to its slash", async () => {
+  const site = new SiteFolder();
+  try {
+    for (
+      const [options, status, location] of [
+        [{}, 301, "/caf%C3%A9/?a=1"],
+        [{ index: "none.html", listing: true }, 301, "/caf%C3%A9/?a=1"],
+        [{ index: false }, 404, null],
+      ] as const
+    ) {
+      const files = staticFiles(site.root, options);
+      for (const app of [mount({ "/caf\u00e9": files }), router().mount("/caf\u00e9", files)]) {
+        const response = await client(app).get("/caf%C3%A9?a=1");
+        expect([response.status, response.headers.get("Location")]).toEqual([status, location]);
+      }
+      // A server without a mount point may give an empty path for its root.
+      const root = client((environ, startResponse) => files(Object.assign(environ, { PATH_INFO: "" }), startResponse));
+      expect((await root.get("/")).status).toBe(status === 404 ? 404 : 200);
+    }
+  } finally {
+    site.remove();
+  }
 });
 
 test("19. sendFile: a download, own fields, and a head that startResponse refuses leaks nothing", async () => {
