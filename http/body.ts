@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describe } from "../core/errors.ts";
 import type { Environ } from "../core/contract/types.ts";
 import { HttpError } from "./error.ts";
 import { mediaType } from "./media_type.ts";
@@ -55,6 +56,12 @@ export async function readBody(name: string, environ: BodyEnviron, limit: number
   return joined(blocks, size);
 }
 
+/** Handles the rejection of a promise that nobody awaits: a client could otherwise end a program that forgot `await`. */
+export function forgettable<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
 /** Joins blocks of `size` bytes together. */
 export function joined(blocks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
@@ -98,9 +105,16 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  * console.assert((await client(app).post("/", { form: { a: "1" } })).status === 415);
  * ```
  */
-export async function parseJson(environ: BodyEnviron, limits: JsonLimits = {}): Promise<unknown> {
+export function parseJson(environ: BodyEnviron, limits: JsonLimits = {}): Promise<unknown> {
+  return forgettable(readJson(environ, limits));
+}
+
+async function readJson(environ: BodyEnviron, limits: JsonLimits): Promise<unknown> {
   checkOptions("parseJson", limits, JSON_LIMITS);
   const { limit = MOST_JSON } = limits;
+  if (typeof limit !== "number" || !(limit >= 0)) {
+    throw new TypeError(`parseJson: expected a number from 0 up as limit, got ${describe(limit)}`);
+  }
   const type = mediaType(environ.CONTENT_TYPE ?? "")?.type ?? "";
   if (!/^application\/json$|\+json$/.test(type)) throw new HttpError(415, "Expected a body of type application/json");
   const bytes = await readBody("parseJson", environ, limit);

@@ -8,7 +8,7 @@
 
 import { describe } from "../core/errors.ts";
 import { readLatin1 } from "../core/grammar.ts";
-import { type BodyEnviron, readBody, takeBody } from "./body.ts";
+import { type BodyEnviron, forgettable, readBody, takeBody } from "./body.ts";
 import { HttpError } from "./error.ts";
 import { mediaType } from "./media_type.ts";
 import { boundaryOf, type FormLimits, type FormPart, MultipartReader } from "./multipart.ts";
@@ -75,7 +75,11 @@ function limited(name: string, defaults: Required<FormLimits>, given: FormLimits
  * console.assert(await (await client(app).post("/", { body })).text() === "Cat: cat.png, 4");
  * ```
  */
-export async function parseForm(environ: BodyEnviron, limits: FormLimits = {}): Promise<FormData> {
+export function parseForm(environ: BodyEnviron, limits: FormLimits = {}): Promise<FormData> {
+  return forgettable(readForm(environ, limits));
+}
+
+async function readForm(environ: BodyEnviron, limits: FormLimits): Promise<FormData> {
   const type = mediaType(environ.CONTENT_TYPE ?? "")?.type;
   const most = limited("parseForm", HELD, limits);
   const form = new FormData();

@@ -1,6 +1,6 @@
 /** Queries, JSON, negotiation. @module */
 
-import { HttpError, negotiate, parseJson, query, statusLine } from "../../http/mod.ts";
+import { HttpError, negotiate, parseForm, parseJson, query, statusLine } from "../../http/mod.ts";
 import { createEnviron } from "../../testing/mod.ts";
 import { type Check, equal, ok, thrownBy } from "../wsgiref/check.ts";
 
@@ -102,6 +102,22 @@ export const readingChecks: readonly Check[] = [
       }
       const environ = createEnviron({ method: "POST", headers: { "Content-Type": "application/json" }, body: body() });
       equal(await refusal(() => parseJson(environ, { limit: 100 })), 413);
+    },
+  },
+  {
+    name: "19.3 parseJson refuses a limit that is no number",
+    run: async () => {
+      const environ = createEnviron({ method: "POST", headers: { "Content-Type": "application/json" }, body: "1" });
+      ok(await thrownBy(() => parseJson(environ, { limit: "1mb" as never })) instanceof TypeError, "");
+    },
+  },
+  {
+    name: "19.3 a forgotten await lets no client end the program",
+    run: async () => {
+      const environ = createEnviron({ method: "POST", headers: { "Content-Type": "text/plain" }, body: "1" });
+      void parseJson(environ);
+      void parseForm(environ);
+      await new Promise((resolve) => setTimeout(resolve)); // an unhandled rejection would end the program of the checks
     },
   },
   {
