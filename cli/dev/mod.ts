@@ -36,7 +36,7 @@ export function development({ debugRemote }: Pick<Settings, "debugRemote">, age:
   const mayLook = (environ: Environ): boolean => debugRemote || isLocal(environ);
   return {
     errorPage: (error, environ) =>
-      mayLook(environ) ? failurePage(error, environ, { worker, path: WORKER_PATH }) : undefined,
+      environ["tsgi.debug"] === true ? failurePage(error, environ, { worker, path: WORKER_PATH }) : undefined,
     accessLine: accessLine(isColoured()),
     hides: ({ PATH_INFO }) => PATH_INFO === WORKER_PATH,
     wrap: (app) =>
