@@ -161,6 +161,22 @@ function describeValue(value: unknown): string {
   }
 }
 
+/**
+ * Whether a value is an object without a class, as options are. Objects of another realm are too: their prototype has no
+ * prototype either.
+ *
+ * @example
+ * ```ts
+ * import { isPlainObject } from "./errors.ts";
+ * console.assert(isPlainObject({}) && isPlainObject(Object.create(null)) && !isPlainObject([]));
+ * ```
+ */
+export function isPlainObject(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** The errors that report a mistake of the program. How this library has found it says nothing to the program's author. */
 const MISTAKES: ReadonlySet<string> = new Set([
   "ApplicationError",

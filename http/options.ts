@@ -7,7 +7,7 @@
  * @module
  */
 
-import { describe, nearest } from "../core/errors.ts";
+import { describe, isPlainObject, nearest } from "../core/errors.ts";
 
 /** The names of all options of a function. The compiler checks that none is missing. */
 export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
@@ -73,13 +73,6 @@ export function checkMiddlewareObject(name: string, options: unknown, call: stri
 function checkObject(name: string, options: unknown, advice: string): void {
   if (isPlainObject(options)) return;
   throw new TypeError(`${name}: expected an object of options, got ${describe(options)}${advice}`);
-}
-
-/** Whether a value is an object without a class. Objects of another realm are: their prototype has no prototype either. */
-function isPlainObject(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /**

@@ -16,9 +16,9 @@ import { checkMiddlewareOptions, type OptionNames } from "../http/options.ts";
 import { CompressedBody, isIterableBody } from "./compression/body.ts";
 import type { Coding } from "./compression/encoder.ts";
 import { chooseEncoding } from "./representation/encodings.ts";
-import { fieldOf, isHeaderList, varyByEncoding } from "./representation/fields.ts";
+import { fieldOf, isHeaderList } from "./representation/fields.ts";
 import { isCompressible } from "./representation/media_types.ts";
-import type { Middleware } from "./middleware.ts";
+import { type Middleware, varying } from "./middleware.ts";
 
 /** Options of {@linkcode compress}. */
 export interface CompressOptions {
@@ -114,7 +114,7 @@ class Call {
     } catch {
       return this.#pass(args); // where the same error is thrown again
     }
-    if (this.#accepted === undefined) return this.#pass([status, varyByEncoding(headers), ...rest(args)]);
+    if (this.#accepted === undefined) return this.#pass([status, varying(headers, "Accept-Encoding"), ...rest(args)]);
     this.#held = args;
     if (this.#returned) this.#compress();
     return (chunk) => {
@@ -192,7 +192,7 @@ function compressedHeaders(headers: HeaderList, coding: Coding): HeaderList {
   const weak = kept.map(([name, value]): readonly [string, string] =>
     name.toLowerCase() === "etag" && value.startsWith('"') ? [name, `W/${value}`] : [name, value]
   );
-  return [...varyByEncoding(weak), ["Content-Encoding", coding]];
+  return [...varying(weak, "Accept-Encoding"), ["Content-Encoding", coding]];
 }
 
 /** The length of a body that is an array. Text counts at least as many octets as it has code units. */

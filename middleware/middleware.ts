@@ -55,7 +55,7 @@ function isNamed(pair: unknown, name: string): boolean {
 
 /** Adds a name to the Vary field, unless it has it. */
 export function varying(headers: HeaderList, name: string): HeaderList {
-  const values = fieldValues(headers, "vary");
+  const values = fieldValues(headers, "vary").filter((value) => value !== "");
   const members = values.flatMap((value) => String(value).toLowerCase().split(",")).map((member) => member.trim());
   if (members.includes("*") || members.includes(name.toLowerCase())) return headers;
   const others = headers.filter((pair) => !isNamed(pair, "vary"));

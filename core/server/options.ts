@@ -7,7 +7,7 @@
  * @module
  */
 
-import { describe, nearest, OptionError } from "../errors.ts";
+import { describe, isPlainObject, nearest, OptionError } from "../errors.ts";
 import type { ListenOptions, Place } from "../seams.ts";
 import { accepts, expectedText, type OptionName, optionNames, optionTable } from "./option_table.ts";
 import { ALL_PEERS, isAddress, LOOPBACK, parseIps } from "./peer_policy.ts";
@@ -258,12 +258,6 @@ function givenBy(options: ServeOptions, name: string): Record<string, unknown> {
     if (value !== undefined) given[name] = value;
   }
   return given;
-}
-
-function isPlainObject(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null; // or the Object.prototype of another realm
 }
 
 /**

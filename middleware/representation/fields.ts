@@ -37,19 +37,3 @@ export function fieldOf(headers: HeaderList, name: string): string | undefined {
   }
   return value;
 }
-
-/**
- * Adds Accept-Encoding to Vary, unless it is there.
- *
- * @example
- * ```ts
- * import { varyByEncoding } from "./fields.ts";
- * console.assert(JSON.stringify(varyByEncoding([["Vary", "Cookie"]])) === '[["Vary","Cookie, Accept-Encoding"]]');
- * ```
- */
-export function varyByEncoding(headers: HeaderList): HeaderList {
-  const vary = fieldOf(headers, "vary");
-  if (vary !== undefined && /(?:^|,)\s*(?:\*|accept-encoding)\s*(?:,|$)/i.test(vary)) return headers;
-  const others = headers.filter(([name]) => name.toLowerCase() !== "vary");
-  return [...others, ["Vary", vary === undefined || vary === "" ? "Accept-Encoding" : `${vary}, Accept-Encoding`]];
-}
