@@ -220,6 +220,11 @@ describe.concurrent.each(["node", "deno", "bun"] as const)("%s", (runtime) => {
     expect(await outcome).toMatchObject({ code: 143, signal: null, errors: "finally, aborted\n" });
   });
 
+  it("C14 SIGTERM while the application runs for the first time: the same", async () => {
+    const outcome = await run({ env: { PATH_INFO: "/terminated" } });
+    expect(outcome).toMatchObject({ code: 143, signal: null, errors: "finally, aborted\n" });
+  });
+
   it("C14 a web server that dies: the script that waits and writes nothing ends too", async () => {
     const child = start(runtime, { env: { PATH_INFO: "/stream" }, parent: true });
     const outcome = ended(child);

@@ -1,5 +1,6 @@
 /** The script that tests run: `serve` finds out by itself that it is one. PATH_INFO says what it is to do. */
 
+import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Environ, serve, type StartResponse } from "../../../mod.ts";
 
@@ -16,6 +17,10 @@ async function app(environ: Environ, startResponse: StartResponse): Promise<Iter
       startResponse("200 OK", PLAIN);
       return Array.from({ length: 80 }, () => "x".repeat(65_536));
     case "/stream":
+      startResponse("200 OK", PLAIN);
+      return stream(environ);
+    case "/terminated":
+      process.kill(process.pid, "SIGTERM"); // as a web server does that has lost its client
       startResponse("200 OK", PLAIN);
       return stream(environ);
     case "/fails":
