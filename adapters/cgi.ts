@@ -142,15 +142,14 @@ function openStreams(
         setTimeout(resolve, GRACE);
       },
     };
-    let transport: PromisedTransport | undefined;
     const stop = (code: number): void => {
       ended(code);
-      transport?.destroy();
+      transport.destroy();
     };
     // Before the transport, because its constructor calls the application: the web server may see that the client has
     // gone, and send the signal, while the application runs for the first time.
     script.onSignal(stop);
-    transport = new PromisedTransport(streams, accept, script.turn);
+    const transport = new PromisedTransport(streams, accept, script.turn);
     watchParent(script, () => open, () => stop(SIGNAL_CODES.SIGTERM));
   });
 }
