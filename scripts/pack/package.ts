@@ -48,7 +48,10 @@ export function emptyFolder(name: string): string {
 export async function consumer(name: string, files: Readonly<Record<string, string>> = {}): Promise<string> {
   const folder = emptyFolder(name);
   for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
-  await npm(["install", "--silent", "--prefer-offline", "--no-audit", "--no-fund", "--prefix", folder, tarball], folder);
+  await npm(
+    ["install", "--silent", "--prefer-offline", "--no-audit", "--no-fund", "--prefix", folder, tarball],
+    folder,
+  );
   return folder;
 }
 
