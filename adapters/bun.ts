@@ -70,7 +70,7 @@ export const host: Host = {
       : undefined;
     const listener = await listen(options, unix, {
       binaryType: "uint8array",
-      open: (socket) => void (socket.data = new BunTransport(socket, accept, host.turn)),
+      open: (socket) => void new BunTransport(socket, accept, host.turn),
       data: (socket, bytes) => socket.data.data(bytes),
       drain: (socket) => socket.data.drain(),
       end: (socket) => socket.data.fin(),

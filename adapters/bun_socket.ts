@@ -45,7 +45,10 @@ export class BunTransport extends BatchedOutput implements Transport {
     super(turn);
     this.#socket = socket;
     this.peer = peerOf(socket);
-    this.#connection = accept(this);
+    socket.data = this; // before `accept`: where that destroys the connection, Bun calls `close` at once
+    const connection = accept(this);
+    if (this.#closed) queueMicrotask(() => connection.closed());
+    else this.#connection = connection;
   }
 
   // Called by Bun.

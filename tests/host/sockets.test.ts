@@ -184,15 +184,16 @@ describe.each(cells)("%s", (name, runtime, adapter) => {
   });
 
   it.each([
-    ["*", "127.0.0.1 1"],
-    ["127.0.0.1", "127.0.0.1 1"],
-    ["192.0.2.1", "refused 0"],
+    [{ allowIps: "*" }, "127.0.0.1 1"],
+    [{ allowIps: ["127.0.0.1"] }, "127.0.0.1 1"],
+    [{ allowIps: ["192.0.2.1"] }, "refused 0"],
+    [{ proxyProtocol: true }, "127.0.0.1 1"],
   ])(
-    "14.1 clients that reset before they are accepted run no request, with allowIps %s",
-    async (allowIps, expected) => {
-      const output = await run(runtime, [adapter, "resets", allowIps, process.execPath, RESETS]);
+    "14.1 clients that reset before they are accepted run no request, with %j",
+    async (options, expected) => {
+      const output = await run(runtime, [adapter, "resets", JSON.stringify(options), process.execPath, RESETS]);
       expect(output.at(-1)).toBe(expected);
-      expect(output.filter((line) => /turned away/.test(line))).toHaveLength(allowIps === "192.0.2.1" ? 1 : 0);
+      expect(output.filter((line) => /turned away|closed/.test(line))).toHaveLength(expected === "refused 0" ? 1 : 0);
     },
   );
 

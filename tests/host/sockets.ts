@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, lstatSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { request, type RequestOptions } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -37,6 +37,16 @@ function get(options: RequestOptions): Promise<string> {
       response.on("data", (part) => text += part).on("end", () => resolve(text));
     }).on("error", reject).end();
   });
+}
+
+/** The body of a response to a request behind a prefix of the PROXY protocol. */
+async function relayed(port: number, prefix: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  let text = "";
+  socket.setEncoding("latin1").on("data", (part: string) => text += part);
+  socket.write(`${prefix}GET / HTTP/1.0\r\nHost: a\r\n\r\n`);
+  await once(socket, "close");
+  return text.slice(text.indexOf("\r\n\r\n") + 4);
 }
 
 async function attempt(options: ServeOptions): Promise<Server | undefined> {
@@ -138,17 +148,19 @@ switch (kind) {
   }
   case "resets": {
     // While this process waits, clients connect, send a request and reset the connection.
-    const [, , , , allowIps, node, script] = process.argv as string[];
+    const [, , , , policy, node, script] = process.argv as string[];
+    const options = JSON.parse(policy as string) as ServeOptions;
     const server = await serve(counting, {
+      ...options,
       port: 0,
       onListen: () => {},
       errorLog: (text) => console.log(text),
-      allowIps: allowIps === "*" ? "*" : [allowIps as string],
     });
-    const { port } = server.address;
+    const port = portOf(server);
     const { status, stderr } = spawnSync(node as string, ["-e", script as string, String(port)]);
     if (status !== 0) throw new Error(String(stderr));
-    const last = await get({ port }); // behind all of those
+    // Behind all of those.
+    const last = options.proxyProtocol === true ? await relayed(port, "PROXY UNKNOWN\r\n") : await get({ port });
     console.log(last.split(" ")[2] ?? "refused", requests);
     await server.shutdown({ timeout: 0 });
     break;
