@@ -154,7 +154,7 @@ class PeerForwarding implements Forwarding {
   }
 
   /**
-   * The members of a field that may be repeated only with the same value.
+   * The members of a field that may be repeated only with the same value. Schemes and hosts have no case, paths do.
    *
    * @throws {Refusal} 400 when two lines of it differ.
    */
@@ -162,8 +162,8 @@ class PeerForwarding implements Forwarding {
     const members = this.#members(environ, key);
     if (members.length < 2) return members;
     const lines = fields.filter((_, i) => i % 2 === 1 && fields[i - 1] === key);
-    const [first = "", ...others] = lines;
-    if (others.some((line) => line.toLowerCase() !== first.toLowerCase())) {
+    const [first = "", ...others] = key === PREFIX ? lines : lines.map((line) => line.toLowerCase());
+    if (others.some((line) => line !== first)) {
       throw new Refusal(BAD_REQUEST, `${nameOf(key)}, which is believed, is given twice with different values`);
     }
     return members.slice(0, members.length / lines.length);

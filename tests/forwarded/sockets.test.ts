@@ -66,6 +66,7 @@ const SERVED: readonly (readonly [name: string, lines: Lines, facts: Facts])[] =
   ["a client at a Unix socket", ["X-Forwarded-For: 6.6.6.6, unix:"], { REMOTE_ADDR: undefined }],
   ["a scheme", ["X-Forwarded-Proto: https"], { "wsgi.url_scheme": "https", HTTPS: "on", REMOTE_ADDR: "127.0.0.1" }],
   ["a scheme twice", ["X-Forwarded-Proto: https", "X-Forwarded-Proto: HTTPS"], { "wsgi.url_scheme": "https" }],
+  ["a host twice", ["X-Forwarded-Host: B.test", "X-Forwarded-Host: b.test"], { HTTP_HOST: "B.test" }],
   ["a WebSocket", ["X-Forwarded-Proto: wss"], { "wsgi.url_scheme": "https" }],
   ["the right-most scheme", ["X-Forwarded-Proto: https, http"], { "wsgi.url_scheme": "http", HTTPS: undefined }],
   [
@@ -115,6 +116,7 @@ const REFUSED: readonly (readonly [name: string, lines: Lines, reason: RegExp])[
   ["a scheme", ["X-Forwarded-Proto: gopher"], /X-Forwarded-Proto, .* has a scheme that is not http or https/],
   ["two schemes", ["X-Forwarded-Proto: https", "X-Forwarded-Proto: http"], /given twice with different values/],
   ["two hosts", ["X-Forwarded-Host: a", "X-Forwarded-Host: b"], /X-Forwarded-Host, .* given twice/],
+  ["two prefixes", ["X-Forwarded-Prefix: /a", "X-Forwarded-Prefix: /A"], /X-Forwarded-Prefix, .* given twice/],
   ["a host", ["X-Forwarded-Host: a/b"], /has a host that is not a host/],
   ["port 0", ["X-Forwarded-Port: 0"], /has a port that is not a number from 1 to 65535/],
   ["two ports", ["X-Forwarded-Host: b:81", "X-Forwarded-Port: 82"], /the host and X-Forwarded-Port.* contradict/],
