@@ -12,6 +12,7 @@
  * @module
  */
 
+import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { setInterval } from "node:timers";
 import {
@@ -34,6 +35,7 @@ import type {
 import { COPY_LIMIT, type Memory } from "./batched_transport.ts";
 import { NodeTransport } from "./node_socket.ts";
 import { isFor, type LoadedTls, loadTls, stateOf } from "./tls_files.ts";
+import { isTrusted } from "./tls_trust.ts";
 
 const { Buffer, process } = globalThis;
 const LOOK = 1000; // ms between two looks at the files
@@ -49,6 +51,7 @@ export class TlsEnd {
   readonly #server: Server;
   readonly #handshakes = new WeakMap<Socket, TlsTransport>();
   #identities: LoadedTls["identities"] = [];
+  #authorities: LoadedTls["authorities"] = [];
   #contexts: readonly SecureContext[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   #state: string | undefined; // of the files in use
@@ -68,7 +71,7 @@ export class TlsEnd {
       handshakeTimeout: LONGEST,
     });
     this.#server.on("secureConnection", (socket) => {
-      this.#take(socket)?.secured(factsOf(socket, settings), socket);
+      this.#take(socket)?.secured(factsOf(socket, settings, this.#authorities), socket);
     });
     this.#server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => this.#take(socket)?.failed(error));
   }
@@ -123,9 +126,10 @@ export class TlsEnd {
     }
   }
 
-  #use({ identities, ca, warnings }: LoadedTls): void {
+  #use({ identities, authorities, warnings }: LoadedTls): void {
     const { minVersion, ciphers } = this.#settings;
-    const more = { ...(ca === undefined ? {} : { ca }), ...(ciphers === undefined ? {} : { ciphers }) };
+    const ca = authorities.map(String).join("");
+    const more = { ...(ca === "" ? {} : { ca }), ...(ciphers === undefined ? {} : { ciphers }) };
     const options = identities.map(({ cert, key }) => ({ cert, key, minVersion, ...more }));
     try {
       this.#contexts = options.map((one) => createSecureContext(one));
@@ -134,6 +138,7 @@ export class TlsEnd {
     }
     this.#server.setSecureContext(options[0] as object); // for clients that name no host
     this.#identities = identities;
+    this.#authorities = authorities;
     for (const warning of warnings) this.#report(warning);
   }
 
@@ -148,16 +153,16 @@ export class TlsEnd {
   }
 }
 
-function factsOf(socket: TLSSocket, { certReqs }: TlsSettings): Secured {
+function factsOf(socket: TLSSocket, { certReqs }: TlsSettings, authorities: LoadedTls["authorities"]): Secured {
   return {
     version: socket.getProtocol() ?? "",
     cipher: socket.getCipher()?.name ?? "",
     protocol: socket.alpnProtocol || undefined,
-    client: certReqs === "none" ? undefined : clientOf(socket),
+    client: certReqs === "none" ? undefined : clientOf(socket, authorities),
   };
 }
 
-function clientOf(socket: TLSSocket): ClientCertificate | undefined {
+function clientOf(socket: TLSSocket, authorities: LoadedTls["authorities"]): ClientCertificate | undefined {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return undefined;
   return {
@@ -166,8 +171,18 @@ function clientOf(socket: TLSSocket): ClientCertificate | undefined {
     serial: certificate.serialNumber,
     validFrom: certificate.validFrom,
     validTo: certificate.validTo,
-    problem: socket.authorized ? undefined : String(socket.authorizationError ?? "it is not verified"),
+    problem: problemOf(socket, certificate, authorities),
   };
+}
+
+function problemOf(
+  socket: TLSSocket,
+  certificate: X509Certificate,
+  authorities: LoadedTls["authorities"],
+): string | undefined {
+  if (!socket.authorized) return String(socket.authorizationError ?? "it is not verified");
+  const isGood = !SHARES_SESSIONS || !socket.isSessionReused() || isTrusted(certificate, authorities);
+  return isGood ? undefined : "no authority of now has signed the one in its resumed session";
 }
 
 /**
@@ -301,6 +316,9 @@ const READS_ON = process.versions.deno !== undefined;
  * change afterwards. On Bun it is noticed in any case, and a change afterwards has no effect.
  */
 const LATE_HALF_OPEN = process.versions.bun === undefined;
+
+/** On Deno a session that another listener has made, or one for which the certificate was not good, is resumed as good. */
+const SHARES_SESSIONS = process.versions.deno !== undefined;
 
 /** What a socket reads with. */
 interface Handle {

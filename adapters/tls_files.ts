@@ -27,8 +27,8 @@ export interface LoadedIdentity {
 export interface LoadedTls {
   /** In the order of the settings, the default first. */
   readonly identities: readonly LoadedIdentity[];
-  /** The certificates of those who sign client certificates, in PEM. */
-  readonly ca: string | undefined;
+  /** The certificates of those who sign client certificates. */
+  readonly authorities: readonly X509Certificate[];
   /** What is not wrong, but should be known: a certificate that has expired. */
   readonly warnings: readonly string[];
 }
@@ -47,8 +47,8 @@ export async function loadTls(settings: TlsSettings): Promise<LoadedTls> {
   const warnings: string[] = [];
   const identities: LoadedIdentity[] = [];
   for (const identity of settings.identities) identities.push(await loadIdentity(identity, warnings));
-  const ca = settings.ca === undefined ? undefined : (await certificatesOf(settings.ca, "ca")).map(String).join("");
-  return { identities, ca, warnings };
+  const authorities = settings.ca === undefined ? [] : await certificatesOf(settings.ca, "ca");
+  return { identities, authorities, warnings };
 }
 
 /**

@@ -81,7 +81,10 @@ const SCRIPT = [
   ...all("adapters/", "cgi cgi_process environment batched_transport peer promised_socket"),
 ];
 const SCRIPT_NODE = all("adapters/", "cgi_node latin1");
-const TLS = [...all("core/server/", "distinguished_name stage tls tls_options"), ...all("adapters/", "tls tls_files")];
+const TLS = [
+  ...all("core/server/", "distinguished_name stage tls tls_options"),
+  ...all("adapters/", "tls tls_files tls_trust"),
+];
 const MOD = "mod.ts";
 const FACE = [MOD, "mod_shared.ts"];
 

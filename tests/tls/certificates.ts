@@ -24,6 +24,10 @@ export interface Making {
   readonly names?: readonly string[];
   /** Algorithm of the key. Default `"ec"`. */
   readonly algorithm?: "ec" | "rsa" | "ed25519";
+  /** Who signs it. Default: the authority. */
+  readonly by?: Pair;
+  /** Extensions beside the names, as `openssl` takes them. Default: that it may not sign others. */
+  readonly extensions?: readonly string[];
 }
 
 const ALGORITHMS: Readonly<Record<"ec" | "rsa" | "ed25519", readonly string[]>> = {
@@ -49,18 +53,24 @@ export class Certificates {
   }
 
   /** A certificate that the authority has signed, in the files `name.pem` and `name.key`. */
-  signed(name: string, { subject = `/CN=${name}`, names = [], algorithm = "ec" }: Making = {}): Pair {
+  signed(
+    name: string,
+    {
+      subject = `/CN=${name}`,
+      names = [],
+      algorithm = "ec",
+      by = { cert: this.ca, key: this.path("ca.key") },
+      extensions = ["basicConstraints=CA:FALSE"], // some extension, or it would be of version 1, which Deno refuses
+    }: Making = {},
+  ): Pair {
     this.#request(name, ["-subj", subject, "-utf8", "-multivalue-rdn"], algorithm);
-    const extensions = this.path(`${name}.ext`);
+    const file = this.path(`${name}.ext`);
     writeFileSync(
-      extensions,
-      [
-        "basicConstraints=CA:FALSE", // some extension, or it would be of version 1, which Deno refuses
-        ...(names.length === 0 ? [] : [`subjectAltName=${names.join(",")}`]),
-      ].join("\n"),
+      file,
+      [...extensions, ...(names.length === 0 ? [] : [`subjectAltName=${names.join(",")}`])].join("\n"),
     );
     const serial = String(0x1000 + this.#made++);
-    const ca = ["-CA", this.ca, "-CAkey", this.path("ca.key"), "-set_serial", serial, "-days", "2"];
+    const ca = ["-CA", by.cert, "-CAkey", by.key, "-set_serial", serial, "-days", "2"];
     openssl(
       "x509",
       "-req",
@@ -68,7 +78,7 @@ export class Certificates {
       this.path(`${name}.pem`),
       ...ca,
       "-extfile",
-      extensions,
+      file,
       "-out",
       this.path(`${name}.crt`),
     );

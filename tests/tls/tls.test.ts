@@ -186,6 +186,44 @@ describe.each(RUNTIMES)("18.1 TLS on %s", (runtime) => {
     expect(server.stderr).toContain(": it has no certificate, which certReqs requires\n");
   });
 
+  it(
+    "18.1 a session is resumed only where its client certificate is good: not at another listener, nor later",
+    async () => {
+      const others = new Certificates();
+      onTestFinished(() => others.remove());
+      const list = made.path(`authorities-${runtime}.pem`);
+      copyFileSync(made.ca, list);
+      const { server, ports } = await serving({
+        listen: [
+          { port: 0, tls: { ...a, ca: list, certReqs: "required" } },
+          { port: 0, tls: { ...a, ca: others.ca, certReqs: "required" } },
+        ],
+      });
+      const [own, other] = ports as [number, number];
+      const sessions = new Map<string, Buffer>();
+      for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
+        const known = { ...read(client), maxVersion };
+        const socket = await dial(own, known);
+        socket.on("session", (one) => sessions.set(maxVersion, one));
+        const answer = all(socket);
+        socket.write(REQUEST);
+        expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
+        const session = sessions.get(maxVersion) as Buffer;
+        expect(await ask(own, { ...known, session })).toHaveProperty("SSL_CLIENT_S_DN");
+        await expect(ask(other, { ...known, session })).rejects.toThrow();
+        await expect(ask(other, { maxVersion, session })).rejects.toThrow();
+      }
+      copyFileSync(others.ca, list);
+      await until("the new authority", () => server.stderr.includes("are in use\n"), 15_000, () => server.stderr);
+      for (const [maxVersion, session] of sessions) {
+        const known = { ...read(client), maxVersion: maxVersion as "TLSv1.3" };
+        await expect(ask(own, { ...known, session })).rejects.toThrow();
+        await expect(ask(own, { maxVersion: known.maxVersion, session })).rejects.toThrow();
+      }
+    },
+    30_000,
+  );
+
   it("plain HTTP gets a 400 that says so, and one line; what is neither is closed; a port check is nothing", async () => {
     const { server, port } = await serving({ tls: a });
     plain(port).end();
