@@ -84,7 +84,7 @@ async function loadIdentity({ cert, key, passphrase }: TlsIdentity, warnings: st
   }
   return {
     cert: chain.map(String).join(""),
-    key: secret.export({ type: "pkcs8", format: "pem" }) as string,
+    key: exported(secret, source),
     names: hostNames(own.subjectAltName ?? ""),
   };
 }
@@ -95,8 +95,20 @@ function keyOf(pem: string, passphrase: string | undefined, source: string): Key
   try {
     return createPrivateKey(encrypted ? { key: pem, passphrase } : pem);
   } catch (cause) {
-    const why = encrypted ? "its key cannot be decrypted: the passphrase is wrong" : "its key is malformed";
+    const why = encrypted
+      ? "its key cannot be decrypted: the passphrase is wrong, or the runtime does not know this encryption; " +
+        "`openssl pkcs8 -topk8` writes one that each runtime knows"
+      : "its key is malformed, or of a kind that the runtime does not know";
     throw new TlsError(source, `${why} (${(cause as Error).message})`, { cause });
+  }
+}
+
+function exported(secret: KeyObject, source: string): string {
+  try {
+    return secret.export({ type: "pkcs8", format: "pem" }) as string;
+  } catch (cause) { // on Deno a key for RSA-PSS only
+    const problem = `its key is of a kind that the runtime does not know (${(cause as Error).message})`;
+    throw new TlsError(source, problem, { cause });
   }
 }
 

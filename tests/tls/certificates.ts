@@ -23,17 +23,20 @@ export interface Making {
   /** Names and addresses that it is valid for: `["DNS:a.test", "IP:127.0.0.1"]`. */
   readonly names?: readonly string[];
   /** Algorithm of the key. Default `"ec"`. */
-  readonly algorithm?: "ec" | "rsa" | "ed25519";
+  readonly algorithm?: Algorithm;
   /** Who signs it. Default: the authority. */
   readonly by?: Pair;
   /** Extensions beside the names, as `openssl` takes them. Default: that it may not sign others. */
   readonly extensions?: readonly string[];
 }
 
-const ALGORITHMS: Readonly<Record<"ec" | "rsa" | "ed25519", readonly string[]>> = {
+type Algorithm = "ec" | "rsa" | "ed25519" | "rsa-pss";
+
+const ALGORITHMS: Readonly<Record<Algorithm, readonly string[]>> = {
   ec: ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
   rsa: ["-newkey", "rsa:2048"],
   ed25519: ["-newkey", "ed25519"],
+  "rsa-pss": ["-newkey", "rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048"],
 };
 
 /** A folder with an authority and what it has signed. */
@@ -92,10 +95,9 @@ export class Certificates {
     return { cert: this.path(`${name}.pem`), key: this.path(`${name}.key`) };
   }
 
-  /** A copy of a key, encrypted; `traditional` is the form of PEM before PKCS #8, for RSA. */
-  encrypted(key: string, passphrase: string, traditional = false): string {
-    const path = `${key}.encrypted`;
-    const how = traditional ? ["rsa", "-aes256", "-traditional"] : ["pkcs8", "-topk8"];
+  /** A copy of a key, encrypted by a command of `openssl`. Without one it is in PKCS #8, as `openssl` writes it. */
+  encrypted(key: string, passphrase: string, how: readonly string[] = ["pkcs8", "-topk8"]): string {
+    const path = `${key}.${this.#made++}.encrypted`;
     openssl(...how, "-in", key, "-out", path, "-passout", `pass:${passphrase}`);
     return path;
   }
@@ -105,7 +107,7 @@ export class Certificates {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #request(name: string, more: readonly string[], algorithm: "ec" | "rsa" | "ed25519" = "ec"): void {
+  #request(name: string, more: readonly string[], algorithm: Algorithm = "ec"): void {
     const files = ["-keyout", this.path(`${name}.key`), "-out", this.path(`${name}.pem`)];
     openssl("req", ...ALGORITHMS[algorithm], "-nodes", ...files, ...more);
   }

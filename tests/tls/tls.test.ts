@@ -351,7 +351,15 @@ describe.each(RUNTIMES)("18.1 TLS on %s", (runtime) => {
     const broken = made.path(`broken-${runtime}.pem`);
     writeFileSync(broken, "-----BEGIN CERTIFICATE-----\nMIIBijCCATCgAwIBAgIU\n-----END CERTIFICATE-----\n");
     const ed = made.signed(`ed-${runtime}`, { algorithm: "ed25519" });
-    const [locked, old] = [made.encrypted(a.key, "sesame"), made.encrypted(b.key, "sesame", true)];
+    const pss = made.signed(`pss-${runtime}`, { algorithm: "rsa-pss" });
+    const locked = made.encrypted(a.key, "sesame");
+    const old = made.encrypted(b.key, "sesame", ["rsa", "-aes256", "-traditional"]);
+    const [des, scrypt] = ["-v2=des3", "-scrypt"].map((how) =>
+      made.encrypted(a.key, "sesame", ["pkcs8", "-topk8", ...how.split("=")])
+    );
+    // What not every runtime knows is served, or the message does not blame the passphrase alone.
+    const servedUnless = (other: Runtime, message: RegExp): RegExp => runtime === other ? message : /^served$/;
+    const unknown = /^TlsError: TLS: \S*encrypted: .*, or the runtime does not know this encryption; `openssl pkcs8/;
     const cases: readonly (readonly [tls: object, expected: RegExp])[] = [
       [a, /^served$/],
       [ed, /^served$/],
@@ -359,6 +367,12 @@ describe.each(RUNTIMES)("18.1 TLS on %s", (runtime) => {
       [{ cert: text(a.cert), key: text(a.key) }, /^served$/],
       [{ cert: a.cert, key: locked, passphrase: "sesame" }, /^served$/],
       [{ cert: b.cert, key: old, passphrase: "sesame" }, /^served$/],
+      [{ cert: a.cert, key: des, passphrase: "sesame" }, servedUnless("deno", unknown)],
+      [{ cert: a.cert, key: scrypt, passphrase: "sesame" }, servedUnless("bun", unknown)],
+      [
+        pss,
+        runtime === "node" ? /^served$/ : /^TlsError: TLS: \S*\/pss-\w+\.key: its key is .*of a kind that the runtime/,
+      ],
       [
         { cert: a.cert, key: b.key },
         /^TlsError: TLS: \S*\/b\.key: its key does not belong to the certificate in \S*\/a\.pem$/,
@@ -375,7 +389,7 @@ describe.each(RUNTIMES)("18.1 TLS on %s", (runtime) => {
       [{ ...a, certReqs: "required", ca: a.key }, /^TlsError: TLS: \S*\/a\.key: it has no certificate in PEM form/],
       [
         { cert: a.cert, key: locked },
-        /^TlsError: TLS: \S*\/a\.key\.encrypted: its key is encrypted and needs a passphrase$/,
+        /^TlsError: TLS: \S*\/a\.key\.\d+\.encrypted: its key is encrypted and needs a passphrase$/,
       ],
       [{ cert: a.cert, key: locked, passphrase: "opens" }, /^TlsError: TLS: \S*encrypted: .*the passphrase is wrong/],
       [{ cert: b.cert, key: old, passphrase: "opens" }, /^TlsError: TLS: \S*encrypted: .*the passphrase is wrong/],
