@@ -9,6 +9,7 @@
  * | `sh`                          | each line is run, in order, on the runtime it names: session.ts. What serves is asked |
  * | `text` behind `sh`            | its lines are in the output of that block, in order; `...` is anything                |
  * | `nginx`, `apache`             | those of docs/deploy/ are run by tests/front/, others stand before a server here       |
+ * | `haproxy`                     | that of docs/deploy/http.md stands before each runtime in tests/forwarded/            |
  * | `ini`                         | a systemd unit, `# path` its first line: checked, and a service's ExecStart is run     |
  * | `dockerfile`                  | its CMD is run                                                                        |
  *
@@ -42,6 +43,7 @@ function isListed({ page, info }: Fence): boolean {
 }
 
 function isRunBehindFronts({ page, info }: Fence): boolean {
+  if (info === "haproxy") return page === "docs/deploy/http.md"; // by tests/forwarded/haproxy.test.ts
   const program = info === "nginx" || info === "apache" ? info : undefined;
   return fronts.some((front) => front.program === program && `docs/deploy/${front.page}` === page);
 }

@@ -1,5 +1,5 @@
 /**
- * Finds nginx and Apache, and writes the main config around a documented block.
+ * Finds nginx, Apache and haproxy, and writes the main config around a documented block.
  *
  * The main config corresponds to Debian's. It contains nothing that a page would have to mention.
  *
@@ -11,16 +11,20 @@ import { join } from "node:path";
 import process from "node:process";
 import type { FrontProgram } from "./fronts.ts";
 
-const places: Readonly<Record<FrontProgram, readonly string[]>> = {
+/** The programs that tests start. haproxy is no cell of the behaviour suite. */
+type Program = FrontProgram | "haproxy";
+
+const places: Readonly<Record<Program, readonly string[]>> = {
   nginx: ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"],
   apache: ["/usr/sbin/apache2"],
+  haproxy: ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy"],
 };
 
 /** The Debian package of each. */
 export const packages: Readonly<Record<FrontProgram, string>> = { nginx: "nginx", apache: "apache2" };
 
 /** Returns the path of a program, or null. */
-export function find(program: FrontProgram): string | null {
+export function find(program: Program): string | null {
   for (const path of places[program]) {
     try {
       accessSync(path, constants.X_OK);
@@ -119,4 +123,11 @@ ${hosts}
 `,
   );
   return [find("apache")!, "-f", conf, "-DFOREGROUND"];
+}
+
+/** Writes the config of haproxy. */
+export function haproxy(directory: string, config: string): readonly [string, ...string[]] {
+  const conf = join(directory, "haproxy.cfg");
+  writeFileSync(conf, `global\n  stats socket ${directory}/stats.sock\n${config}`);
+  return [find("haproxy")!, "-db", "-f", conf];
 }

@@ -189,6 +189,10 @@ describe.concurrent.each(CELLS)("%s, %s", (...cell) => {
         }],
         ["haproxy-proxy-v2-tcp4-crc32c", { REMOTE_ADDR: "127.0.0.1", REMOTE_PORT: "52176", SERVER_PORT: "19101" }],
         ["haproxy-proxy-v1-tcp4", { REMOTE_ADDR: "127.0.0.1", REMOTE_PORT: "41130", SERVER_PORT: "19105" }],
+        ["haproxy-proxy-v1-tcp6", { REMOTE_ADDR: "::1", REMOTE_PORT: "46738", SERVER_PORT: "19110" }],
+        ["haproxy-proxy-v2-ssl", { REMOTE_PORT: "44314", SERVER_PORT: "19112", "wsgi.url_scheme": "https" }],
+        ["haproxy-proxy-v2-ssl-clear", { REMOTE_PORT: "44354", SERVER_PORT: "19111", "wsgi.url_scheme": "http" }],
+        ["haproxy-proxy-v2-options", { REMOTE_PORT: "58098", SERVER_PORT: "19114", "wsgi.url_scheme": "https" }],
         ["haproxy-proxy-v1-unknown", own],
         ["haproxy-proxy-v2-local", own],
       ];

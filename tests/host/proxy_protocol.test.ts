@@ -146,12 +146,17 @@ const BAD: readonly (readonly [name: string, bytes: Uint8Array, message: RegExp]
   ["UNSPEC with a checksum that is wrong", prefixV2(0x21, 0x00, tlv(3, [0, 0, 0, 0])), /a checksum that is wrong/],
 ];
 
-/** What each capture states. Its ports are those of the moment. */
-const CAPTURES: Readonly<Record<string, readonly [from: string, to: string] | "unknown">> = {
+/** What each capture states, and whether the client spoke TLS. Its ports are those of the moment. */
+const CAPTURES: Readonly<Record<string, readonly [from: string, to: string, tls?: "tls"] | "unknown">> = {
   "haproxy-proxy-v1-tcp4": ["127.0.0.1", "127.0.0.1:19105"],
+  "haproxy-proxy-v1-tcp6": ["::1", "::1:19110"],
   "haproxy-proxy-v1-unknown": "unknown",
   "haproxy-proxy-v2-check": "unknown",
   "haproxy-proxy-v2-local": "unknown",
+  "haproxy-proxy-v2-options": ["127.0.0.1", "127.0.0.1:19114", "tls"], // all TLVs that it has
+  "haproxy-proxy-v2-ssl": ["127.0.0.1", "127.0.0.1:19112", "tls"],
+  "haproxy-proxy-v2-ssl-clear": ["127.0.0.1", "127.0.0.1:19111"],
+  "haproxy-proxy-v2-ssl-cn": ["127.0.0.1", "127.0.0.1:19113", "tls"],
   "haproxy-proxy-v2-tcp4-crc32c": ["127.0.0.1", "127.0.0.1:19101"],
   "haproxy-proxy-v2-tcp6": ["::1", "::1:19103"],
   "nginx-proxy-v1-tcp4": ["127.0.0.1", "127.0.0.1:19201"],
@@ -199,11 +204,12 @@ describe("15.3 the PROXY protocol", () => {
 
   it.each(Object.entries(CAPTURES))("%s, as it was sent", (name, expected) => {
     const bytes = new Uint8Array(readFileSync(projectPath(`tests/captures/${name}.bin`)));
-    const { ends, length } = parsePrefix(bytes) as Prefix;
+    const { ends, secure, length } = parsePrefix(bytes) as Prefix;
     const rest = readLatin1(bytes, length, bytes.length);
     expect(rest).toMatch(rest === "" ? /^/ : /^GET \/ HTTP\/1\.1\r\n/);
     if (typeof ends === "string") return expect(ends).toBe(expected);
-    expect([ends.remoteAddress, `${ends.localAddress}:${ends.localPort}`]).toEqual(expected);
-    expect(inSteps(bytes, false).ends).toEqual(ends);
+    const stated = [ends.remoteAddress, `${ends.localAddress}:${ends.localPort}`, ...(secure ? ["tls"] : [])];
+    expect(stated).toEqual(expected);
+    expect(inSteps(bytes, false)).toEqual({ ends, secure, length });
   });
 });
