@@ -39,17 +39,15 @@ interface Wording extends Pick<Setting<unknown>, "defaultText" | "help" | "resta
   readonly default?: unknown;
 }
 
-const network = text(
-  "ADDRESS",
-  'addresses and networks, or "*"',
-  (given) => given === ALL_PEERS || parseIps(given) !== null,
-);
+const network = peers('addresses and networks, or "*"', (given) => parseIps(given) !== null);
 
-const proxy = text(
-  "ADDRESS",
-  'addresses, networks and "unix", or "*"',
-  (given) => given === ALL_PEERS || isProxy(given),
-);
+const proxy = peers('addresses, networks and "unix", or "*"', isProxy);
+
+/** One of those who may do something. In a list in text, there may be a space before it. */
+function peers(expected: string, isOne: (given: string) => boolean): Kind<string> {
+  const kind = text("ADDRESS", expected, (given) => given === ALL_PEERS || isOne(given));
+  return { ...kind, parse: (given) => kind.parse(given.trim()) };
+}
 
 /** A field name. Its letter case does not matter. */
 const forwardedHeader: Kind<ForwardedHeader> = {

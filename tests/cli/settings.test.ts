@@ -114,6 +114,10 @@ describe("the command line", () => {
     [["-m", "027"], { umask: 0o27 }],
     [["-t", "0.5"], { timeout: 0.5 }],
     [["--limit-request-body", "Infinity"], { limitRequestBody: Infinity }],
+    [["--forwarded-allow-ips", "127.0.0.1, 10.0.0.0/8,unix"], {
+      forwardedAllowIps: ["127.0.0.1", "10.0.0.0/8", "unix"],
+    }],
+    [["--proxy-allow-from", "::1, 10.0.0.1"], { proxyAllowFrom: ["::1", "10.0.0.1"] }],
     [["--", "-odd"], { wsgiApp: "-odd" }],
   ])("%j", (args, expected) => expect(given(...args)).toEqual(expected));
 
