@@ -4,7 +4,8 @@
  * Node and Bun keep sessions apart by listener and by authorities, and remember whether the certificate in one was good.
  * On Deno all TLS servers of a process share their sessions, and the certificate in a resumed session always counts as
  * good: also where another listener with other authorities has made the session, and where an authority has been
- * withdrawn since. So there the certificate is verified anew (RFC 5280 6.1).
+ * withdrawn since. So there the certificate is verified anew: signatures, times, and who may sign and for what (RFC 5280
+ * 6.1). Constraints of an authority on names and on the length of a chain were checked in the handshake.
  *
  * @module
  */
