@@ -125,9 +125,12 @@ ${hosts}
   return [find("apache")!, "-f", conf, "-DFOREGROUND"];
 }
 
-/** Writes the config of haproxy. */
+/** Writes the config of haproxy. By itself it would share a port with another haproxy, and spread its first checks. */
 export function haproxy(directory: string, config: string): readonly [string, ...string[]] {
   const conf = join(directory, "haproxy.cfg");
-  writeFileSync(conf, `global\n  stats socket ${directory}/stats.sock\n${config}`);
+  const global = ["global", `stats socket ${directory}/stats.sock`, "noreuseport", "max-spread-checks 100ms"].join(
+    "\n  ",
+  );
+  writeFileSync(conf, `${global}\n${config}`);
   return [find("haproxy")!, "-db", "-f", conf];
 }
