@@ -69,7 +69,28 @@ const bodies: readonly (readonly [name: string, body: string, expected: number |
   ["a semicolon in quotation marks", named('name="a;b"; filename="c;d"'), [["a;b", "c;d", "text/plain", "1"]]],
   ["a path as file name", named('name="f"; filename="../../etc/passwd"'), [["f", "passwd", "text/plain", "1"]]],
   ["a path of Windows", named('name="f"; filename="C:\\x\\y.txt"'), [["f", "y.txt", "text/plain", "1"]]],
-  ["filename* is ignored", named(`name="f"; filename*=UTF-8''x`), [["f", "1"]]],
+  ["filename*", named(`name="f"; filename*=UTF-8''caf%C3%A9`), [["f", "caf\u00e9", "text/plain", "1"]]],
+  ["filename* before filename", named(`name="f"; filename*=utf-8'de'%2f..%5Cx; filename="y"`), [[
+    "f",
+    "x",
+    "text/plain",
+    "1",
+  ]]],
+  ["filename* that is malformed", named(`name="f"; filename="y"; filename*=x%`), [["f", "y", "text/plain", "1"]]],
+  ["filename* with a NUL", named(`name="f"; filename*=UTF-8''a%00.png`), [["f", "1"]]],
+  ["filename* in another charset", named(`name="f"; filename*=iso-8859-1''%E9`), [["f", "1"]]],
+  ["filename* that is no UTF-8", named(`name="f"; filename*=UTF-8''%E9`), [["f", "\ufffd", "text/plain", "1"]]],
+  ["a quoted pair", named('name="a\\"b\\\\c"; filename="d\\".txt"'), [['a"b\\c', 'd".txt', "text/plain", "1"]]],
+  ["a quoted pair before a semicolon", named('name="a\\";b"'), [['a";b', "1"]]],
+  ["a backslash at the end of a name", named('name="a\\"; filename="b"'), [["a\\", "b", "text/plain", "1"]]],
+  ["a path of Windows beside a quoted pair", named('name="a\\"b"; filename="C:\\x"'), [[
+    'a"b',
+    "x",
+    "text/plain",
+    "1",
+  ]]],
+  ["escapes of browsers beside a quoted pair", named('name="a\\"%22"'), [['a"%22', "1"]]],
+  ["a semicolon at the end", named('name="a"; '), [["a", "1"]]],
   ["__proto__", named('name="__proto__"'), [["__proto__", "1"]]],
   ["nothing", "", 400],
   ["no last delimiter", `--XX\r\n${FIELD}1\r\n`, 400],
@@ -90,6 +111,8 @@ const bodies: readonly (readonly [name: string, body: string, expected: number |
   ["a name twice", named('name="a"; name="b"'), 400],
   ["a quotation mark that is not closed", named('name="a'), 400],
   ["text behind a name", named('name="a"b'), 400],
+  ["a quotation mark that a quoted pair does not close", named('name="a\\"'), [["a\\", "1"]]],
+  ["a quotation mark in a name", named('name="a"b"'), 400],
 ];
 
 /** Content-Type of a body `--XX...`, and the status of its refusal. */
@@ -98,6 +121,7 @@ const types: readonly (readonly [string, number])[] = [
   ["multipart/mixed; boundary=XX", 415],
   ["multipart/form-data", 400],
   ["multipart/form-data; boundary=", 415],
+  ["multipart/form-data; boundary=X,Y", 415],
   ['multipart/form-data; boundary=""', 400],
   [`multipart/form-data; boundary=${"X".repeat(71)}`, 400],
   ['multipart/form-data; boundary="X "', 400],
@@ -122,6 +146,9 @@ const limits: readonly (readonly [type: string, body: string, limits: FormLimits
   [URLENCODED, "a=12345&b=12345", { fields: 1 }, false],
   [URLENCODED, "a=12345&b=12345", { fieldSize: 4 }, false],
   [URLENCODED, "a=12345&b=12345", { total: 14 }, false],
+  [URLENCODED, "a=1&&b=2&", { fields: 2 }, true],
+  [URLENCODED, "a=%C3%A9%c3%a9", { fieldSize: 4 }, true],
+  [URLENCODED, "a=%C3%A9%c3%a9", { fieldSize: 3 }, false],
   [URLENCODED, "", { fields: 0 }, true],
 ];
 
@@ -159,6 +186,17 @@ export const formChecks: readonly Check[] = [
     name: `19.7 multipart: ${type.slice(0, 60)} is a ${code}`,
     run: async () => equal(await refusal(() => parseForm(posted(type, octets("--XX--\r\n")))), code),
   })),
+  {
+    name: "19.7 multipart: a boundary of all characters, with and without quotation marks",
+    run: async () => {
+      const boundary = "----=_Part_1'(2)+3,4./5:6?7";
+      const body = octets(`--${boundary}\r\n${FIELD}1\r\n--${boundary}--`);
+      equal(await listed(await parseForm(posted(`multipart/form-data; boundary="${boundary}"`, body))), [["a", "1"]]);
+      const plain = boundary.replace(",", "");
+      const same = octets(`--${plain}\r\n${FIELD}1\r\n--${plain}--`);
+      equal(await listed(await parseForm(posted(`multipart/form-data; boundary=${plain}; a=b`, same))), [["a", "1"]]);
+    },
+  },
   {
     name: "19.7 multipart: split anywhere, and octet by octet, it is the same form",
     run: async () => {
@@ -291,6 +329,17 @@ export const formChecks: readonly Check[] = [
       equal(await read("?a=1"), [["?a", "1"]]);
     },
   },
+  ...readings.map(([reader, read, type, body]): Check => ({
+    name: `19.8 ${reader} of ${type.split(";")[0]}: a body with a Content-Encoding is a 415`,
+    run: async () => {
+      const encoded = (coding: string): Environ =>
+        Object.assign(posted(type, octets(body)), { HTTP_CONTENT_ENCODING: coding });
+      const error = await thrownBy(() => read(encoded("gzip")));
+      ok(error instanceof HttpError, `no HttpError: ${error}`);
+      equal([error.code, error.headers], [415, [["Accept-Encoding", "identity"]]]);
+      await read(encoded("Identity"));
+    },
+  })),
   ...readings.map(([reader, read, type, body]): Check => ({
     name: `19.44 ${reader} of ${type.split(";")[0]}: reading the body again is an error of the program`,
     run: async () => {

@@ -141,6 +141,8 @@ describe("19. codings", () => {
     ["identity;q=0.5, gzip;q=0.5", "br gzip", "gzip"],
     ["identity;q=0", "br", undefined],
     ["gzip;q=2, br;q=x", "br gzip", undefined],
+    ["gzip;q=.9, br;q=.5", "br gzip", "gzip"],
+    ["gzip;q=0.0, br;q=", "br gzip", undefined],
     ["deflate, zstd", "br gzip", undefined],
   ];
   it.each(table)("Accept-Encoding: %s of %s gives %s", (field, available, chosen) => {
@@ -158,7 +160,16 @@ test("19. media types", () => {
   ]);
   expect(mediaType("a.constructor", {})).toBe("application/octet-stream");
   expect(mediaType("a.html", { html: "text/plain" })).toBe("text/plain");
-  const yes = ["text/html; charset=utf-8", "application/json", "image/svg+xml", "application/ld+json;a=b", "font/ttf"];
+  const yes = [
+    "text/html; charset=utf-8",
+    "application/json",
+    "image/svg+xml",
+    "application/ld+json;a=b",
+    "font/ttf",
+    "application/yaml",
+    "application/openapi+yaml",
+    "application/x-www-form-urlencoded",
+  ];
   const no = ["image/png", "video/mp4", "application/zip", "font/woff2", "application/octet-stream", ""];
   expect([...yes, ...no].filter(isCompressible)).toEqual(yes);
 });
