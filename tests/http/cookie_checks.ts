@@ -15,6 +15,8 @@ const fields: readonly (readonly [string | undefined, Readonly<Record<string, st
   ['a="', { a: '"' }],
   ["a=b=c", { a: "b=c" }],
   ["a=%20%C3%A9", { a: " \u00e9" }],
+  ["a=\xc3\xa9%20\xe2\x98\x83", { a: "\u00e9 \u2603" }], // as a script of the page may set it
+  ["a=\xe9", { a: "\u00e9" }], // not UTF-8
   ["a=%zz", { a: "%zz" }],
   ["a=%ff", { a: "%ff" }],
   ["flag; a=1", { a: "1" }],
@@ -38,6 +40,12 @@ const made: readonly (readonly [string, string, CookieOptions, string | undefine
   ["a", "1", { expires: new Date(0) }, "a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; HttpOnly; SameSite=Lax"],
   ["__Host-a", "1", {}, "__Host-a=1; Path=/; Secure; HttpOnly; SameSite=Lax"],
   ["__secure-a", "1", { path: "/x" }, "__secure-a=1; Path=/x; Secure; HttpOnly; SameSite=Lax"],
+  ["__Http-a", "1", { path: "/x" }, "__Http-a=1; Path=/x; Secure; HttpOnly; SameSite=Lax"],
+  ["__Host-Http-a", "1", {}, "__Host-Http-a=1; Path=/; Secure; HttpOnly; SameSite=Lax"],
+  ["__Http-a", "1", { secure: false }, undefined],
+  ["__http-a", "1", { httpOnly: false }, undefined],
+  ["__Host-Http-a", "1", { httpOnly: false }, undefined],
+  ["__Host-Http-a", "1", { path: "/x" }, undefined],
   ["__Host-a", "1", { secure: false }, undefined],
   ["__Secure-a", "1", { secure: false }, undefined],
   ["__Host-a", "1", { path: "/x" }, undefined],
