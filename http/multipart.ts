@@ -142,6 +142,7 @@ export class MultipartReader {
   #files = 0;
   #part = 0; // number of the current part
   #inPart = true; // before the delimiter that ends it; part 0 is the preamble
+  #atStart = false; // of the content of a part
   #left = Infinity; // bytes that the current part may still have
   #ended = false;
 
@@ -169,7 +170,7 @@ export class MultipartReader {
       throw new HttpError(413, `Expected a form of at most ${file ? `${files} files` : `${fields} fields`}`);
     }
     this.#left = file ? fileSize : fieldSize;
-    this.#inPart = true;
+    this.#inPart = this.#atStart = true;
     const number = ++this.#part;
     const type = header.get("content-type") ?? "text/plain";
     return new FormPart(name, filename, type, () => ({
@@ -183,6 +184,10 @@ export class MultipartReader {
 
   /** Takes a block of the current part. Undefined at its end, with the delimiter taken. */
   async #block(): Promise<Uint8Array | undefined> {
+    if (this.#atStart) {
+      this.#atStart = false;
+      this.#inPart = !await this.#hasNoContent();
+    }
     while (this.#inPart) {
       const at = indexOf(this.#buffer, this.#needle);
       if (at > 0) return this.#counted(this.#take(at));
@@ -194,6 +199,19 @@ export class MultipartReader {
       }
     }
     return undefined;
+  }
+
+  /** Takes a delimiter right behind the header: its line break is the empty line, and the part has no content. */
+  async #hasNoContent(): Promise<boolean> {
+    const line = this.#needle.subarray(2);
+    while (line.subarray(0, this.#buffer.length).every((octet, at) => this.#buffer[at] === octet)) {
+      if (this.#buffer.length >= line.length) {
+        this.#take(line.length);
+        return true;
+      }
+      if (!await this.#fill()) return false;
+    }
+    return false;
   }
 
   #counted(block: Uint8Array): Uint8Array {

@@ -48,6 +48,16 @@ const bodies: readonly (readonly [name: string, body: string, expected: number |
   ["no CRLF at the end", `--XX\r\n${FIELD}1\r\n--XX--`, [["a", "1"]]],
   ["two fields", `--XX\r\n${FIELD}1\r\n--XX\r\n${FIELD}2\r\n--XX--`, [["a", "1"], ["a", "2"]]],
   ["an empty field", `--XX\r\n${FIELD}\r\n--XX--`, [["a", ""]]],
+  ["a delimiter in place of the content", `--XX\r\n${FIELD}--XX\r\n${FIELD}2\r\n--XX\r\n${FIELD}--XX--`, [
+    ["a", ""],
+    ["a", "2"],
+    ["a", ""],
+  ]],
+  ["almost a delimiter at the start of the content", `--XX\r\n${FIELD}--X\r\n--XX\r\n${FIELD}--\r\n--XX--`, [
+    ["a", "--X"],
+    ["a", "--"],
+  ]],
+  ["text behind a delimiter in place of the content", `--XX\r\n${FIELD}--XXY\r\n--XX--`, 400],
   ["no parts", "--XX--\r\n", []],
   ["a preamble and an epilogue", `hi\r\n--XX\r\n${FIELD}1\r\n--XX--\r\nbye\r\n--XX\r\n`, [["a", "1"]]],
   ["white space behind a delimiter", `--XX \t\r\n${FIELD}1\r\n--XX--`, [["a", "1"]]],
@@ -200,8 +210,10 @@ export const formChecks: readonly Check[] = [
   {
     name: "19.7 multipart: split anywhere, and octet by octet, it is the same form",
     run: async () => {
-      const body = octets(`hi\r\n--XX \r\n${FIELD}\r\n--X\r\r\n--XX\r\n${FILE}\r\n\r\n-\r\n--XX--\r\nbye`);
-      const expected = [["a", "\r\n--X\r"], ["f", "f", "text/plain", "\r\n\r\n-"]];
+      const body = octets(
+        `hi\r\n--XX \r\n${FIELD}\r\n--X\r\r\n--XX\r\n${FIELD}--XX\r\n${FILE}\r\n\r\n-\r\n--XX--\r\nbye`,
+      );
+      const expected = [["a", "\r\n--X\r"], ["a", ""], ["f", "f", "text/plain", "\r\n\r\n-"]];
       for (let at = 0; at <= body.length; at++) {
         equal(
           await listed(await parseForm(posted(MULTIPART, body.slice(0, at), body.slice(at)))),
