@@ -120,7 +120,11 @@ export function setCookie(name: string, value: string, options: CookieOptions = 
     parts.push(`Max-Age=${maxAge}`);
   }
   if (expires !== undefined) {
-    if (!(expires instanceof Date) || Number.isNaN(expires.getTime())) throw refuse("expected a valid Date as expires");
+    const year = expires instanceof Date ? expires.getUTCFullYear() : NaN;
+    // Browsers ignore other years, and the cookie would end with the browser.
+    if (!(year >= 1601 && year <= 9999)) {
+      throw refuse(`expected a valid Date of the years 1601 to 9999 as expires, got ${describe(expires)}`);
+    }
     parts.push(`Expires=${expires.toUTCString()}`);
   }
   if (domain !== undefined) {

@@ -17,7 +17,7 @@ import { utf8 } from "./query.ts";
 
 /** Limits of a form. Beyond one of them reading rejects with a 413. */
 export interface FormLimits {
-  /** Most fields that are no files. Default 1000. */
+  /** Most fields that are no files, inputs without a chosen file among them. Default 1000. */
   readonly fields?: number;
   /** Most bytes of such a field. Default 1 MiB. */
   readonly fieldSize?: number;
@@ -166,13 +166,14 @@ export class MultipartReader {
     const { name, filename } = disposition(header.get("content-disposition"));
     const file = filename !== undefined;
     const { fields, fieldSize, files, fileSize } = this.#limits;
-    if (file ? ++this.#files > files : ++this.#fields > fields) {
-      throw new HttpError(413, `Expected a form of at most ${file ? `${files} files` : `${fields} fields`}`);
+    const chosen = filename !== undefined && filename !== ""; // an input without a file has the empty name
+    if (chosen ? ++this.#files > files : ++this.#fields > fields) {
+      throw new HttpError(413, `Expected a form of at most ${chosen ? `${files} files` : `${fields} fields`}`);
     }
     this.#left = file ? fileSize : fieldSize;
     this.#inPart = this.#atStart = true;
     const number = ++this.#part;
-    const type = header.get("content-type") ?? "text/plain";
+    const type = header.get("content-type") || "text/plain";
     return new FormPart(name, filename, type, () => ({
       next: async () => {
         if (this.#part !== number) throw new TypeError(`The part ${JSON.stringify(name)} was skipped: read it earlier`);

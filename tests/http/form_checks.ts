@@ -72,6 +72,9 @@ const bodies: readonly (readonly [name: string, body: string, expected: number |
     [["f", "b", "image/png", "1"]],
   ],
   ["no file chosen", named('name="f"; filename=""'), [["f", "", "text/plain", "1"]]],
+  ["an empty Content-Type", part('Content-Disposition: form-data; name="f"; filename="b"\r\nContent-Type: '), [
+    ["f", "b", "text/plain", "1"],
+  ]],
   ["names as tokens", named("name=f"), [["f", "1"]]],
   ["letter case", part("CONTENT-DISPOSITION:FORM-DATA;NAME=f"), [["f", "1"]]],
   ["a name in UTF-8", named('name="\xc3\xa9"'), [["\u00e9", "1"]]],
@@ -140,6 +143,8 @@ const types: readonly (readonly [string, number])[] = [
 
 const FILE = 'Content-Disposition: form-data; name="f"; filename="f"\r\n\r\n';
 const TWO_FIELDS = `--XX\r\n${FIELD}12345\r\n--XX\r\n${FIELD}12345\r\n--XX--`;
+const NO_FILE = FILE.replace('filename="f"', 'filename=""');
+const FILE_OF_THREE = `--XX\r\n${NO_FILE}\r\n--XX\r\n${FILE}12345\r\n--XX\r\n${NO_FILE}\r\n--XX--`;
 const TWO_FILES = `--XX\r\n${FILE}12345\r\n--XX\r\n${FILE}12345\r\n--XX--`;
 const URLENCODED = "application/x-www-form-urlencoded";
 
@@ -151,6 +156,9 @@ const limits: readonly (readonly [type: string, body: string, limits: FormLimits
   [MULTIPART, TWO_FIELDS, { headerSize: FIELD.length - 3 }, false],
   [MULTIPART, TWO_FILES, { fields: 0, fieldSize: 0, files: 2, fileSize: 5 }, true],
   [MULTIPART, TWO_FILES, { files: 1 }, false],
+  [MULTIPART, FILE_OF_THREE, { files: 1, fields: 2 }, true],
+  [MULTIPART, FILE_OF_THREE, { fields: 1 }, false],
+  [MULTIPART, FILE_OF_THREE, { files: 0 }, false],
   [MULTIPART, TWO_FILES, { fileSize: 4 }, false],
   [URLENCODED, "a=12345&b=12345", { fields: 2, fieldSize: 5, total: 15 }, true],
   [URLENCODED, "a=12345&b=12345", { fields: 1 }, false],
