@@ -17,7 +17,7 @@ import { percentEncode } from "./query.ts";
 export interface AnswerOptions {
   /** Code, or code and reason. Default 200. */
   readonly status?: number | string;
-  /** More header fields. A Content-Type among them replaces that of the function. */
+  /** More header fields. They replace those of the function that have the same name, such as Content-Type. */
   readonly headers?: HeaderList;
 }
 
@@ -43,9 +43,19 @@ const NONE: AnswerOptions = {};
  */
 export function json(startResponse: StartResponse, value: unknown, options?: AnswerOptions): string[] {
   check(startResponse, "json", "; parseJson(environ) reads a body");
+  return answer("json", startResponse, "application/json", jsonText("json", value), options);
+}
+
+/**
+ * The text of a value as JSON.
+ *
+ * @param name Name of the public function that sends it.
+ * @throws {TypeError} for a value that JSON does not have.
+ */
+export function jsonText(name: string, value: unknown): string {
   const content: string | undefined = JSON.stringify(value);
-  if (content === undefined) throw new TypeError(`json: expected a value that JSON has, got ${describe(value)}`);
-  return answer("json", startResponse, "application/json", content, options);
+  if (content === undefined) throw new TypeError(`${name}: expected a value that JSON has, got ${describe(value)}`);
+  return content;
 }
 
 /**
@@ -88,7 +98,7 @@ export function text(startResponse: StartResponse, content: string, options?: An
 export interface RedirectOptions {
   /** 303 (default) asks with GET, and so do 301 and 302 after a POST; 307 and 308 repeat the request as it was. */
   readonly status?: 301 | 302 | 303 | 307 | 308;
-  /** More header fields. */
+  /** More header fields. They replace those of the function that have the same name. */
   readonly headers?: HeaderList;
 }
 
@@ -123,7 +133,8 @@ export function redirect(startResponse: StartResponse, location: string, options
     throw new TypeError(`redirect: expected a URL without control characters, got ${describe(location)}`);
   }
   const url = percentEncode(location, /[^\x21-\x7e]/gu);
-  startResponse(statusLine(status), [["Content-Type", "text/plain; charset=utf-8"], ["Location", url], ...headers]);
+  const own: HeaderList = [["Content-Type", "text/plain; charset=utf-8"], ["Location", url]];
+  startResponse(statusLine(status), replacing(own, headers));
   return [`See ${url}\n`];
 }
 
@@ -160,13 +171,16 @@ function answer(
     checkHeaders(name, options.headers);
   }
   const { status = 200, headers } = options ?? NONE;
-  startResponse(statusLine(status), headers === undefined ? [["Content-Type", type]] : withType(type, headers));
+  const own: HeaderList = [["Content-Type", type]];
+  startResponse(statusLine(status), headers === undefined ? own : replacing(own, headers));
   return [content];
 }
 
-function withType(type: string, headers: HeaderList): HeaderList {
-  const typed = headers.some(([name]) => name.toLowerCase() === "content-type");
-  return typed ? headers : [["Content-Type", type], ...headers];
+/** The fields of an answer itself, less those that the application gives too, and then the latter. */
+export function replacing(own: HeaderList, given: HeaderList): HeaderList {
+  if (given.length === 0) return own;
+  const names = new Set(given.map(([name]) => String(name).toLowerCase()));
+  return [...own.filter(([name]) => !names.has(name.toLowerCase())), ...given];
 }
 
 /** Refuses an environ in the place of `startResponse`, which happens to users of other interfaces. */

@@ -11,7 +11,9 @@ import { mediaType } from "./media_type.ts";
 import { checkOptions, type OptionNames } from "./options.ts";
 
 /** The part of the environ that has the body. */
-export type BodyEnviron = Pick<Environ, "wsgi.input" | "CONTENT_TYPE" | "CONTENT_LENGTH">;
+export type BodyEnviron = Pick<Environ, "wsgi.input" | "CONTENT_TYPE" | "CONTENT_LENGTH"> & {
+  readonly HTTP_CONTENT_ENCODING?: string | undefined;
+};
 
 /** The error for a body beyond its limit. */
 export function tooLarge(limit: number): HttpError {
@@ -24,9 +26,15 @@ const readers = new WeakMap<object, string>();
 /**
  * Notes that a function reads the body. The second one would find an empty body, and blame the client for it.
  *
+ * @throws {HttpError} 415 for a body that is compressed, which would be read as if it were not (RFC 9110 8.4).
  * @throws {TypeError} if the body has been read by a function of this module.
  */
-export function takeBody(name: string, { "wsgi.input": input }: BodyEnviron): void {
+export function takeBody(name: string, { "wsgi.input": input, HTTP_CONTENT_ENCODING: coding }: BodyEnviron): void {
+  if (coding !== undefined && !/^(?:identity)?$/i.test(coding)) {
+    throw new HttpError(415, "Expected a body without Content-Encoding", {
+      headers: [["Accept-Encoding", "identity"]],
+    });
+  }
   const reader = readers.get(input);
   if (reader !== undefined) {
     throw new TypeError(
@@ -40,7 +48,7 @@ export function takeBody(name: string, { "wsgi.input": input }: BodyEnviron): vo
  * Reads the body. A declared length above the limit is refused before anything is read.
  *
  * @param name Name of the public function that reads it.
- * @throws {HttpError} 413 (as a rejection).
+ * @throws {HttpError} 413 or 415 (as a rejection).
  * @throws {TypeError} (as a rejection) if the body has been read already.
  */
 export async function readBody(name: string, environ: BodyEnviron, limit: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -88,8 +96,8 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  *
  * The client chooses what the value is. Check it before you use it.
  *
- * @throws {HttpError} (as a rejection) 415 for another media type or none, 413 beyond the limit, 400 for what is no JSON
- *   in UTF-8.
+ * @throws {HttpError} (as a rejection) 415 for another media type, none, or a Content-Encoding, 413 beyond the limit, 400
+ *   for what is no JSON in UTF-8.
  * @throws {TypeError} (as a rejection) if the body has been read already, for it can be read once.
  *
  * @example

@@ -10,14 +10,15 @@ import { describe } from "../core/errors.ts";
 import { CONTROL, TOKEN, trimOws } from "../core/grammar.ts";
 import type { RequestFields } from "./media_type.ts";
 import { checkOptions, type OptionNames } from "./options.ts";
-import { percentEncode } from "./query.ts";
+import { percentEncode, strictUtf8 } from "./query.ts";
 
 /** Cookies by name. The object has no prototype, so a cookie may have any name. */
 export type Cookies = Readonly<Record<string, string | undefined>>;
 
 /**
  * The cookies of a request. Of cookies with one name the first counts, which has the longest path. Values lose their
- * quotation marks, and are percent-decoded where they are valid. What is no cookie is skipped.
+ * quotation marks, and are decoded as UTF-8 and percent-decoded where they are valid. What is no cookie is skipped, and so
+ * are names that are no tokens.
  *
  * @example
  * ```ts
@@ -39,7 +40,8 @@ export function parseCookies(environ: RequestFields): Cookies {
 }
 
 function decoded(value: string): string {
-  const bare = value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+  const octets = value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+  const bare = strictUtf8(octets) ?? octets;
   if (!bare.includes("%")) return bare;
   try {
     return decodeURIComponent(bare);
@@ -58,7 +60,7 @@ export interface CookieOptions {
   readonly domain?: string;
   /** The path below which it is sent. Default `"/"`. */
   readonly path?: string;
-  /** Whether it is sent over HTTPS only. Default false, and true for names that begin with `__Host-` or `__Secure-`. */
+  /** Whether it is sent over HTTPS only. Default false, and true for names that begin with `__Host-`, `__Http-` or `__Secure-`. */
   readonly secure?: boolean;
   /** Whether scripts of the page cannot read it. Default true. */
   readonly httpOnly?: boolean;
@@ -88,7 +90,7 @@ const SAME_SITE: ReadonlySet<unknown> = new Set(["Strict", "Lax", "None"]);
  * The header field that sets a cookie. The value may be any text: what cookies cannot hold is percent-encoded, and
  * {@linkcode parseCookies} decodes it.
  *
- * @param name A token. `__Secure-` and `__Host-` at its start demand what browsers demand.
+ * @param name A token. `__Secure-`, `__Host-`, `__Http-` and `__Host-Http-` at its start demand what browsers demand.
  * @returns the pair for the header list of `startResponse`.
  * @throws {TypeError} for a cookie that browsers would refuse: an invalid attribute, `SameSite=None` or `Partitioned`
  *   without Secure, a prefix whose conditions do not hold, more than 4096 octets.
@@ -106,7 +108,7 @@ export function setCookie(name: string, value: string, options: CookieOptions = 
   if (typeof name !== "string" || !TOKEN.test(name)) throw refuse(`expected a token as name, got ${describe(name)}`);
   if (typeof value !== "string") throw refuse(`expected a string as value of ${name}, got ${describe(value)}`);
   checkOptions("setCookie", options, OPTIONS);
-  const prefix = /^__(?:host|secure)-/i.exec(name)?.[0].toLowerCase();
+  const prefix = /^__(?:host-http|host|http|secure)-/i.exec(name)?.[0].toLowerCase();
   const { maxAge, expires, domain, path = "/", sameSite = "Lax", httpOnly = true, partitioned = false } = options;
   const secure = options.secure ?? prefix !== undefined;
   const parts = [`${name}=${percentEncode(value, NOT_IN_COOKIE)}`];
@@ -118,7 +120,11 @@ export function setCookie(name: string, value: string, options: CookieOptions = 
     parts.push(`Max-Age=${maxAge}`);
   }
   if (expires !== undefined) {
-    if (!(expires instanceof Date) || Number.isNaN(expires.getTime())) throw refuse("expected a valid Date as expires");
+    const year = expires instanceof Date ? expires.getUTCFullYear() : NaN;
+    // Browsers ignore other years, and the cookie would end with the browser.
+    if (!(year >= 1601 && year <= 9999)) {
+      throw refuse(`expected a valid Date of the years 1601 to 9999 as expires, got ${describe(expires)}`);
+    }
     parts.push(`Expires=${expires.toUTCString()}`);
   }
   if (domain !== undefined) {
@@ -146,8 +152,9 @@ export function setCookie(name: string, value: string, options: CookieOptions = 
     if (sameSite === "None") throw refuse("sameSite: None needs secure");
     if (partitioned) throw refuse("partitioned needs secure");
   }
-  if (prefix === "__host-" && (path !== "/" || domain !== undefined)) {
+  if (prefix?.startsWith("__host-") && (path !== "/" || domain !== undefined)) {
     throw refuse(`${name} must have the path "/" and no domain: its prefix says so`);
   }
+  if (prefix?.endsWith("http-") && !httpOnly) throw refuse(`${name} needs httpOnly: its prefix says so`);
   return ["Set-Cookie", parts.join("; ")];
 }

@@ -9,6 +9,7 @@
 
 import type { HeaderList, StartResponse } from "../core/contract/types.ts";
 import { describe } from "../core/errors.ts";
+import { jsonText, replacing } from "./answer.ts";
 import { checkHeaders, checkOptions, type OptionNames } from "./options.ts";
 
 /** One event. A string is its data. */
@@ -32,7 +33,7 @@ export type EventSourceLike = AsyncIterable<ServerSentEvent | string> | Iterable
 export interface EventStreamOptions {
   /** Milliseconds of silence after which a comment keeps proxies from closing the connection. Default 15000; 0 for none. */
   readonly keepAlive?: number;
-  /** More header fields. */
+  /** More header fields. They replace those of the function that have the same name. */
   readonly headers?: HeaderList;
 }
 
@@ -75,12 +76,12 @@ export function eventStream(
   const leaving = typeof events === "function" ? new AbortController() : undefined;
   const source = typeof events === "function" ? events((leaving as AbortController).signal) : events;
   const iterator = iteratorOf(source);
-  startResponse("200 OK", [
+  const own: HeaderList = [
     ["Content-Type", "text/event-stream"],
     ["Cache-Control", "no-store"],
     ["X-Accel-Buffering", "no"], // nginx passes events on as they come
-    ...headers,
-  ]);
+  ];
+  startResponse("200 OK", replacing(own, headers));
   const stream = new EventBlocks(iterator, keepAlive, leaving);
   return { [Symbol.asyncIterator]: () => stream };
 }
@@ -194,7 +195,7 @@ function formatted(event: ServerSentEvent | string): string {
     }
     text += `retry: ${retry}\n`;
   }
-  if (data !== undefined) text += lines("data", typeof data === "string" ? data : JSON.stringify(data));
+  if (data !== undefined) text += lines("data", typeof data === "string" ? data : jsonText("eventStream", data));
   return `${text}\n`;
 }
 

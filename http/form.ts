@@ -13,7 +13,7 @@ import { HttpError } from "./error.ts";
 import { mediaType } from "./media_type.ts";
 import { boundaryOf, type FormLimits, type FormPart, MultipartReader } from "./multipart.ts";
 import { checkOptions, type OptionNames } from "./options.ts";
-import { searchParams } from "./query.ts";
+import { searchParams, utf8Length } from "./query.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -56,7 +56,8 @@ function limited(name: string, defaults: Required<FormLimits>, given: FormLimits
  *
  * @returns fields as strings, files as `File` with the name and the media type that the client gave. Both are claims: make
  *   a name of your own for a file that you keep.
- * @throws {HttpError} (as a rejection) 415 for a body that is no form, 413 beyond a limit, 400 for a malformed body.
+ * @throws {HttpError} (as a rejection) 415 for a body that is no form or has a Content-Encoding, 413 beyond a limit, 400 for
+ *   a malformed body.
  * @throws {TypeError} (as a rejection) if the body has been read already, for it can be read once.
  *
  * @example
@@ -85,7 +86,7 @@ async function readForm(environ: BodyEnviron, limits: FormLimits): Promise<FormD
   const form = new FormData();
   if (type === "application/x-www-form-urlencoded") {
     const bytes = await readBody("parseForm", environ, most.total);
-    let fields = 1;
+    let fields = 1; // with empty ones: they cost time too
     for (let at = bytes.indexOf(AMPERSAND); at >= 0 && fields <= most.fields; at = bytes.indexOf(AMPERSAND, at + 1)) {
       fields++;
     }
@@ -93,7 +94,7 @@ async function readForm(environ: BodyEnviron, limits: FormLimits): Promise<FormD
       throw new HttpError(413, `Expected a form of at most ${most.fields} fields`);
     }
     for (const [name, value] of searchParams(readLatin1(bytes, 0, bytes.length))) {
-      if (value.length > most.fieldSize) throw new HttpError(413, "A field of the form is larger than its limit");
+      if (utf8Length(value) > most.fieldSize) throw new HttpError(413, "A field of the form is larger than its limit");
       form.append(name, value);
     }
   } else if (type === "multipart/form-data") {
@@ -112,7 +113,8 @@ const AMPERSAND = 0x26;
 /**
  * Reads a form of `multipart/form-data` part by part, as it arrives. Memory holds a block at a time.
  *
- * @throws {HttpError} (as a rejection) 415 for another media type, 413 beyond a limit, 400 for a malformed body.
+ * @throws {HttpError} (as a rejection) 415 for another media type or a Content-Encoding, 413 beyond a limit, 400 for a
+ *   malformed body.
  * @throws {TypeError} (as a rejection) if the body has been read already, for it can be read once.
  *
  * @example

@@ -18,9 +18,12 @@ export interface MediaType {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** One parameter at the start of a text: `; name=token` or `; name="quoted"`. Empty parameters are allowed. */
+/**
+ * One parameter at the start of a text: `; name=token` or `; name="quoted"`. Empty parameters are allowed. A value without
+ * quotation marks may have the other characters of a boundary, `()/:=?`: some clients leave the marks out.
+ */
 const PARAMETER =
-  /^[ \t]*;[ \t]*(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)|"((?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*)"))?/;
+  /^[ \t]*;[ \t]*(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:([!#$%&'*+\-.^_`|~0-9A-Za-z()/:=?]+)|"((?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*)"))?/;
 
 /** Parses a media type. Returns undefined for malformed text. */
 export function mediaType(text: string): MediaType | undefined {
@@ -56,7 +59,8 @@ function closeness({ type, parameters }: MediaType, offer: MediaType): number {
   return 2 + parameters.size;
 }
 
-const QUALITY = /^(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)$/;
+/** A weight (RFC 9110 12.4.2). Clients also write `.2`, and more than three digits. */
+export const QUALITY: RegExp = /^(?:0?\.[0-9]+|0\.?|1(?:\.0*)?)$/;
 const MEMBER = /(?:[^",]|"(?:[^"\\]|\\.)*"?)+/g; // of a list, commas in quotation marks included
 
 function ranges(accept: string): Range[] {
@@ -72,8 +76,9 @@ function ranges(accept: string): Range[] {
 }
 
 /**
- * Chooses the media type that the client likes best (RFC 9110 12.5.1). Of equal ones the earliest offer wins. Without an
- * Accept field, or where all of it is malformed, that is the first.
+ * Chooses the media type that the client likes best (RFC 9110 12.5.1). Of equal ones the one wins that the client names
+ * more closely, `application/json` before a type that only `*\/*` covers, and then the earliest offer. Without an Accept
+ * field, or where all of it is malformed, that is the first.
  *
  * @param offers What the application can send, best first.
  * @returns one of the offers, or undefined where the client accepts none: answer 406, or send the first all the same.
@@ -95,6 +100,7 @@ export function negotiate<const Offer extends string>(
   if (accepted.length === 0) return offers[0];
   let best: Offer | undefined;
   let bestQuality = 0;
+  let bestCloseness = -1;
   for (const offer of offers) {
     const media = mediaType(offer);
     if (media === undefined) throw new TypeError(`negotiate: expected a media type, got ${JSON.stringify(offer)}`);
@@ -106,7 +112,8 @@ export function negotiate<const Offer extends string>(
       closest = close;
       quality = range.quality;
     }
-    if (quality > bestQuality) [best, bestQuality] = [offer, quality];
+    if (quality === 0 || quality < bestQuality || (quality === bestQuality && closest <= bestCloseness)) continue;
+    [best, bestQuality, bestCloseness] = [offer, quality, closest];
   }
   return best;
 }

@@ -3,7 +3,8 @@
  *
  * The body is a sequence of parts between delimiter lines. The reader treats its start as if CRLF stood before it, so
  * every delimiter is `CRLF -- boundary`. It is strict: a bare LF, a part without a name, anything but white space behind
- * a delimiter, and a body without the last delimiter are errors. Names are decoded as browsers encode them.
+ * a delimiter, and a body without the last delimiter are errors. Names are decoded as browsers encode them, and else as
+ * other clients do.
  *
  * @module
  */
@@ -16,7 +17,7 @@ import { utf8 } from "./query.ts";
 
 /** Limits of a form. Beyond one of them reading rejects with a 413. */
 export interface FormLimits {
-  /** Most fields that are no files. Default 1000. */
+  /** Most fields that are no files, inputs without a chosen file among them. Default 1000. */
   readonly fields?: number;
   /** Most bytes of such a field. Default 1 MiB. */
   readonly fieldSize?: number;
@@ -141,6 +142,7 @@ export class MultipartReader {
   #files = 0;
   #part = 0; // number of the current part
   #inPart = true; // before the delimiter that ends it; part 0 is the preamble
+  #atStart = false; // of the content of a part
   #left = Infinity; // bytes that the current part may still have
   #ended = false;
 
@@ -164,13 +166,14 @@ export class MultipartReader {
     const { name, filename } = disposition(header.get("content-disposition"));
     const file = filename !== undefined;
     const { fields, fieldSize, files, fileSize } = this.#limits;
-    if (file ? ++this.#files > files : ++this.#fields > fields) {
-      throw new HttpError(413, `Expected a form of at most ${file ? `${files} files` : `${fields} fields`}`);
+    const chosen = filename !== undefined && filename !== ""; // an input without a file has the empty name
+    if (chosen ? ++this.#files > files : ++this.#fields > fields) {
+      throw new HttpError(413, `Expected a form of at most ${chosen ? `${files} files` : `${fields} fields`}`);
     }
     this.#left = file ? fileSize : fieldSize;
-    this.#inPart = true;
+    this.#inPart = this.#atStart = true;
     const number = ++this.#part;
-    const type = header.get("content-type") ?? "text/plain";
+    const type = header.get("content-type") || "text/plain";
     return new FormPart(name, filename, type, () => ({
       next: async () => {
         if (this.#part !== number) throw new TypeError(`The part ${JSON.stringify(name)} was skipped: read it earlier`);
@@ -182,6 +185,10 @@ export class MultipartReader {
 
   /** Takes a block of the current part. Undefined at its end, with the delimiter taken. */
   async #block(): Promise<Uint8Array | undefined> {
+    if (this.#atStart) {
+      this.#atStart = false;
+      this.#inPart = !await this.#hasNoContent();
+    }
     while (this.#inPart) {
       const at = indexOf(this.#buffer, this.#needle);
       if (at > 0) return this.#counted(this.#take(at));
@@ -193,6 +200,19 @@ export class MultipartReader {
       }
     }
     return undefined;
+  }
+
+  /** Takes a delimiter right behind the header: its line break is the empty line, and the part has no content. */
+  async #hasNoContent(): Promise<boolean> {
+    const line = this.#needle.subarray(2);
+    while (line.subarray(0, this.#buffer.length).every((octet, at) => this.#buffer[at] === octet)) {
+      if (this.#buffer.length >= line.length) {
+        this.#take(line.length);
+        return true;
+      }
+      if (!await this.#fill()) return false;
+    }
+    return false;
   }
 
   #counted(block: Uint8Array): Uint8Array {
@@ -277,29 +297,67 @@ function indexOf(bytes: Uint8Array, needle: Uint8Array): number {
   return bytes.length;
 }
 
-const DISPOSITION_PARAMETER =
-  /^[ \t]*;[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:"([^"]*)"|([!#$%&'*+\-.^_`|~0-9A-Za-z]+))/;
+/**
+ * One parameter of a Content-Disposition at the start of a text, whose text in quotation marks is as browsers write it: a
+ * backslash is a backslash. Empty parameters are allowed.
+ */
+const HTML_PARAMETER = parameterPattern('[^"]*');
+/** The same with quoted pairs, which other clients write: `\"` is a quotation mark (RFC 2183). */
+const MIME_PARAMETER = parameterPattern('(?:[^"\\\\]|\\\\.)*');
 
-/** The names in a Content-Disposition. `filename*` does not belong into a form (RFC 7578 4.2) and is ignored. */
+function parameterPattern(quoted: string): RegExp {
+  const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+  return new RegExp(`^[ \\t]*;[ \\t]*(?:(${token})=(?:"(${quoted})"|(${token})))?`, "s");
+}
+
+/** The value of `filename*`: UTF-8, percent-encoded (RFC 8187), without control characters. */
+const EXTENDED = /^utf-8'[^']*'((?:[!#$&+\-.^_`|~0-9a-z]|%(?![01]|7f)[0-9a-f]{2})*)$/i;
+
+/**
+ * The names in a Content-Disposition. `filename*` does not belong into a form (RFC 7578 4.2), but clients send it, some
+ * with an unreadable `filename` beside it: it counts where it is well-formed, as in RFC 6266 4.3.
+ */
 function disposition(value: string | undefined): { name: string; filename: string | undefined } {
-  const names = new Map<string, string>();
-  let rest = /^form-data(?=[ \t;]|$)/i.test(value ?? "") ? (value as string).slice("form-data".length) : ";";
-  for (let match = DISPOSITION_PARAMETER.exec(rest); match !== null; match = DISPOSITION_PARAMETER.exec(rest)) {
-    const [whole, key, quoted, token] = match as unknown as [string, string, string | undefined, string];
-    if (names.has(key.toLowerCase())) throw malformed(`${key} is given twice in a Content-Disposition`);
-    names.set(key.toLowerCase(), decoded(quoted ?? token));
-    rest = rest.slice(whole.length);
-  }
-  const name = names.get("name");
-  if (trimOws(rest) !== "" || name === undefined) {
+  const rest = /^form-data(?=[ \t;]|$)/i.test(value ?? "") ? (value as string).slice("form-data".length) : undefined;
+  // The reading of browsers goes first: a name that ends in a backslash looks like a quoted pair.
+  const names = rest === undefined ? undefined : parameters(rest, HTML_PARAMETER, htmlDecoded) ??
+    parameters(rest, MIME_PARAMETER, (quoted) => utf8(quoted.replace(/\\(["\\])/g, "$1")));
+  const name = names?.get("name");
+  if (name === undefined) {
     throw malformed('expected Content-Disposition: form-data; name="..." in each part');
   }
-  return { name, filename: names.get("filename")?.replace(/^.*[/\\]/s, "") };
+  const filename = extended(names?.get("filename*")) ?? names?.get("filename");
+  return { name, filename: filename?.replace(/^.*[/\\]/s, "") };
+}
+
+/** Parameters by name in lower case; undefined where the text has anything else. */
+function parameters(
+  text: string,
+  pattern: RegExp,
+  decoded: (quoted: string) => string,
+): ReadonlyMap<string, string> | undefined {
+  const names = new Map<string, string>();
+  let rest = text;
+  for (let match = pattern.exec(rest); match !== null; match = pattern.exec(rest)) {
+    const [whole, key, quoted, token] = match as unknown as [string, ...(string | undefined)[]];
+    rest = rest.slice(whole.length);
+    if (key === undefined) continue;
+    if (names.has(key.toLowerCase())) throw malformed(`${key} is given twice in a Content-Disposition`);
+    names.set(key.toLowerCase(), quoted === undefined ? token as string : decoded(quoted));
+  }
+  return trimOws(rest) === "" ? names : undefined;
+}
+
+function extended(value: string | undefined): string | undefined {
+  const encoded = EXTENDED.exec(value ?? "")?.[1];
+  return encoded === undefined
+    ? undefined
+    : utf8(encoded.replace(/%(..)/g, (_, hex) => String.fromCharCode(parseInt(hex, 16))));
 }
 
 const ESCAPED: Readonly<Record<string, string>> = { "%0a": "\n", "%0d": "\r", "%22": '"' };
 
 /** Undoes the encoding of names in HTML's "multipart/form-data": UTF-8, and three characters that have escapes. */
-function decoded(octets: string): string {
+function htmlDecoded(octets: string): string {
   return utf8(octets).replace(/%0a|%0d|%22/gi, (escape) => ESCAPED[escape.toLowerCase()] as string);
 }

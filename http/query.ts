@@ -57,6 +57,11 @@ export function latin1(text: string): string {
   return isAscii(text) ? text : Array.from(encoder.encode(text), (octet) => String.fromCharCode(octet)).join("");
 }
 
+/** How many octets text has in UTF-8. */
+export function utf8Length(text: string): number {
+  return isAscii(text) ? text.length : encoder.encode(text).length;
+}
+
 // deno-lint-ignore no-control-regex
 const ASCII = /^[\x00-\x7f]*$/;
 

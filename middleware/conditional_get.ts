@@ -14,12 +14,9 @@
 import { named } from "../core/contract/application.ts";
 import type { HeaderList, StartResponse } from "../core/contract/types.ts";
 import { checkMiddlewareOptions } from "../http/options.ts";
-import { fieldOf, isHeaderList } from "./representation/fields.ts";
+import { fieldOf, isHeaderList, withoutContent } from "./representation/fields.ts";
 import { type Conditions, httpDate, isNotModified } from "./representation/conditions.ts";
 import type { Middleware } from "./middleware.ts";
-
-/** What describes content, which a 304 has none of (RFC 9110 15.4.5). */
-const OF_CONTENT = /^(?:content-(?!location$|security-policy)|accept-ranges$)/i;
 
 /**
  * Makes middleware by which a 200 to GET or HEAD becomes a 304 if the ETag or the Last-Modified that the application has set
@@ -55,7 +52,7 @@ export function conditionalGet(options: Readonly<Record<string, never>> = {}): M
         const [status, headers, ...rest] = args;
         const isChecked = typeof status === "string" && status.startsWith("200 ") && isHeaderList(headers);
         if (!isChecked || !matches(request, headers)) return startResponse(...args);
-        return startResponse("304 Not Modified", headers.filter(([name]) => !OF_CONTENT.test(name)), ...rest);
+        return startResponse("304 Not Modified", withoutContent(headers), ...rest);
       });
     }, app.name);
 }

@@ -8,7 +8,7 @@ import type { Environ, HeaderList } from "../core/contract/types.ts";
 import { describe } from "../core/errors.ts";
 import { TOKEN } from "../core/grammar.ts";
 import { checkMiddlewareOptions, type OptionNames } from "../http/options.ts";
-import { changingHeaders, type Middleware, varying } from "./middleware.ts";
+import { changingHeaders, fieldValues, type Middleware, varying } from "./middleware.ts";
 
 /** Options of {@linkcode cors}. */
 export interface CorsOptions {
@@ -39,7 +39,8 @@ const ORIGIN = /^(?:null|[a-z][a-z0-9+.-]*:\/\/[^/\s,]+)$/;
 
 /**
  * Lets scripts of other origins read responses, and answers preflight requests itself. A request without an Origin field
- * passes. CORS does not stop a request from another site, it only keeps its script from reading the answer.
+ * passes. CORS does not stop a request from another site, it only keeps its script from reading the answer. A response
+ * with an Access-Control-Allow-Origin of the application stays as it is.
  *
  * @throws {TypeError} for `credentials` with `"*"`, and for what is no origin, method or field name.
  *
@@ -58,19 +59,24 @@ const ORIGIN = /^(?:null|[a-z][a-z0-9+.-]*:\/\/[^/\s,]+)$/;
 export function cors(options: CorsOptions = {}): Middleware {
   checkMiddlewareOptions("cors", options, OPTIONS);
   const { origin = "*", methods = METHODS, allowHeaders, exposeHeaders = [], credentials = false, maxAge } = options;
-  const origins = typeof origin === "function" || origin === "*" ? [] : typeof origin === "string" ? [origin] : origin;
-  const wrong = origins.find((one) => !ORIGIN.test(one));
-  if (wrong !== undefined) {
-    throw new TypeError(`cors: expected an origin like "https://example.org", got ${describe(wrong)}`);
+  const origins = typeof origin === "function" || origin === "*" ? [] : Array.isArray(origin) ? origin : [origin];
+  const wrong = origins.findIndex((one: unknown) => typeof one !== "string" || !ORIGIN.test(one));
+  if (wrong >= 0) {
+    throw new TypeError(`cors: expected an origin like "https://example.org", got ${describe(origins[wrong])}`);
   }
-  const bad = [...methods, ...allowHeaders ?? [], ...exposeHeaders].find((one) => !TOKEN.test(one));
-  if (bad !== undefined) throw new TypeError(`cors: expected a method or a field name, got ${describe(bad)}`);
   if (credentials && origin === "*") throw new TypeError('cors: credentials need named origins, not "*"');
+  checkNames("methods", methods, credentials);
+  checkNames("allowHeaders", allowHeaders ?? [], credentials);
+  checkNames("exposeHeaders", exposeHeaders, credentials);
   if (maxAge !== undefined && !Number.isSafeInteger(maxAge)) {
     throw new TypeError(`cors: expected whole seconds as maxAge, got ${describe(maxAge)}`);
   }
-  const allowed = (from: string, environ: Environ): boolean =>
-    origin === "*" || (typeof origin === "function" ? origin(from, environ) : origins.includes(from));
+  const allowed = (from: string, environ: Environ): boolean => {
+    if (typeof origin !== "function") return origin === "*" || origins.includes(from);
+    const decision: unknown = origin(from, environ);
+    if (typeof decision === "boolean") return decision; // a promise would allow everybody
+    throw new TypeError(`cors: expected true or false from the function origin, got ${describe(decision)}`);
+  };
   const common = (from: string): HeaderList => [
     ["Access-Control-Allow-Origin", origin === "*" ? "*" : from],
     ...credentials ? [["Access-Control-Allow-Credentials", "true"] as const] : [],
@@ -97,9 +103,24 @@ export function cors(options: CorsOptions = {}): Middleware {
       return [];
     }
     const start = changingHeaders(startResponse, (headers) => {
-      const own = fields.length === 0 ? headers : [...headers, ...fields, ...exposed];
+      // Browsers refuse a response with two origins. An application that names one decides for itself.
+      const decided = fields.length === 0 || fieldValues(headers, "access-control-allow-origin").length > 0;
+      const own = decided ? headers : [...headers, ...fields, ...exposed];
       return origin === "*" ? own : varying(own, "Origin");
     });
     return app(environ, start);
   };
+}
+
+/** Refuses what is no list of methods or field names, and `*` where browsers take it for a name. */
+function checkNames(option: string, names: unknown, credentials: boolean): void {
+  const what = option === "methods" ? "methods" : "field names";
+  if (!Array.isArray(names)) {
+    throw new TypeError(`cors: expected a list of ${what} as ${option}, got ${describe(names)}`);
+  }
+  const bad = names.findIndex((one: unknown) => typeof one !== "string" || !TOKEN.test(one));
+  if (bad >= 0) throw new TypeError(`cors: expected a list of ${what} as ${option}, got ${describe(names[bad])} in it`);
+  if (!credentials || !names.includes("*")) return;
+  const advice = option === "allowHeaders" ? "; leave it out to allow what is asked for" : "";
+  throw new TypeError(`cors: with credentials browsers take "*" in ${option} for a name: name all${advice}`);
 }

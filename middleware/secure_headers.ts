@@ -6,7 +6,7 @@
 
 import type { HeaderList } from "../core/contract/types.ts";
 import { describe, nearest } from "../core/errors.ts";
-import { TOKEN } from "../core/grammar.ts";
+import { NOT_IN_VALUE, TOKEN } from "../core/grammar.ts";
 import { checkMiddlewareObject } from "../http/options.ts";
 import { changingHeaders, fieldValues, type Middleware } from "./middleware.ts";
 
@@ -70,6 +70,9 @@ export function secureHeaders(options: SecureHeadersOptions = {}): Middleware {
     if (!Object.hasOwn(DEFAULTS, name)) checkName(name);
     if (value !== undefined && value !== false && typeof value !== "string") {
       throw new TypeError(`secureHeaders: expected a string or false as ${name}, got ${describe(value)}`);
+    }
+    if (typeof value === "string" && NOT_IN_VALUE.test(value)) {
+      throw new TypeError(`secureHeaders: expected ${name} without line breaks and controls, got ${describe(value)}`);
     }
     values[name] = value;
   }

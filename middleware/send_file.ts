@@ -23,7 +23,7 @@ export interface SendFileOptions {
   readonly contentType?: string;
   /** Cache-Control. Default `"no-cache"`: caches ask each time, and get 304. False for none. */
   readonly cacheControl?: string | false;
-  /** Further fields of the response with the file. */
+  /** Further fields of the response with the file. They replace those of the same name. */
   readonly headers?: readonly (readonly [string, string])[];
 }
 

@@ -5,7 +5,9 @@
  */
 
 import type { Body, Environ, HeaderList, StartResponse } from "../../core/contract/types.ts";
+import { replacing } from "../../http/answer.ts";
 import { precondition, rangeApplies } from "../representation/conditions.ts";
+import { withoutContent } from "../representation/fields.ts";
 import { contentRange, parseRange, type Span } from "../representation/ranges.ts";
 import { type Content, FileBody, release } from "./content.ts";
 
@@ -14,7 +16,7 @@ export interface Description {
   readonly contentType: string;
   /** Fields of every response with or about the file: also of a 304. */
   readonly common: HeaderList;
-  /** Fields of a response with the content. */
+  /** Fields of a response with the content, and of a 304 unless they describe content. They replace those of the same name. */
   readonly own?: HeaderList;
 }
 
@@ -58,7 +60,8 @@ function respond(
   const status = isGet || environ.REQUEST_METHOD === "HEAD" ? precondition(environ, content) : 200;
   if (status === 412) return plain(startResponse, "412 Precondition Failed", [], environ);
   if (status === 304) {
-    startResponse("304 Not Modified", [["ETag", content.etag], ["Last-Modified", content.lastModified], ...common]);
+    const fields: HeaderList = [["ETag", content.etag], ["Last-Modified", content.lastModified], ...common];
+    startResponse("304 Not Modified", withoutContent(replacing(fields, own)));
     return [];
   }
   const range = environ.HTTP_RANGE;
@@ -75,14 +78,14 @@ function respond(
     ["X-Content-Type-Options", "nosniff"],
   ];
   const begin = (status: string, type: string, length: number, more: HeaderList = []): void => {
-    startResponse(status, [
+    const fields: HeaderList = [
       ["Content-Type", type],
       ["Content-Length", String(length)],
       ...more,
       ...described,
-      ...own,
       ...common,
-    ]);
+    ];
+    startResponse(status, replacing(fields, own));
   };
   const [first] = spans ?? [];
   if (spans === undefined || first === undefined) {

@@ -8,6 +8,7 @@
  */
 
 import type { Environ } from "../../core/contract/types.ts";
+import { trimOws } from "../../core/grammar.ts";
 
 /** The validators of a representation. */
 export interface Validators {
@@ -24,9 +25,11 @@ export interface Conditions {
   readonly [name: `HTTP_${string}`]: string | undefined;
 }
 
-const TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
-const TAGS =
-  /^[ \t]*(?:,[ \t]*)*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"(?:[ \t]*,[ \t]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")?)*[ \t]*$/;
+/**
+ * A member of a list of entity tags, up to the comma behind it. It may be empty. White space has one place each, so that no
+ * field takes longer than its length demands.
+ */
+const MEMBER = /(?:[ \t]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"))?[ \t]*(?:,|$)/y;
 const SINGLE_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
 
 /** The opaque part of an entity tag: what weak comparison compares (RFC 9110 8.8.3.2). */
@@ -45,10 +48,17 @@ function opaque(tag: string): string {
  * ```
  */
 export function namesTag(field: string, etag: string | undefined, strong = false): boolean {
-  if (field.trim() === "*") return true;
-  if (etag === undefined || (strong && etag.startsWith("W/")) || !TAGS.test(field)) return false;
+  if (trimOws(field) === "*") return true;
+  if (etag === undefined || (strong && etag.startsWith("W/"))) return false;
   const wanted = opaque(etag);
-  return (field.match(TAG) ?? []).some((tag) => strong ? tag === etag : opaque(tag) === wanted);
+  let found = false;
+  for (MEMBER.lastIndex = 0; MEMBER.lastIndex < field.length;) {
+    const match = MEMBER.exec(field);
+    if (match === null) return false; // malformed
+    const tag = match[1];
+    if (tag !== undefined) found ||= strong ? tag === etag : opaque(tag) === wanted;
+  }
+  return found;
 }
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");

@@ -4,7 +4,9 @@
  * @module
  */
 
-const ELEMENT = /^([!#$%&'*+\-.^_`|~0-9a-z]+)(?:[ \t]*;[ \t]*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?$/;
+import { QUALITY } from "../../http/media_type.ts";
+
+const ELEMENT = /^([!#$%&'*+\-.^_`|~0-9a-z]+)(?:[ \t]*;[ \t]*q=([0-9.]*))?$/;
 
 /**
  * Chooses a content coding.
@@ -26,8 +28,8 @@ export function chooseEncoding<T extends string>(field: string | undefined, avai
   const weights = new Map<string, number>();
   for (const element of field.toLowerCase().split(",")) {
     const match = ELEMENT.exec(element.trim());
-    if (match === null) continue;
-    const [, name = "", weight = "1"] = match;
+    const [, name = "", weight = "1"] = match ?? [];
+    if (name === "" || !QUALITY.test(weight)) continue;
     weights.set(name === "x-gzip" ? "gzip" : name, Number(weight));
   }
   const weightOf = (name: string): number => weights.get(name) ?? weights.get("*") ?? 0;

@@ -37,3 +37,19 @@ export function fieldOf(headers: HeaderList, name: string): string | undefined {
   }
   return value;
 }
+
+/** What describes content, which a 304 has none of (RFC 9110 15.4.5). */
+const OF_CONTENT = /^(?:content-(?!location$|security-policy)|accept-ranges$)/i;
+
+/**
+ * The fields of a 304 in the place of a response with these fields.
+ *
+ * @example
+ * ```ts
+ * import { withoutContent } from "./fields.ts";
+ * console.assert(withoutContent([["Content-Length", "3"], ["Vary", "Accept"]]).join() === "Vary,Accept");
+ * ```
+ */
+export function withoutContent(headers: HeaderList): HeaderList {
+  return headers.filter(([name]) => !OF_CONTENT.test(name));
+}

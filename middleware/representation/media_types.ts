@@ -113,7 +113,7 @@ export function mediaType(name: string, own: Readonly<Record<string, string>> = 
 }
 
 const COMPRESSIBLE =
-  /^(?:text\/|[^;]*\+(?:json|xml|text)\s*(?:;|$)|application\/(?:json|javascript|xml|wasm|x-ndjson|jsonl|graphql|rtf|manifest|vnd\.ms-fontobject|x-javascript)\b|font\/(?:ttf|otf)|image\/(?:svg|bmp|vnd\.microsoft\.icon|x-icon))/i;
+  /^(?:text\/|[^;]*\+(?:json|xml|text|yaml)\s*(?:;|$)|application\/(?:json|javascript|ecmascript|xml|(?:x-)?yaml|toml|sql|x-sh|x-www-form-urlencoded|openmetrics-text|wasm|x-ndjson|jsonl|graphql|rtf|manifest|vnd\.ms-fontobject|x-javascript)\b|font\/(?:ttf|otf)|image\/(?:svg|bmp|vnd\.microsoft\.icon|x-icon))/i;
 
 /**
  * Whether compression makes content of a media type smaller. Images, sound, video and archives are compressed already.

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { listMembers } from "../../core/grammar.ts";
+
 /** Octets from `start` to before `end`. */
 export interface Span {
   readonly start: number;
@@ -14,7 +16,7 @@ export interface Span {
 }
 
 const MOST_RANGES = 16;
-const RANGES = /^bytes=[ \t]*(?:,[ \t]*)*(?:\d+-\d*|-\d+)(?:[ \t]*,[ \t]*(?:\d+-\d*|-\d+)?)*[ \t]*$/i;
+const RANGE = /^(?:\d+-\d*|-\d+)$/;
 
 /**
  * Reads a Range field.
@@ -32,9 +34,9 @@ const RANGES = /^bytes=[ \t]*(?:,[ \t]*)*(?:\d+-\d*|-\d+)(?:[ \t]*,[ \t]*(?:\d+-
  */
 export function parseRange(field: string, size: number): readonly Span[] | "unsatisfiable" | undefined {
   // No range of an empty representation can be written in Content-Range.
-  if (size === 0 || !RANGES.test(field)) return undefined;
-  const asked = field.slice(field.indexOf("=") + 1).split(",").map((one) => one.trim()).filter((one) => one !== "");
-  if (asked.length > MOST_RANGES) return undefined;
+  if (size === 0 || !/^bytes=/i.test(field)) return undefined;
+  const asked = listMembers(field.slice("bytes=".length)).filter((one) => one !== "");
+  if (asked.length === 0 || asked.length > MOST_RANGES || !asked.every((one) => RANGE.test(one))) return undefined;
   const spans: Span[] = [];
   for (const one of asked) {
     const dash = one.indexOf("-");

@@ -26,6 +26,12 @@ const answers: readonly (readonly [string, (start: StartResponse) => string[], r
   ["html", (start) => html(start, "<p>\u00e9"), [200, "text/html; charset=utf-8", null, "<p>\u00e9"]],
   ["text", (start) => text(start, "a"), [200, LINE, null, "a"]],
   ["redirect", (start) => redirect(start, "/a b"), [303, LINE, null, "See /a%20b\n"]],
+  ["redirect of another type", (start) => redirect(start, "/", { headers: [["CONTENT-TYPE", "text/html"]] }), [
+    303,
+    "text/html",
+    null,
+    "See /\n",
+  ]],
   [
     "redirect 308",
     (start) => redirect(start, "https://\u00e9.test/?a=%41#b", { status: 308, headers: [["X-A", "b"]] }),

@@ -21,6 +21,8 @@ const wrong: readonly ServerSentEvent[] = [
   { id: "1\rdata: x" },
   { id: "\0" },
   { retry: -1 },
+  { data: () => {} },
+  { data: Symbol("none") },
   7 as ServerSentEvent,
 ];
 
@@ -47,10 +49,28 @@ export const eventChecks: readonly Check[] = [
         }
       }
       const response = await client(streaming(source()), { raise: true }).get("/");
-      ok(await thrownBy(() => response.text()) instanceof TypeError, "no TypeError");
+      const error = await thrownBy(() => response.text());
+      ok(
+        error instanceof TypeError && error.message.startsWith("eventStream: expected "),
+        `no such TypeError: ${error}`,
+      );
       ok(ended, "the source goes on");
     },
   })),
+  {
+    name: "19.13 a field that the application gives replaces that of eventStream",
+    run: async () => {
+      const headers = [["cache-control", "no-cache"], ["X-A", "b"]] as const;
+      const app = validator((_environ, startResponse) => eventStream(startResponse, [], { headers }));
+      const { headers: sent } = await client(app, { raise: true }).get("/");
+      equal(["Content-Type", "Cache-Control", "X-Accel-Buffering", "X-A"].map((name) => sent.get(name)), [
+        "text/event-stream",
+        "no-cache",
+        "no",
+        "b",
+      ]);
+    },
+  },
   {
     name: "19.13 comments come while there is no event, and the event is not lost",
     run: async () => {

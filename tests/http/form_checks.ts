@@ -48,6 +48,16 @@ const bodies: readonly (readonly [name: string, body: string, expected: number |
   ["no CRLF at the end", `--XX\r\n${FIELD}1\r\n--XX--`, [["a", "1"]]],
   ["two fields", `--XX\r\n${FIELD}1\r\n--XX\r\n${FIELD}2\r\n--XX--`, [["a", "1"], ["a", "2"]]],
   ["an empty field", `--XX\r\n${FIELD}\r\n--XX--`, [["a", ""]]],
+  ["a delimiter in place of the content", `--XX\r\n${FIELD}--XX\r\n${FIELD}2\r\n--XX\r\n${FIELD}--XX--`, [
+    ["a", ""],
+    ["a", "2"],
+    ["a", ""],
+  ]],
+  ["almost a delimiter at the start of the content", `--XX\r\n${FIELD}--X\r\n--XX\r\n${FIELD}--\r\n--XX--`, [
+    ["a", "--X"],
+    ["a", "--"],
+  ]],
+  ["text behind a delimiter in place of the content", `--XX\r\n${FIELD}--XXY\r\n--XX--`, 400],
   ["no parts", "--XX--\r\n", []],
   ["a preamble and an epilogue", `hi\r\n--XX\r\n${FIELD}1\r\n--XX--\r\nbye\r\n--XX\r\n`, [["a", "1"]]],
   ["white space behind a delimiter", `--XX \t\r\n${FIELD}1\r\n--XX--`, [["a", "1"]]],
@@ -62,6 +72,9 @@ const bodies: readonly (readonly [name: string, body: string, expected: number |
     [["f", "b", "image/png", "1"]],
   ],
   ["no file chosen", named('name="f"; filename=""'), [["f", "", "text/plain", "1"]]],
+  ["an empty Content-Type", part('Content-Disposition: form-data; name="f"; filename="b"\r\nContent-Type: '), [
+    ["f", "b", "text/plain", "1"],
+  ]],
   ["names as tokens", named("name=f"), [["f", "1"]]],
   ["letter case", part("CONTENT-DISPOSITION:FORM-DATA;NAME=f"), [["f", "1"]]],
   ["a name in UTF-8", named('name="\xc3\xa9"'), [["\u00e9", "1"]]],
@@ -69,7 +82,28 @@ const bodies: readonly (readonly [name: string, body: string, expected: number |
   ["a semicolon in quotation marks", named('name="a;b"; filename="c;d"'), [["a;b", "c;d", "text/plain", "1"]]],
   ["a path as file name", named('name="f"; filename="../../etc/passwd"'), [["f", "passwd", "text/plain", "1"]]],
   ["a path of Windows", named('name="f"; filename="C:\\x\\y.txt"'), [["f", "y.txt", "text/plain", "1"]]],
-  ["filename* is ignored", named(`name="f"; filename*=UTF-8''x`), [["f", "1"]]],
+  ["filename*", named(`name="f"; filename*=UTF-8''caf%C3%A9`), [["f", "caf\u00e9", "text/plain", "1"]]],
+  ["filename* before filename", named(`name="f"; filename*=utf-8'de'%2f..%5Cx; filename="y"`), [[
+    "f",
+    "x",
+    "text/plain",
+    "1",
+  ]]],
+  ["filename* that is malformed", named(`name="f"; filename="y"; filename*=x%`), [["f", "y", "text/plain", "1"]]],
+  ["filename* with a NUL", named(`name="f"; filename*=UTF-8''a%00.png`), [["f", "1"]]],
+  ["filename* in another charset", named(`name="f"; filename*=iso-8859-1''%E9`), [["f", "1"]]],
+  ["filename* that is no UTF-8", named(`name="f"; filename*=UTF-8''%E9`), [["f", "\ufffd", "text/plain", "1"]]],
+  ["a quoted pair", named('name="a\\"b\\\\c"; filename="d\\".txt"'), [['a"b\\c', 'd".txt', "text/plain", "1"]]],
+  ["a quoted pair before a semicolon", named('name="a\\";b"'), [['a";b', "1"]]],
+  ["a backslash at the end of a name", named('name="a\\"; filename="b"'), [["a\\", "b", "text/plain", "1"]]],
+  ["a path of Windows beside a quoted pair", named('name="a\\"b"; filename="C:\\x"'), [[
+    'a"b',
+    "x",
+    "text/plain",
+    "1",
+  ]]],
+  ["escapes of browsers beside a quoted pair", named('name="a\\"%22"'), [['a"%22', "1"]]],
+  ["a semicolon at the end", named('name="a"; '), [["a", "1"]]],
   ["__proto__", named('name="__proto__"'), [["__proto__", "1"]]],
   ["nothing", "", 400],
   ["no last delimiter", `--XX\r\n${FIELD}1\r\n`, 400],
@@ -90,6 +124,8 @@ const bodies: readonly (readonly [name: string, body: string, expected: number |
   ["a name twice", named('name="a"; name="b"'), 400],
   ["a quotation mark that is not closed", named('name="a'), 400],
   ["text behind a name", named('name="a"b'), 400],
+  ["a quotation mark that a quoted pair does not close", named('name="a\\"'), [["a\\", "1"]]],
+  ["a quotation mark in a name", named('name="a"b"'), 400],
 ];
 
 /** Content-Type of a body `--XX...`, and the status of its refusal. */
@@ -98,6 +134,7 @@ const types: readonly (readonly [string, number])[] = [
   ["multipart/mixed; boundary=XX", 415],
   ["multipart/form-data", 400],
   ["multipart/form-data; boundary=", 415],
+  ["multipart/form-data; boundary=X,Y", 415],
   ['multipart/form-data; boundary=""', 400],
   [`multipart/form-data; boundary=${"X".repeat(71)}`, 400],
   ['multipart/form-data; boundary="X "', 400],
@@ -106,6 +143,8 @@ const types: readonly (readonly [string, number])[] = [
 
 const FILE = 'Content-Disposition: form-data; name="f"; filename="f"\r\n\r\n';
 const TWO_FIELDS = `--XX\r\n${FIELD}12345\r\n--XX\r\n${FIELD}12345\r\n--XX--`;
+const NO_FILE = FILE.replace('filename="f"', 'filename=""');
+const FILE_OF_THREE = `--XX\r\n${NO_FILE}\r\n--XX\r\n${FILE}12345\r\n--XX\r\n${NO_FILE}\r\n--XX--`;
 const TWO_FILES = `--XX\r\n${FILE}12345\r\n--XX\r\n${FILE}12345\r\n--XX--`;
 const URLENCODED = "application/x-www-form-urlencoded";
 
@@ -117,11 +156,18 @@ const limits: readonly (readonly [type: string, body: string, limits: FormLimits
   [MULTIPART, TWO_FIELDS, { headerSize: FIELD.length - 3 }, false],
   [MULTIPART, TWO_FILES, { fields: 0, fieldSize: 0, files: 2, fileSize: 5 }, true],
   [MULTIPART, TWO_FILES, { files: 1 }, false],
+  [MULTIPART, FILE_OF_THREE, { files: 1, fields: 2 }, true],
+  [MULTIPART, FILE_OF_THREE, { fields: 1 }, false],
+  [MULTIPART, FILE_OF_THREE, { files: 0 }, false],
   [MULTIPART, TWO_FILES, { fileSize: 4 }, false],
   [URLENCODED, "a=12345&b=12345", { fields: 2, fieldSize: 5, total: 15 }, true],
   [URLENCODED, "a=12345&b=12345", { fields: 1 }, false],
   [URLENCODED, "a=12345&b=12345", { fieldSize: 4 }, false],
   [URLENCODED, "a=12345&b=12345", { total: 14 }, false],
+  [URLENCODED, "&&a=1", { fields: 3 }, true],
+  [URLENCODED, "&&a=1", { fields: 2 }, false],
+  [URLENCODED, "a=%C3%A9%c3%a9", { fieldSize: 4 }, true],
+  [URLENCODED, "a=%C3%A9%c3%a9", { fieldSize: 3 }, false],
   [URLENCODED, "", { fields: 0 }, true],
 ];
 
@@ -160,10 +206,23 @@ export const formChecks: readonly Check[] = [
     run: async () => equal(await refusal(() => parseForm(posted(type, octets("--XX--\r\n")))), code),
   })),
   {
+    name: "19.7 multipart: a boundary of all characters, with and without quotation marks",
+    run: async () => {
+      const boundary = "----=_Part_1'(2)+3,4./5:6?7";
+      const body = octets(`--${boundary}\r\n${FIELD}1\r\n--${boundary}--`);
+      equal(await listed(await parseForm(posted(`multipart/form-data; boundary="${boundary}"`, body))), [["a", "1"]]);
+      const plain = boundary.replace(",", "");
+      const same = octets(`--${plain}\r\n${FIELD}1\r\n--${plain}--`);
+      equal(await listed(await parseForm(posted(`multipart/form-data; boundary=${plain}; a=b`, same))), [["a", "1"]]);
+    },
+  },
+  {
     name: "19.7 multipart: split anywhere, and octet by octet, it is the same form",
     run: async () => {
-      const body = octets(`hi\r\n--XX \r\n${FIELD}\r\n--X\r\r\n--XX\r\n${FILE}\r\n\r\n-\r\n--XX--\r\nbye`);
-      const expected = [["a", "\r\n--X\r"], ["f", "f", "text/plain", "\r\n\r\n-"]];
+      const body = octets(
+        `hi\r\n--XX \r\n${FIELD}\r\n--X\r\r\n--XX\r\n${FIELD}--XX\r\n${FILE}\r\n\r\n-\r\n--XX--\r\nbye`,
+      );
+      const expected = [["a", "\r\n--X\r"], ["a", ""], ["f", "f", "text/plain", "\r\n\r\n-"]];
       for (let at = 0; at <= body.length; at++) {
         equal(
           await listed(await parseForm(posted(MULTIPART, body.slice(0, at), body.slice(at)))),
@@ -291,6 +350,17 @@ export const formChecks: readonly Check[] = [
       equal(await read("?a=1"), [["?a", "1"]]);
     },
   },
+  ...readings.map(([reader, read, type, body]): Check => ({
+    name: `19.8 ${reader} of ${type.split(";")[0]}: a body with a Content-Encoding is a 415`,
+    run: async () => {
+      const encoded = (coding: string): Environ =>
+        Object.assign(posted(type, octets(body)), { HTTP_CONTENT_ENCODING: coding });
+      const error = await thrownBy(() => read(encoded("gzip")));
+      ok(error instanceof HttpError, `no HttpError: ${error}`);
+      equal([error.code, error.headers], [415, [["Accept-Encoding", "identity"]]]);
+      await read(encoded("Identity"));
+    },
+  })),
   ...readings.map(([reader, read, type, body]): Check => ({
     name: `19.44 ${reader} of ${type.split(";")[0]}: reading the body again is an error of the program`,
     run: async () => {

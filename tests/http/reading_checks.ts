@@ -53,6 +53,16 @@ const accepts: readonly (readonly [string | undefined, string | undefined])[] = 
   ["text/html;q=1.000", "text/html"],
   ["text/html;q=0.5;ext=1, application/json;q=0.4", "text/html"],
   [", ,text/html,,", "text/html"],
+  ["*/*, text/html", "text/html"], // named, and so nearer than the first offer
+  ["text/plain;charset=utf-8, text/*", "text/plain;charset=utf-8"],
+  ["image/png, */*", "application/json"],
+  ["text/html;q=0.5, */*;q=0.5", "text/html"],
+  ["*/*, text/html;q=0.5", "application/json"],
+  ["text/html;q=0, text/*;q=0", undefined],
+  ["text/plain;charset=utf-8;q=.5, application/json;q=.6", "application/json"],
+  ["image/gif, *; q=.2, */*; q=.2", "application/json"], // HttpURLConnection of Java
+  ["application/json;q=0.33333, text/html;q=0.5", "text/html"],
+  ["text/html;q=1.5, application/json;q=., text/*;q=0.1", "text/html"],
 ];
 
 /** Content-Type, body, and the status of the refusal or the value. */

@@ -9,8 +9,8 @@ const OF_CORE = ["core/contract/", "core/errors.ts", "core/grammar.ts"];
 /** What a program imports; the modules of which the bundle has code, those of core aside. */
 const cases: readonly (readonly [string, readonly string[]])[] = [
   ['export { json } from "./http/mod.ts"', ["http/answer.ts", "http/error.ts", "http/options.ts"]],
-  ['export { parseCookies } from "./http/mod.ts"', ["http/cookies.ts"]],
-  ['export { eventStream } from "./http/mod.ts"', ["http/event_stream.ts", "http/options.ts"]],
+  ['export { parseCookies } from "./http/mod.ts"', ["http/cookies.ts", "http/query.ts"]],
+  ['export { eventStream } from "./http/mod.ts"', ["http/answer.ts", "http/event_stream.ts", "http/options.ts"]],
   [
     'export { router } from "./middleware/mod.ts"',
     [

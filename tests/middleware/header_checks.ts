@@ -57,6 +57,16 @@ const wrong: readonly (readonly [string, () => unknown])[] = [
   ["an origin without a scheme", () => cors({ origin: ["a.test"] })],
   ["a method with a space", () => cors({ methods: ["GET, PUT"] })],
   ["a fraction of a second", () => cors({ maxAge: 0.5 })],
+  ["a pattern as origin", () => cors({ origin: /a/ as unknown as string })],
+  ["true as origin", () => cors({ origin: true as unknown as string })],
+  ["null as origin", () => cors({ origin: null as unknown as string })],
+  ["a pattern among origins", () => cors({ origin: [/a/] as unknown as string[] })],
+  ["a string as methods", () => cors({ methods: "GET" as unknown as string[] })],
+  ["a string as allowHeaders", () => cors({ allowHeaders: "X-A" as unknown as string[] })],
+  ["a string as exposeHeaders", () => cors({ exposeHeaders: "X-A" as unknown as string[] })],
+  ["* as method with credentials", () => cors({ origin: A, credentials: true, methods: ["*"] })],
+  ["* as allowHeaders with credentials", () => cors({ origin: A, credentials: true, allowHeaders: ["*"] })],
+  ["* as exposeHeaders with credentials", () => cors({ origin: A, credentials: true, exposeHeaders: ["*"] })],
 ];
 
 export const headerChecks: readonly Check[] = [
@@ -76,8 +86,40 @@ export const headerChecks: readonly Check[] = [
   })),
   ...wrong.map(([name, action]): Check => ({
     name: `19.19 cors: ${name} is refused`,
-    run: async () => ok(await thrownBy(action) instanceof TypeError, "no TypeError"),
+    run: async () => {
+      const error = await thrownBy(action);
+      ok(error instanceof TypeError && error.message.startsWith("cors: "), `no such TypeError: ${error}`);
+    },
   })),
+  {
+    name: "19.19 cors: a response with an origin of its own stays as it is",
+    run: async () => {
+      const fields = async (own: HeaderList, origin = A) => {
+        const site = cors({ origin: A, credentials: true, exposeHeaders: ["X-A"] })(app(own));
+        const { headers } = await client(site).get("/", { headers: { Origin: origin } });
+        return ["Vary", ...NAMES.map((name) => `Access-Control-${name}`)].map((name) => headers.getAll(name).join(" "))
+          .join();
+      };
+      equal(await fields([["access-control-allow-origin", "*"]]), "Origin,*,,,,,");
+      equal(await fields([["Access-Control-Allow-Origin", "*"]], B), "Origin,*,,,,,");
+      equal(await fields([["Access-Control-Expose-Headers", "X-B"]]), `Origin,${A},true,,,,X-B X-A`);
+      equal(
+        (await client(cors({ origin: A })(cors()(app()))).get("/", { headers: { Origin: A } })).headers.get(
+          "Access-Control-Allow-Origin",
+        ),
+        "*",
+      );
+    },
+  },
+  {
+    name: "19.19 cors: a promise of an answer allows no origin",
+    run: async () => {
+      const origin = (() => Promise.resolve(true)) as unknown as () => boolean;
+      const site = client(cors({ origin, credentials: true })(app()), { raise: true });
+      const error = await thrownBy(() => site.get("/", { headers: { Origin: A } }));
+      ok(error instanceof TypeError && error.message.startsWith("cors: "), `no such TypeError: ${error}`);
+    },
+  },
   {
     name: "19.19 cors adds to the Vary of the application",
     run: async () => {
@@ -108,6 +150,13 @@ export const headerChecks: readonly Check[] = [
         ["X-Frame-Options", "Referrer-Policy", "X-More", "X-Content-Type-Options"].map((name) => changed.get(name)),
         ["DENY", null, "1", "own"],
       );
+    },
+  },
+  {
+    name: "19.20 secureHeaders: a value with a line break is refused at once",
+    run: async () => {
+      const error = await thrownBy(() => secureHeaders({ "X-More": "a\r\nX-B: c" }));
+      ok(error instanceof TypeError && error.message.startsWith("secureHeaders: "), `no such TypeError: ${error}`);
     },
   },
   {

@@ -452,6 +452,17 @@ test("19. sendFile: a download, own fields, and a head that startResponse refuse
         "x-own": "1",
       },
     );
+    const replaced = client((environ, startResponse) =>
+      sendFile(environ, startResponse, path, {
+        headers: [["content-type", "image/x-own"], ["cache-control", "private"], ["Vary", "Cookie"]],
+      })
+    );
+    const fields = ["content-type", "cache-control", "vary"];
+    const whole = await replaced.get("/");
+    whole.cancel();
+    expect(fields.map((name) => whole.headers.get(name))).toEqual(["image/x-own", "private", "Cookie"]);
+    const kept = await replaced.get("/", { headers: { "If-None-Match": whole.headers.get("etag") ?? "" } });
+    expect([kept.status, ...fields.map((name) => kept.headers.get(name))]).toEqual([304, null, "private", "Cookie"]);
     const open = (): number =>
       readdirSync("/proc/self/fd").filter((number) => {
         try {
