@@ -8,11 +8,46 @@
  * @module
  */
 
-import { COMMAND_NAMES, FORWARDED_HEADERS, isProxy, optionTable } from "../../core/server/option_table.ts";
+import { FORWARDED_HEADERS, isProxy, optionTable } from "../../core/server/option_table.ts";
 import { ALL_PEERS, parseIps } from "../../core/server/peer_policy.ts";
 import type { ForwardedHeader, ServeOptions } from "../../core/server/serve_options.ts";
 import { integer, kindOf, list, optional, seconds, text } from "./kinds.ts";
 import type { Kind, Setting } from "./setting.ts";
+
+/**
+ * The options that the `tsgi` command has too, and their names there. Where gunicorn has the setting, the name is
+ * gunicorn's. Settings of the command that become options in another way (`bind`, `accessLogfile`) are not in this list.
+ */
+export const COMMAND_NAMES = {
+  backlog: "backlog",
+  protocol: "protocol",
+  allowIps: "allowIps",
+  proxyProtocol: "proxyProtocol",
+  proxyAllowIps: "proxyAllowFrom",
+  forwardedAllowIps: "forwardedAllowIps",
+  forwardedHeaders: "forwardedHeaders",
+  maxConnections: "workerConnections",
+  gracefulTimeout: "gracefulTimeout",
+  serverHeader: "serverHeader",
+  scriptName: "scriptName",
+  urlScheme: "urlScheme",
+  headerMap: "headerMap",
+  limitRequestLine: "limitRequestLine",
+  limitRequestFields: "limitRequestFields",
+  limitRequestFieldSize: "limitRequestFieldSize",
+  limitRequestBody: "limitRequestBody",
+  limitReadline: "limitReadline",
+  headerTimeout: "headerTimeout",
+  bodyTimeout: "bodyTimeout",
+  minBodyRate: "minBodyRate",
+  minBodyRateGrace: "minBodyRateGrace",
+  keepAliveTimeout: "keepAlive",
+  writeTimeout: "writeTimeout",
+  requestTimeout: "requestTimeout",
+  drainIdle: "drainIdle",
+  maxRequestsPerConnection: "maxRequestsPerConnection",
+  writeBufferLimit: "writeBufferLimit",
+} as const;
 
 /** The name of an option of `serve` that the command has too. */
 export type ServedOption = keyof typeof COMMAND_NAMES;

@@ -198,41 +198,6 @@ export type OptionName = keyof ServeOptions;
 /** The names of all options. */
 export const optionNames: readonly OptionName[] = Object.keys(optionTable) as OptionName[];
 
-/**
- * The options that the `tsgi` command has too, and their names there. Where gunicorn has the setting, the name is
- * gunicorn's. Settings of the command that become options in another way (`bind`, `accessLogfile`) are not in this list.
- */
-export const COMMAND_NAMES = {
-  backlog: "backlog",
-  protocol: "protocol",
-  allowIps: "allowIps",
-  proxyProtocol: "proxyProtocol",
-  proxyAllowIps: "proxyAllowFrom",
-  forwardedAllowIps: "forwardedAllowIps",
-  forwardedHeaders: "forwardedHeaders",
-  maxConnections: "workerConnections",
-  gracefulTimeout: "gracefulTimeout",
-  serverHeader: "serverHeader",
-  scriptName: "scriptName",
-  urlScheme: "urlScheme",
-  headerMap: "headerMap",
-  limitRequestLine: "limitRequestLine",
-  limitRequestFields: "limitRequestFields",
-  limitRequestFieldSize: "limitRequestFieldSize",
-  limitRequestBody: "limitRequestBody",
-  limitReadline: "limitReadline",
-  headerTimeout: "headerTimeout",
-  bodyTimeout: "bodyTimeout",
-  minBodyRate: "minBodyRate",
-  minBodyRateGrace: "minBodyRateGrace",
-  keepAliveTimeout: "keepAlive",
-  writeTimeout: "writeTimeout",
-  requestTimeout: "requestTimeout",
-  drainIdle: "drainIdle",
-  maxRequestsPerConnection: "maxRequestsPerConnection",
-  writeBufferLimit: "writeBufferLimit",
-} as const;
-
 /** The valid values as text for messages: `"a whole number from 0"`. */
 export function expectedText(values: Values): string {
   switch (values.type) {
