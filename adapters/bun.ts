@@ -13,7 +13,6 @@ import { type BunSocket, BunTransport } from "./bun_socket.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
 import { unknownAddress } from "./peer.ts";
-import { refuseOnBun } from "./unsupported.ts";
 import { writeStderr } from "./stderr.ts";
 import type { UnixPath } from "./unix_path.ts";
 
@@ -59,7 +58,7 @@ export const host: Host = {
   },
   listen: async (options, accept, report): Promise<Listener> => {
     if (options.tls !== undefined) return (await import("./node.ts")).host.listen(options, accept, report);
-    refuseOnBun(options);
+    if (options.backlog !== undefined) (await import("./unsupported.ts")).refuseOnBun(options);
     // This comes before listening, since connections may arrive from then on.
     let { at } = options;
     if (at.transport === "fd" && at.address === undefined) at = (await import("./proc_sockets.ts")).located(at);

@@ -17,7 +17,6 @@ import { type Server, startServer } from "../core/server/server.ts";
 import { env } from "./environment.ts";
 import { latin1With } from "./latin1.ts";
 import { type PromisedSocket, PromisedTransport, type SocketEnd } from "./promised_socket.ts";
-import { refuseOnDeno } from "./unsupported.ts";
 import { writeStderr } from "./stderr.ts";
 
 /** A listening socket. */
@@ -86,7 +85,7 @@ export const host: Host = {
       const [node] = await Promise.all([import("./node.ts"), load()]);
       return node.host.listen(options, accept, report);
     }
-    refuseOnDeno(options);
+    if (at.transport === "fd" || options.reusePort) (await import("./unsupported.ts")).refuseOnDeno(options);
     // Imported only here, since it loads modules that TCP does not need.
     const unix = at.transport === "unix"
       ? await (await import("./unix_path.ts")).UnixPath.claim(at.path, options)

@@ -9,6 +9,7 @@
 
 import { type EnvironTemplate, serverTemplate } from "../core/contract/environ.ts";
 import { ErrorStream } from "../core/contract/error_stream.ts";
+import { responseLog } from "../core/gateway/access_log.ts";
 import { createGateway } from "../core/gateway/gateway.ts";
 import type { Application } from "../core/contract/types.ts";
 import { settings } from "../core/server/options.ts";
@@ -49,6 +50,7 @@ export function toFetch(app: Application, options: FetchOptions = {}): FetchHand
   const all = settings(options, { port: undefined, fetch: true, errorLog: (text) => console.error(text.trimEnd()) });
   const errors = new ErrorStream(all.errorLog);
   const gateway = createGateway(app, errors, all, { turn: (callback) => void setTimeout(callback, 0) });
+  if (all.accessLog !== undefined) gateway.log = responseLog(all.accessLog, errors);
   const template: EnvironTemplate = serverTemplate({
     serverName: "",
     serverPort: "",

@@ -309,6 +309,8 @@ export interface Exchange {
    * @throws {RequestError} where there is no such socket, or the request does not ask for an Upgrade.
    */
   upgrade(headers: HeaderList | null): RawSocket;
+  /** The client has left before the end. Only an exchange that reports responses has this. */
+  departed?(): void;
 }
 
 /** A socket that has left its wire. Only this project's own code sees it; applications get an `UpgradedSocket`. */

@@ -22,11 +22,11 @@ const INTERNAL = "internal";
 const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
   [
     "core",
-    /^core\/(?:contract\/.*|gateway\/.*|lifecycle\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy)|wires\/wire)\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
+    /^core\/(?:contract\/.*|gateway\/(?!access_log\.).*|lifecycle\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy))\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
   ],
   [
     "server",
-    /^core\/(?:wires\/(?:load|raw_socket)|server\/(?:connections|server|server_listener))\.js$|^adapters\/(?:unsupported|stderr)\.js$/,
+    /^core\/(?:wires\/(?:load|raw_socket)|server\/(?:connections|server|server_listener))\.js$|^adapters\/stderr\.js$/,
   ],
   ["http1", /^core\/wires\/http1\/(?!serializer\.js$)/],
   ["node", /^adapters\/node(?:_socket)?\.js$/],

@@ -1,9 +1,10 @@
 /**
  * Reports each response to the access log: once, when it has ended, for whatever reason.
  *
- * `LoggedExchange` is an Exchange between an invocation and the wire, and counts what passes. A server without an access
- * log creates none, so that logging costs nothing there. A request that a wire refuses never reaches an application and
- * has no such Exchange: the wire reports it with `logRefusal`, and with what it knows of the request.
+ * `LoggedExchange` is an Exchange between an invocation and the wire, and counts what passes. A request that a wire
+ * refuses never reaches an application and has no such Exchange: the wire reports it with what it knows of the request.
+ *
+ * A server without an access log does not load this module, and has no `Gateway.log`: logging costs nothing there.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../s
 import { errorText } from "../errors.ts";
 import type { ErrorStream } from "../contract/error_stream.ts";
 import type { Environ } from "../contract/types.ts";
+import type { ResponseLog } from "./gateway.ts";
 
 /** One response that has ended. */
 export interface AccessRecord {
@@ -41,8 +43,25 @@ export type AccessLog = (record: AccessRecord) => void;
 const CLIENT_CLOSED_REQUEST = 499; // as nginx logs it
 const NO_HEADERS: HeaderList = [];
 
+/** Reports to `log`; an error that `log` throws goes to `errors`. */
+export function responseLog(log: AccessLog, errors: ErrorStream): ResponseLog {
+  return {
+    exchange: (exchange, environ) => new LoggedExchange(exchange, log, environ, errors),
+    refused: (status, environ) =>
+      report(log, errors, {
+        environ,
+        refused: true,
+        status: statusCode(status),
+        headers: NO_HEADERS,
+        bytes: 0,
+        duration: 0,
+        complete: true,
+      }),
+  };
+}
+
 /** An exchange that passes everything on to another one, and reports the response when it has ended. */
-export class LoggedExchange implements Exchange {
+class LoggedExchange implements Exchange {
   readonly #exchange: Exchange;
   readonly #log: AccessLog;
   readonly #errors: ErrorStream;
@@ -105,7 +124,6 @@ export class LoggedExchange implements Exchange {
     return socket;
   }
 
-  /** Reports that the client left before the end. */
   departed(): void {
     this.#report(false);
   }
@@ -120,33 +138,6 @@ export class LoggedExchange implements Exchange {
       complete,
     });
   }
-}
-
-/** The two logs of a gateway. */
-interface Logs {
-  readonly accessLog?: AccessLog | undefined;
-  readonly errors: ErrorStream;
-}
-
-/**
- * Reports a request that a wire has refused with `status`. `environ` builds an environ of what is known of the request;
- * it is called only if there is an access log.
- */
-export function logRefusal(
-  { accessLog, errors }: Logs,
-  status: string,
-  environ: () => Environ,
-): void {
-  if (accessLog === undefined) return;
-  report(accessLog, errors, {
-    environ: environ(),
-    refused: true,
-    status: statusCode(status),
-    headers: NO_HEADERS,
-    bytes: 0,
-    duration: 0,
-    complete: true,
-  });
 }
 
 function statusCode(status: string): number {

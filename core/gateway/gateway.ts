@@ -9,7 +9,6 @@
  */
 
 import type { Exchange, HeaderList, Host } from "../seams.ts";
-import type { AccessLog } from "./access_log.ts";
 import { asFunction } from "../contract/application.ts";
 import type { ErrorStream } from "../contract/error_stream.ts";
 import { errorText } from "../errors.ts";
@@ -81,6 +80,14 @@ export interface FailurePage {
 /** Makes the response to a request that has failed; undefined for the status alone. */
 export type ErrorPage = (error: unknown, environ: Environ) => FailurePage | undefined;
 
+/** Reports responses to an access log: see `access_log.ts`. */
+export interface ResponseLog {
+  /** An exchange that passes everything on to `exchange`, and reports the response to `environ` when it has ended. */
+  exchange(exchange: Exchange, environ: Environ): Exchange;
+  /** Reports a request that a wire has refused. `environ` has what is known of it. */
+  refused(status: string, environ: Environ): void;
+}
+
 /** The state that all invocations of one server share. */
 export interface Gateway {
   /** The application in its function form. */
@@ -93,8 +100,8 @@ export interface Gateway {
   readonly writeBufferLimit: number;
   /** Runs a callback in a later turn of the event loop. */
   turn(callback: () => void): void;
-  /** Gets a record of each response that has ended; undefined if there is no access log. */
-  readonly accessLog?: AccessLog | undefined;
+  /** Reports responses; undefined if there is no access log. Set before the first request. */
+  log?: ResponseLog | undefined;
   /** Makes the response if an application fails before its response has begun. Default: the status alone. */
   readonly errorPage?: ErrorPage | undefined;
   /** Called when the `close()` of a body has settled, which is the end of an invocation. */
@@ -104,7 +111,7 @@ export interface Gateway {
 }
 
 /** The parts of a gateway that come from options. */
-type GatewayOptions = Pick<Gateway, "limitReadline" | "writeBufferLimit" | "accessLog" | "errorPage">;
+type GatewayOptions = Pick<Gateway, "limitReadline" | "writeBufferLimit" | "errorPage">;
 
 /**
  * Creates the state that all invocations of one application share.
@@ -114,7 +121,7 @@ type GatewayOptions = Pick<Gateway, "limitReadline" | "writeBufferLimit" | "acce
 export function createGateway(
   app: Application,
   errors: ErrorStream,
-  { limitReadline, writeBufferLimit, accessLog, errorPage }: GatewayOptions,
+  { limitReadline, writeBufferLimit, errorPage }: GatewayOptions,
   host: Pick<Host, "turn">,
 ): Gateway {
   return {
@@ -122,7 +129,6 @@ export function createGateway(
     errors,
     limitReadline,
     writeBufferLimit,
-    accessLog,
     errorPage,
     turn: (callback) => host.turn(callback),
     background: new Background(),

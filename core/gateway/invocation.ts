@@ -16,7 +16,6 @@
 
 import { errorText } from "../errors.ts";
 import type { Exchange, Octets, ResponseHead } from "../seams.ts";
-import { LoggedExchange } from "./access_log.ts";
 import { blockOctets, cancelled, closeBody, firstOctets, hasClose, notABody } from "./response_body.ts";
 import { isThenable } from "../contract/application.ts";
 import { Departure } from "./departure.ts";
@@ -62,8 +61,8 @@ export class Invocation implements RequestState, Pumped {
   /** Prepares a call: adds `wsgi.input` and `tsgi.request` to `environ`. The response goes to `exchange`. */
   constructor(gateway: Gateway, exchange: Exchange, environ: Environ, body: RequestBody) {
     this.#gateway = gateway;
-    const log = gateway.accessLog;
-    this.#exchange = log === undefined ? exchange : new LoggedExchange(exchange, log, environ, gateway.errors);
+    const { log } = gateway;
+    this.#exchange = log === undefined ? exchange : log.exchange(exchange, environ);
     this.#environ = environ;
     this.#method = environ.REQUEST_METHOD; // the application may change the environ
     this.#uri = environ.REQUEST_URI;
@@ -134,7 +133,7 @@ export class Invocation implements RequestState, Pumped {
   /** The client is gone: ends the response without a report of an error. */
   departed(): void {
     if (this.#exchange === undefined) return;
-    if (this.#exchange instanceof LoggedExchange) this.#exchange.departed();
+    this.#exchange.departed?.();
     this.#exchange = undefined;
     this.#depart(new ClientDisconnectedError("The client closed the connection before the response was complete"));
     this.release();

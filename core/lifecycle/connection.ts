@@ -197,3 +197,14 @@ export class ConnectionLifecycle {
     this.#state = CONNECTION_STATES.after(this.#state, event);
   }
 }
+
+let idled = 0;
+
+/**
+ * A number for a connection that becomes idle between requests. It is larger than all numbers before. A server at
+ * `maxConnections` closes the connection with the smallest number. A counter is cheaper than reading a clock, and
+ * distinguishes connections that became idle within one tick.
+ */
+export function nextIdle(): number {
+  return ++idled;
+}

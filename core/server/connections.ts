@@ -4,8 +4,9 @@
  * @module
  */
 
+import { nextIdle } from "../lifecycle/connection.ts";
 import type { Connection, Transport } from "../seams.ts";
-import { nextIdle, type WireConnection } from "../wires/wire.ts";
+import type { WireConnection } from "../wires/wire.ts";
 
 /** The hooks by which a program that runs a server watches and limits its sockets, before any of the server's limits. */
 export interface Admission {

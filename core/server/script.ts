@@ -47,9 +47,13 @@ export async function runScript(host: ScriptHost, app: Application, all: Setting
   const errors = new ErrorStream(all.errorLog);
   let closed = (): void => {};
   const released = new Promise<void>((resolve) => closed = resolve);
+  const gateway: Gateway = { ...createGateway(app, errors, all, host), closed };
+  if (all.accessLog !== undefined) {
+    gateway.log = (await import("../gateway/access_log.ts")).responseLog(all.accessLog, errors);
+  }
   const config: WireConfig = {
     ...all,
-    gateway: { ...createGateway(app, errors, all, host), closed },
+    gateway,
     template: serverTemplate({
       serverName: "localhost",
       serverPort: all.urlScheme === "https" ? "443" : "80",

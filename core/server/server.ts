@@ -161,6 +161,10 @@ export class RunningServer implements Server {
   async listen(): Promise<void> {
     const all = this.#settings;
     this.#wire = await loadWire(all.protocol);
+    if (all.accessLog !== undefined) {
+      const { responseLog } = await import("../gateway/access_log.ts");
+      this.#gateway.log = responseLog(all.accessLog, this.#errors);
+    }
     const serves = this.#open;
     this.#open = serves && all.listeners.length === 1; // no request is served before the server listens everywhere
     await this.#listen();

@@ -37,19 +37,8 @@ export interface WireConnection extends Connection {
   turnAway(status: string): void;
   /** Makes the next request the last one. */
   serveOne(): void;
-  /** The number from {@linkcode nextIdle} of the time when the connection became idle between requests; 0 if it is not. */
+  /** The number from `nextIdle` of the time when the connection became idle between requests; 0 if it is not. */
   readonly idleOrder: number;
   /** Ends the connection. Only called while it is idle. */
   retire(): void;
-}
-
-let idled = 0;
-
-/**
- * A number for a connection that becomes idle between requests. It is larger than all numbers before. A server at
- * `maxConnections` closes the connection with the smallest number. A counter is cheaper than reading a clock, and
- * distinguishes connections that became idle within one tick.
- */
-export function nextIdle(): number {
-  return ++idled;
 }

@@ -12,7 +12,7 @@ import type { AccessRecord } from "../../core/gateway/access_log.ts";
 import { TOKEN } from "../../core/grammar.ts";
 import type { Transport } from "../../core/seams.ts";
 import type { WireConnection } from "../../core/wires/wire.ts";
-import { configOf, type Overrides } from "../http1/harness.ts";
+import { configOf, type Overrides, withLog } from "../http1/harness.ts";
 import { Broken, bytesOf, expect, textOf } from "./target.ts";
 
 /** A request as the application saw it. */
@@ -106,7 +106,7 @@ export class Bench {
     };
     const defaults = configOf(app, (text) => void (this.#log += text));
     const accessLog = (record: AccessRecord): void => void this.#records.push(record);
-    const config = { ...defaults, gateway: { ...defaults.gateway, accessLog }, ...overrides };
+    const config = { ...withLog(defaults, accessLog), ...overrides };
     this.#connect = (transport) => wire(transport, config);
   }
 

@@ -3,7 +3,7 @@
  */
 
 import { describe, expect, it } from "vitest";
-import type { AccessRecord } from "../../core/gateway/access_log.ts";
+import { type AccessRecord, responseLog } from "../../core/gateway/access_log.ts";
 import { asFunction } from "../../core/contract/application.ts";
 import { Background } from "../../core/gateway/gateway.ts";
 import { ErrorStream } from "../../core/contract/error_stream.ts";
@@ -22,15 +22,16 @@ interface Logged {
 function logged(app: Application, accessLog?: (record: AccessRecord) => void): Logged {
   const records: AccessRecord[] = [];
   const errors: string[] = [];
+  const stream = new ErrorStream((text) => errors.push(text));
   const exchange = new FakeExchange();
   const gateway = {
     app: asFunction(app),
-    errors: new ErrorStream((text) => errors.push(text)),
+    errors: stream,
     limitReadline: 65536,
     writeBufferLimit: 1048576,
     turn: (callback: () => void) => void setTimeout(callback, 0),
     background: new Background(),
-    accessLog: accessLog ?? ((record: AccessRecord) => void records.push(record)),
+    log: responseLog(accessLog ?? ((record) => void records.push(record)), stream),
   };
   const { environ } = call(() => [], {}, { later: true });
   const invocation = new Invocation(gateway, exchange, environ, RequestBody.empty());

@@ -43,7 +43,7 @@ const GATEWAY = [
     "core/contract/",
     "application environ error_stream file_wrapper final_fields input_stream tsgi_request request_body response_head upgraded_socket",
   ),
-  ...all("core/gateway/", "access_log departure gateway invocation pump response_body"),
+  ...all("core/gateway/", "departure gateway invocation pump response_body"),
 ];
 const LIFECYCLE = all(
   "core/lifecycle/",
@@ -51,7 +51,7 @@ const LIFECYCLE = all(
 );
 const SOCKETS = [
   ...LIFECYCLE,
-  ...all("core/", "server/connections server/server server/server_listener wires/load wires/raw_socket wires/wire"),
+  ...all("core/", "server/connections server/server server/server_listener wires/load wires/raw_socket"),
   ...all("adapters/", "environment latin1 batched_transport peer"),
 ];
 const HTTP = all(
@@ -59,8 +59,8 @@ const HTTP = all(
   "chunked_decoder connection exchange fields head_bytes head_models head_parser request_head serializer target",
 );
 const NODE = all("adapters/", "node node_socket stderr");
-const DENO = all("adapters/", "deno promised_socket unsupported stderr");
-const BUN = all("adapters/", "bun bun_socket unsupported stderr");
+const DENO = all("adapters/", "deno promised_socket stderr");
+const BUN = all("adapters/", "bun bun_socket stderr");
 const FASTCGI = [
   ...all("core/wires/cgi/", "environ response variables"),
   ...all("core/wires/fastcgi/", "connection management pairs records request writer"),

@@ -7,6 +7,7 @@
 
 import { serverTemplate } from "../../core/contract/environ.ts";
 import { ErrorStream } from "../../core/contract/error_stream.ts";
+import { type AccessLog, responseLog } from "../../core/gateway/access_log.ts";
 import { createGateway } from "../../core/gateway/gateway.ts";
 import type { Application, Environ, StartResponse } from "../../core/contract/types.ts";
 import { readLatin1, writeLatin1 } from "../../core/grammar.ts";
@@ -93,6 +94,11 @@ export function configOf(app: Application, log: (text: string) => void, forget: 
     forget,
     adopt: (_old, next) => next,
   };
+}
+
+/** The same configuration with an access log. */
+export function withLog(config: Http1Config, accessLog: AccessLog): Http1Config {
+  return { ...config, gateway: { ...config.gateway, log: responseLog(accessLog, config.gateway.errors) } };
 }
 
 /** A connection under test, with its transport, application and log. */

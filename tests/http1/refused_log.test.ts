@@ -14,7 +14,7 @@ import type { Wire } from "../../core/wires/load.ts";
 import { begin, params, stdin } from "../fastcgi/harness.ts";
 import { scgiRequest } from "../scgi/request.ts";
 import { uwsgiRequest } from "../uwsgi/request.ts";
-import { hello, noting, type Overrides, remembering, Talk } from "./harness.ts";
+import { hello, noting, type Overrides, remembering, Talk, withLog } from "./harness.ts";
 
 const line = parseFormat('%(h)s "%(r)s" %(s)s %(b)s %({Host}i)s')!;
 
@@ -26,8 +26,7 @@ function open(wire: Wire, app: Application = hello, overrides: Overrides = {}): 
     records.push(record);
     lines.push(line(record));
   };
-  const logging: Wire = (transport, config) =>
-    wire(transport, { ...config, gateway: { ...config.gateway, accessLog } });
+  const logging: Wire = (transport, config) => wire(transport, withLog(config, accessLog));
   return [new Talk(app, overrides, logging), lines, records];
 }
 
@@ -103,7 +102,7 @@ describe("14.23 http", () => {
     const talk = new Talk(
       hello,
       {},
-      (transport, config) => remembering()(transport, { ...config, gateway: { ...config.gateway, accessLog } }),
+      (transport, config) => remembering()(transport, withLog(config, accessLog)),
     );
     talk.receive("nonsense\r\n");
     expect([talk.statuses, talk.transport.calls]).toEqual([[400], ["end"]]);

@@ -13,7 +13,6 @@
 import { type EnvironTemplate, localTemplate } from "../../contract/environ.ts";
 import type { BodySource } from "../../contract/request_body.ts";
 import { RequestError } from "../../contract/tsgi_request.ts";
-import { logRefusal } from "../../gateway/access_log.ts";
 import { countedBody } from "../../lifecycle/body_decoder.ts";
 import { ConnectionLifecycle } from "../../lifecycle/connection.ts";
 import { DRAIN_TIME, RequestLifecycle } from "../../lifecycle/request.ts";
@@ -241,7 +240,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   /** Sends the server's own error response. */
   #refuse(status: string): void {
     this.refuse(status);
-    logRefusal(this.#config.gateway, status, () => knownEnviron(this.#template, this.#variables));
+    this.#config.gateway.log?.refused(status, knownEnviron(this.#template, this.#variables));
   }
 
   // Flow.

@@ -33,15 +33,14 @@
  */
 
 import type { CgiRules } from "../cgi/environ.ts";
-import { logRefusal } from "../../gateway/access_log.ts";
 import { type EnvironTemplate, localTemplate } from "../../contract/environ.ts";
-import { ConnectionLifecycle } from "../../lifecycle/connection.ts";
+import { ConnectionLifecycle, nextIdle } from "../../lifecycle/connection.ts";
 import { Stopwatch } from "../../lifecycle/progress.ts";
 import type { TransportWriter } from "../../lifecycle/transport_writer.ts";
 import { NOT_IMPLEMENTED, type Refusal, SERVICE_UNAVAILABLE } from "../../refusal.ts";
 import type { Transport } from "../../seams.ts";
 import type { Environ } from "../../contract/types.ts";
-import { nextIdle, type WireConfig, type WireConnection } from "../wire.ts";
+import type { WireConfig, WireConnection } from "../wire.ts";
 import { managementAnswer, MOST_REQUESTS } from "./management.ts";
 import * as fcgi from "./records.ts";
 import { FastcgiRequest, type RequestOwner } from "./request.ts";
@@ -125,7 +124,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   }
 
   turnAway(status: string): void {
-    logRefusal(this.config.gateway, status, () => ({ ...this.template }) as Environ);
+    this.config.gateway.log?.refused(status, { ...this.template } as Environ);
     this.#connection.finish(); // FastCGI has no status before a request; without an answer a web server tries another server
   }
 
@@ -239,7 +238,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     this.#connection.log(`refused a request from ${this.#connection.client}: ${reason}`);
     // No HTTP status is sent. The access log gets the one that corresponds to the protocol status.
     const status = protocolStatus === fcgi.FCGI_OVERLOADED ? SERVICE_UNAVAILABLE : NOT_IMPLEMENTED;
-    logRefusal(this.config.gateway, status, () => ({ ...this.template }) as Environ);
+    this.config.gateway.log?.refused(status, { ...this.template } as Environ);
     this.writer.end(this.#id, false, 0, protocolStatus);
     this.#settle();
   }
@@ -268,7 +267,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
 
   refused(reason: Refusal, environ: () => Environ): void {
     this.#connection.log(`refused a request from ${this.#connection.client}: ${reason.status}: ${reason.message}`);
-    logRefusal(this.config.gateway, reason.status, environ);
+    this.config.gateway.log?.refused(reason.status, environ());
   }
 
   get isLast(): boolean {

@@ -21,14 +21,13 @@ import type { EnvironTemplate } from "../../contract/environ.ts";
 import { connectionTemplate } from "../../contract/environ.ts";
 import type { Environ } from "../../contract/types.ts";
 import type { BodySource } from "../../contract/request_body.ts";
-import { logRefusal } from "../../gateway/access_log.ts";
 import { type BodyDecoder, countedBody } from "../../lifecycle/body_decoder.ts";
-import { ConnectionLifecycle } from "../../lifecycle/connection.ts";
+import { ConnectionLifecycle, nextIdle } from "../../lifecycle/connection.ts";
 import { DRAIN_LIMIT, RequestLifecycle } from "../../lifecycle/request.ts";
 import { BODY, BROKEN, DRAIN, HEAD, LOST, OVER, RECEIVED } from "../../lifecycle/states.ts";
 import { Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
 import type { RawConnection, RawSocket, Transport } from "../../seams.ts";
-import { nextIdle, type WireConnection } from "../wire.ts";
+import type { WireConnection } from "../wire.ts";
 import { ChunkedDecoder } from "./chunked_decoder.ts";
 import type { Forwarding, Http1Config } from "./config.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
@@ -283,7 +282,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   #refuse(status: string, head: RequestHead): void {
     this.#exchange.begin(head);
     this.#exchange.refuse(status);
-    logRefusal(this.#config.gateway, status, () => head.environ(this.#template, this.#config.scriptName));
+    this.#config.gateway.log?.refused(status, head.environ(this.#template, this.#config.scriptName));
   }
 
   /** Continues with held bytes after a response. */
