@@ -113,7 +113,7 @@ export class GatewayRequest {
    */
   earlyHints(headers: HeaderList): void {
     if (this.#state.headSent) throw new RequestError("earlyHints: the response head has already been sent");
-    this.#state.exchange?.informational("103 Early Hints", checkHeaders(headers, "earlyHints"));
+    this.#state.exchange?.informational?.("103 Early Hints", checkHeaders(headers, "earlyHints"));
   }
 
   /**
@@ -163,7 +163,10 @@ export class GatewayRequest {
     if (this.#state.headSent || this.#state.exchange === undefined) {
       throw new RequestError("upgrade: the response has already begun");
     }
-    const socket = this.#state.exchange.upgrade(headers);
+    const socket = this.#state.exchange.upgrade?.(headers);
+    if (socket === undefined) {
+      throw new RequestError("upgrade: there is no socket here; expected a request over HTTP/1.1 to a server of tsgi");
+    }
     this.#state.upgraded();
     return socket;
   }

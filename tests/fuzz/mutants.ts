@@ -101,8 +101,8 @@ export const mutants: readonly Mutant[] = [
   {
     target: "scgi",
     file: "core/wires/scgi/connection.ts",
-    from: "(this.#digits > 0 && this.#length === 0)",
-    to: "false",
+    from: "(?:0|[1-9][0-9]*)",
+    to: "[0-9]+",
   },
   {
     target: "scgi",

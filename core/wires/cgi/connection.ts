@@ -12,37 +12,23 @@
 
 import { type EnvironTemplate, localTemplate } from "../../contract/environ.ts";
 import type { BodySource } from "../../contract/request_body.ts";
-import { RequestError } from "../../contract/tsgi_request.ts";
 import { logRefusal } from "../../gateway/access_log.ts";
 import { countedBody } from "../../lifecycle/body_decoder.ts";
 import { ConnectionLifecycle } from "../../lifecycle/connection.ts";
 import { DRAIN_TIME, RequestLifecycle } from "../../lifecycle/request.ts";
 import { BODY, BROKEN, DRAIN, HEAD, LOST, OVER, RECEIVED } from "../../lifecycle/states.ts";
 import { Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
-import type { Exchange, Octets, RawSocket, ResponseHead, Transport } from "../../seams.ts";
+import type { Exchange, Octets, ResponseHead, Transport } from "../../seams.ts";
 import type { WireConfig, WireConnection } from "../wire.ts";
 import { cgiRequest, type CgiRules, knownEnviron } from "./environ.ts";
 import type { HeadFormat } from "./response.ts";
 import type { Variables } from "./variables.ts";
-
-/** Reads the variables of a request from a stream of bytes. */
-export interface VariablesDecoder {
-  /** Whether bytes of the request have arrived. */
-  readonly begun: boolean;
-  /** The variables, once they are complete. */
-  readonly complete: Variables | undefined;
-  /**
-   * Decodes from `bytes[start, end)` and returns the index behind what was consumed.
-   *
-   * @throws {Refusal} when the bytes break the rules of the protocol.
-   */
-  decode(bytes: Uint8Array, start: number, end: number): number;
-}
+import type { BlockDecoder } from "./variables_block.ts";
 
 /** The parts in which the wires with one request per connection differ. */
 export interface OneRequestWire {
   /** Creates the decoder of a connection. Absent if the variables come in another way: see `OneRequestConnection.start`. */
-  decoder?(config: WireConfig): VariablesDecoder;
+  decoder?(config: WireConfig): BlockDecoder;
   /** The format of its response heads. */
   readonly format: (config: WireConfig) => HeadFormat;
   /** Whether it is a CGI script, which the other side addresses by its path. */
@@ -52,7 +38,7 @@ export interface OneRequestWire {
 /** A connection for one request, and the exchange of its response. */
 export class OneRequestConnection implements WireConnection, BodySource, Exchange {
   readonly #config: WireConfig;
-  readonly #decoder: VariablesDecoder | undefined;
+  readonly #decoder: BlockDecoder | undefined;
   readonly #rules: CgiRules;
   readonly #template: EnvironTemplate;
   readonly #connection: ConnectionLifecycle;
@@ -193,14 +179,6 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.end();
   }
 
-  informational(): void {
-    // The protocol has no interim responses.
-  }
-
-  upgrade(): RawSocket {
-    throw new RequestError("upgrade: the web server has the client's socket; expected a request over HTTP/1.1");
-  }
-
   // Processing of a request.
 
   /** Begins with variables that come in another way: from the process environment of a CGI script. */
@@ -214,8 +192,8 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   }
 
   #decode(bytes: Uint8Array): number {
-    const decoder = this.#decoder as VariablesDecoder;
-    const at = decoder.decode(bytes, 0, bytes.length);
+    const decoder = this.#decoder as BlockDecoder;
+    const at = decoder.decode(bytes);
     if (decoder.complete !== undefined) this.#begin(decoder.complete);
     return at;
   }

@@ -32,7 +32,6 @@
  * @module
  */
 
-import type { CgiRules } from "../cgi/environ.ts";
 import { logRefusal } from "../../gateway/access_log.ts";
 import { type EnvironTemplate, localTemplate } from "../../contract/environ.ts";
 import { ConnectionLifecycle } from "../../lifecycle/connection.ts";
@@ -63,7 +62,6 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   readonly config: FastcgiConfig;
   readonly writer: RecordWriter;
   readonly template: EnvironTemplate;
-  readonly rules: CgiRules;
   readonly out: TransportWriter;
   readonly #connection: ConnectionLifecycle;
   readonly #decoder: fcgi.RecordDecoder = new fcgi.RecordDecoder();
@@ -91,7 +89,6 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     this.writer = new RecordWriter(this.out);
     this.#maxRequests = config.maxRequestsPerConnection;
     this.template = localTemplate(config.template, transport.peer);
-    this.rules = { scriptName: config.scriptName, limitRequestBody: config.limitRequestBody, script: false };
   }
 
   // Calls by the host and the server.

@@ -14,11 +14,10 @@
  * @module
  */
 
-import { type CgiRequest, cgiRequest, type CgiRules, knownEnviron } from "../cgi/environ.ts";
+import { type CgiRequest, cgiRequest, knownEnviron } from "../cgi/environ.ts";
 import { cgiRefusal, serializeCgiHead } from "../cgi/response.ts";
 import { Variables, VARIABLES_LIMIT } from "../cgi/variables.ts";
 import type { EnvironTemplate } from "../../contract/environ.ts";
-import { RequestError } from "../../contract/tsgi_request.ts";
 import type { Environ } from "../../contract/types.ts";
 import type { BodySource } from "../../contract/request_body.ts";
 import { countedBody } from "../../lifecycle/body_decoder.ts";
@@ -26,7 +25,7 @@ import { RequestLifecycle } from "../../lifecycle/request.ts";
 import { BODY, HEAD } from "../../lifecycle/states.ts";
 import type { TransportWriter } from "../../lifecycle/transport_writer.ts";
 import { BAD_REQUEST, FIELDS_TOO_LARGE, Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
-import type { Exchange, Octets, RawSocket, ResponseHead } from "../../seams.ts";
+import type { Exchange, Octets, ResponseHead } from "../../seams.ts";
 import type { WireConfig } from "../wire.ts";
 import { decodePairs } from "./pairs.ts";
 import { FCGI_REQUEST_COMPLETE, FCGI_STDOUT } from "./records.ts";
@@ -50,7 +49,6 @@ export interface RequestOwner {
   readonly out: TransportWriter;
   /** The start of its environ. */
   readonly template: EnvironTemplate;
-  readonly rules: CgiRules;
   /** Whether reading from the web server is paused. */
   readonly paused: boolean;
   /** Whether a request that has just written may write more at once. If not, it has to `enqueue`. */
@@ -114,7 +112,7 @@ export class FastcgiRequest implements Exchange, BodySource {
       if (!decodePairs(this.#params, variables)) {
         throw new Refusal(BAD_REQUEST, "PARAMS end inside a name-value pair");
       }
-      this.#request = cgiRequest(this.#owner.template, variables, this.#owner.rules);
+      this.#request = cgiRequest(this.#owner.template, variables, this.#owner.config);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       return this.#refuse(error, variables);
@@ -199,14 +197,6 @@ export class FastcgiRequest implements Exchange, BodySource {
   refuse(status: string): void {
     this.#life.responded("the response has failed");
     this.#sendRefusal(status, this.#request?.environ.REQUEST_METHOD === "HEAD");
-  }
-
-  informational(): void {
-    // FastCGI has no interim responses.
-  }
-
-  upgrade(): RawSocket {
-    throw new RequestError("upgrade: the web server has the client's socket; expected a request over HTTP/1.1");
   }
 
   /** Ends an incomplete response with END_REQUEST alone, because the connection stays open. */
