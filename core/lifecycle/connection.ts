@@ -48,11 +48,11 @@ export class ConnectionLifecycle {
   readonly #input: Stopwatch = new Stopwatch();
   readonly #output: Stopwatch = new Stopwatch();
 
-  /** The life of the connection over `transport`. */
-  constructor(transport: Transport, config: LifecycleConfig) {
+  /** The life of the connection over `transport`, to which `writer` writes. */
+  constructor(transport: Transport, config: LifecycleConfig, writer: TransportWriter = new TransportWriter(transport)) {
     this.#transport = transport;
     this.#config = config;
-    this.writer = new TransportWriter(transport);
+    this.writer = writer;
   }
 
   /** Whether bytes are read, and responses are written. */

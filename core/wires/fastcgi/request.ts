@@ -23,12 +23,11 @@ import type { BodySource } from "../../contract/request_body.ts";
 import { countedBody } from "../../lifecycle/body_decoder.ts";
 import { RequestLifecycle } from "../../lifecycle/request.ts";
 import { BODY, HEAD } from "../../lifecycle/states.ts";
-import type { TransportWriter } from "../../lifecycle/transport_writer.ts";
 import { BAD_REQUEST, FIELDS_TOO_LARGE, Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
 import type { Exchange, Octets, ResponseHead } from "../../seams.ts";
 import type { WireConfig } from "../wire.ts";
 import { decodePairs } from "./pairs.ts";
-import { FCGI_REQUEST_COMPLETE, FCGI_STDOUT } from "./records.ts";
+import { FCGI_ABORT_REQUEST, FCGI_PARAMS, FCGI_REQUEST_COMPLETE, FCGI_STDIN, FCGI_STDOUT } from "./records.ts";
 import type { RecordWriter } from "./writer.ts";
 
 /**
@@ -46,15 +45,10 @@ const FAILURE = 1;
 export interface RequestOwner {
   readonly config: WireConfig;
   readonly writer: RecordWriter;
-  readonly out: TransportWriter;
   /** The start of its environ. */
   readonly template: EnvironTemplate;
-  /** Whether reading from the web server is paused. */
-  readonly paused: boolean;
-  /** Whether a request that has just written may write more at once. If not, it has to `enqueue`. */
-  mayGoOn(request: FastcgiRequest): boolean;
-  /** Puts a request into the queue. The connection calls its `resume` in its turn. */
-  enqueue(request: FastcgiRequest): void;
+  /** Whether a request may write now. If not, it waits in the queue, and its `resume` is called in its turn. */
+  mayWrite(request: FastcgiRequest): boolean;
   /** Pauses or resumes reading, after a change of what a body buffers or of what the application waits for. */
   regulate(): void;
   /** Whether the response that is about to end is the last one of the connection. */
@@ -71,8 +65,6 @@ export interface RequestOwner {
 export class FastcgiRequest implements Exchange, BodySource {
   /** Its requestId. The web server may use it again once the request is over. */
   readonly id: number;
-  /** Whether it is in the queue of its owner. */
-  queued = false;
   readonly #owner: RequestOwner;
   readonly #life: RequestLifecycle;
   #params = ""; // the part that has arrived
@@ -91,22 +83,34 @@ export class FastcgiRequest implements Exchange, BodySource {
     return this.#life.isFull;
   }
 
-  // Calls for records of the web server.
+  // Records of the web server.
 
-  /** A record of PARAMS has begun. */
-  paramsAnnounced(length: number): void {
-    if (this.#life.state !== HEAD || this.#params.length + length <= VARIABLES_LIMIT) return;
-    this.#refuse(new Refusal(FIELDS_TOO_LARGE, `variables of more than ${VARIABLES_LIMIT} bytes`));
-  }
-
-  /** Content of PARAMS. */
-  params(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#life.state === HEAD) this.#params += this.#owner.config.latin1(bytes, start, end);
-  }
-
-  /** The end of PARAMS: calls the application, or enqueues the request if output does not flow. */
-  paramsEnded(): void {
+  /** A record has begun. */
+  recordBegins(type: number, length: number): void {
     if (this.#life.state !== HEAD) return;
+    if (type === FCGI_STDIN) this.#refuse(new Refusal(BAD_REQUEST, "STDIN before the end of PARAMS"));
+    else if (type === FCGI_PARAMS && this.#params.length + length > VARIABLES_LIMIT) {
+      this.#refuse(new Refusal(FIELDS_TOO_LARGE, `variables of more than ${VARIABLES_LIMIT} bytes`));
+    }
+  }
+
+  /** Content of a record. */
+  recordContent(type: number, bytes: Uint8Array, start: number, end: number): void {
+    const { state } = this.#life;
+    if (type === FCGI_PARAMS && state === HEAD) this.#params += this.#owner.config.latin1(bytes, start, end);
+    else if (type === FCGI_STDIN && state === BODY) this.#life.feed(bytes, start, end);
+  }
+
+  /** A record has ended. One without content ends PARAMS or STDIN. */
+  recordEnds(type: number, length: number): void {
+    const { state } = this.#life;
+    if (type === FCGI_ABORT_REQUEST) this.#aborted();
+    else if (type === FCGI_PARAMS && length === 0 && state === HEAD) this.#begin();
+    else if (type === FCGI_STDIN && length === 0 && state === BODY) this.#life.inputEnded();
+  }
+
+  /** The end of PARAMS: calls the application, or lets the request wait if output does not flow. */
+  #begin(): void {
     const variables = new Variables();
     try {
       if (!decodePairs(this.#params, variables)) {
@@ -119,27 +123,11 @@ export class FastcgiRequest implements Exchange, BodySource {
     }
     this.#params = "";
     this.#life.open(countedBody(this.#request.contentLength, this.#owner.config.limitRequestBody), false);
-    if (this.#owner.out.flowing) this.resume();
-    else this.#owner.enqueue(this);
-  }
-
-  /** A record of STDIN has begun. */
-  stdinAnnounced(): void {
-    if (this.#life.state === HEAD) this.#refuse(new Refusal(BAD_REQUEST, "STDIN before the end of PARAMS"));
-  }
-
-  /** Content of STDIN. */
-  stdin(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#life.state === BODY) this.#life.feed(bytes, start, end);
-  }
-
-  /** The end of STDIN. */
-  stdinEnded(): void {
-    if (this.#life.state === BODY) this.#life.inputEnded();
+    if (this.#owner.mayWrite(this)) this.resume();
   }
 
   /** ABORT_REQUEST: the web server wants no more of the response, but still expects END_REQUEST. */
-  aborted(): void {
+  #aborted(): void {
     this.departed();
     this.#end(FAILURE);
   }
@@ -158,8 +146,7 @@ export class FastcgiRequest implements Exchange, BodySource {
   }
 
   /** Checks the time-outs, at each tick of the server's clock. */
-  tick(now: number): void {
-    const { paused } = this.#owner;
+  tick(now: number, paused: boolean): void {
     if (this.#life.state !== HEAD) return void this.#life.tick(now, paused);
     const late = this.#life.lateHead(now, paused);
     if (late > 0) this.#refuse(new Refusal(REQUEST_TIMEOUT, `PARAMS took longer than ${late} s`));
@@ -179,9 +166,7 @@ export class FastcgiRequest implements Exchange, BodySource {
 
   body(block: Octets): boolean {
     this.#owner.writer.stdout(this.id, block);
-    if (this.#owner.mayGoOn(this)) return true;
-    this.#owner.enqueue(this);
-    return false;
+    return this.#owner.mayWrite(this);
   }
 
   end(): void {
