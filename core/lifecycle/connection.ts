@@ -20,7 +20,6 @@ import {
   ENDING,
   OPEN,
   RELEASE,
-  RELEASED,
 } from "./states.ts";
 import { Stopwatch } from "./progress.ts";
 import type { LifecycleConfig } from "./config.ts";
@@ -75,9 +74,9 @@ export class ConnectionLifecycle {
     this.#stopping = true;
   }
 
-  /** Pauses or resumes reading. */
+  /** Pauses or resumes reading, while the connection is open. */
   regulate(pause: boolean): void {
-    if (pause === this.#paused || this.#state >= RELEASED) return;
+    if (pause === this.#paused || !this.isOpen) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();
     else this.#transport.resume();
@@ -89,7 +88,7 @@ export class ConnectionLifecycle {
   finish(readOn: boolean = true): void {
     if (!this.#end()) return;
     this.#transport.end();
-    if (readOn) this.regulate(false);
+    if (readOn && this.#paused) this.#transport.resume();
   }
 
   /** Cuts the socket. */

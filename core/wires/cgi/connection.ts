@@ -229,7 +229,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     const { state } = this.#request;
     // There is nothing behind the body on the standard input of a script.
     const ended = this.#rules.script && (state === RECEIVED || state === BROKEN);
-    if (this.#connection.isOpen) this.#connection.regulate(ended || this.#request.isFull);
+    this.#connection.regulate(ended || this.#request.isFull);
   }
 
   #finishIfOver(): void {

@@ -231,13 +231,9 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   }
 
   regulate(): void {
-    const pause = this.writer.excess >= EXCESS_LIMIT || this.#isFull();
-    this.#connection.regulate(pause && this.#connection.isOpen);
-  }
-
-  #isFull(): boolean {
-    for (const request of this.#active.values()) if (request.isFull) return true;
-    return false;
+    let pause = this.writer.excess >= EXCESS_LIMIT;
+    for (const request of this.#active.values()) pause ||= request.isFull;
+    this.#connection.regulate(pause);
   }
 
   refused(reason: Refusal, environ: () => Environ): void {

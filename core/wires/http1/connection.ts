@@ -19,7 +19,6 @@
 
 import type { EnvironTemplate } from "../../contract/environ.ts";
 import { connectionTemplate } from "../../contract/environ.ts";
-import type { Environ } from "../../contract/types.ts";
 import type { BodySource } from "../../contract/request_body.ts";
 import { logRefusal } from "../../gateway/access_log.ts";
 import { type BodyDecoder, countedBody } from "../../lifecycle/body_decoder.ts";
@@ -54,10 +53,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   #continued = false; // 100 Continue has been sent
   #maxRequests: number;
   #idleOrder = 0;
-  #held: Uint8Array = NO_BYTES; // a copy of bytes that wait; what is before #heldAt has been processed
-  #heldAt = 0; // less than the length of #held, unless there are none
-  #bytes: Uint8Array = NO_BYTES; // bytes that #advance is working on, lent or held
-  #at = 0;
+  #bytes: Uint8Array = NO_BYTES; // what has arrived: lent while #advance works on it, a copy while it waits
+  #at = 0; // what is before it has been processed; less than the length of #bytes, unless there are none
   #advancing = false;
   #clientEnded = false;
 
@@ -79,8 +76,9 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   receive(bytes: Uint8Array): void {
     if (!this.#connection.isOpen) return;
-    if (this.#held.length > 0 || this.#mustWait()) this.#hold(bytes);
-    else this.#advance(bytes);
+    if (this.#unread > 0 || this.#mustWait()) return this.#hold(bytes);
+    this.#bytes = bytes;
+    this.#advance(false);
   }
 
   drained(): void {
@@ -92,14 +90,14 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   ended(): void {
     this.#clientEnded = true;
     const left = this.#request.clientEnded();
-    if (this.#held.length > 0) return;
+    if (this.#unread > 0) return;
     this.#noMoreInput();
     if (left) this.#connection.reset();
   }
 
   closed(): void {
     this.#connection.closed();
-    this.#holdNothing();
+    this.#drop();
     this.#request.departed("The client closed the connection");
     this.#config.forget(this);
   }
@@ -110,7 +108,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   get idleOrder(): number {
     const idle = this.#request.state === HEAD && this.#request.count > 0 && this.#connection.isOpen &&
-      !this.#parser.begun && this.#held.length === 0 && this.#transport.buffered === 0;
+      !this.#parser.begun && this.#unread === 0 && this.#transport.buffered === 0;
     return idle ? this.#idleOrder : 0;
   }
 
@@ -151,11 +149,11 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   /** Whether the client waits for 100 Continue and has sent nothing of the body (RFC 9110 10.1.1). */
   #awaitsContinue(): boolean {
     const expects = this.#head?.expectsContinue === true && !this.#continued;
-    return expects && !this.#request.bodyBegun && this.#at >= this.#bytes.length;
+    return expects && !this.#request.bodyBegun && this.#unread === 0;
   }
 
   mayPersist(): boolean {
-    const isLast = this.#clientEnded && this.#held.length === 0 && this.#at >= this.#bytes.length;
+    const isLast = this.#clientEnded && this.#unread === 0;
     if (this.#head?.keepAlive !== true || this.#connection.stopping || isLast) return false;
     if (this.#request.state !== BODY) return this.#request.state === RECEIVED;
     return !this.#awaitsContinue() && (this.#request.expected ?? 0) <= DRAIN_LIMIT;
@@ -178,13 +176,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   release(): RawSocket {
     this.#connection.release();
     this.#request.upgraded();
-    const unread = this.#bytes.subarray(this.#at);
-    this.#at = this.#bytes.length;
-    const held = this.#held.subarray(this.#heldAt);
-    this.#holdNothing();
-    const leftover = new Uint8Array(unread.length + held.length);
-    leftover.set(unread);
-    leftover.set(held, unread.length);
+    const leftover = this.#bytes.slice(this.#at);
+    this.#drop();
     const transport = this.#transport;
     const attach = (next: RawConnection): void => transport.attach(this.#config.adopt(this, next, transport), leftover);
     return { transport, leftover, attach };
@@ -192,27 +185,27 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   // The loop.
 
-  /** Processes bytes from an index on until something has to wait, and holds the rest. `own` bytes are not lent. */
-  #advance(bytes: Uint8Array, from: number = 0, own: boolean = false): void {
-    this.#bytes = bytes;
-    this.#at = from;
+  /** Processes bytes until something has to wait, and holds the rest. `own` bytes are not lent. */
+  #advance(own: boolean): void {
     this.#advancing = true;
     try {
-      while (this.#at < bytes.length && this.#connection.isOpen && !this.#mustWait()) this.#step(bytes);
+      while (this.#unread > 0 && this.#connection.isOpen && !this.#mustWait()) this.#step();
     } catch (error) {
       this.#broken(error);
     }
     this.#advancing = false;
-    const at = this.#at;
-    this.#bytes = NO_BYTES;
-    this.#at = 0;
-    const waits = at < bytes.length && this.#connection.isOpen && !this.#dropsInput();
-    if (!waits || !own) this.#parser.release();
-    if (waits && own) {
-      this.#held = bytes;
-      this.#heldAt = at;
-    } else if (waits) this.#hold(bytes.subarray(at));
+    const waits = this.#unread > 0 && this.#connection.isOpen && !this.#dropsInput();
+    if (!waits || !own) {
+      const rest = this.#bytes.subarray(this.#at);
+      this.#drop();
+      if (waits) this.#hold(rest);
+    }
     this.#regulate();
+  }
+
+  /** Number of bytes that have arrived and have not been processed. */
+  get #unread(): number {
+    return this.#bytes.length - this.#at;
   }
 
   /** Whether arriving bytes have to wait for the end of a response, or for the client to read its responses. */
@@ -221,7 +214,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     return state === RECEIVED || state === BROKEN || (state === HEAD && !this.#connection.writer.flowing);
   }
 
-  #step(bytes: Uint8Array): void {
+  #step(): void {
+    const bytes = this.#bytes;
     if (this.#request.state === HEAD) {
       const head = this.#parser.parse(bytes, this.#at, bytes.length);
       this.#at = this.#parser.at;
@@ -234,32 +228,20 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   /** Calls the application, once a head is complete. */
   #begin(head: RequestHead): void {
-    const environ = head.environ(this.#template, this.#config.scriptName);
-    if (this.#forwarding !== undefined && !this.#forwarded(this.#forwarding, environ, head)) return;
-    const request = this.#request;
     this.#head = head;
+    const environ = head.environ(this.#template, this.#config.scriptName);
+    this.#forwarding?.apply(environ, head.fields);
+    const request = this.#request;
     this.#continued = false;
     this.#exchange.begin(head);
     request.open(this.#decoder(head), this.#transport.givesInput);
     if (request.count >= this.#maxRequests) this.#connection.stop();
     // A small body that arrived with its head is decoded before the application is called, which then need not wait.
     const { contentLength } = head;
-    if (contentLength > 0 && contentLength <= Math.min(EARLY_BODY, this.#bytes.length - this.#at)) {
+    if (contentLength > 0 && contentLength <= Math.min(EARLY_BODY, this.#unread)) {
       this.#at = request.feed(this.#bytes, this.#at, this.#bytes.length);
     }
     request.run(this.#exchange, environ);
-  }
-
-  /** Changes an environ to what a trusted proxy says about its client. Returns false if the request is refused. */
-  #forwarded(forwarding: Forwarding, environ: Environ, head: RequestHead): boolean {
-    try {
-      forwarding.apply(environ, head.fields);
-      return true;
-    } catch (error) {
-      const refusal = this.#connection.broken(error);
-      if (refusal !== undefined) this.#refuse(refusal.status, head);
-      return false;
-    }
   }
 
   #decoder(head: RequestHead): BodyDecoder | undefined {
@@ -269,14 +251,16 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   /** After a request that is over, expects the next one or ends the connection. */
   #nextOrEnd(): void {
-    if (this.#request.state === OVER) this.#request.next();
-    else if (this.#request.state === LOST) this.#connection.finish();
+    if (this.#request.state === OVER) {
+      this.#request.next();
+      this.#head = undefined;
+    } else if (this.#request.state === LOST) this.#connection.finish();
   }
 
   /** Handles a protocol error or an internal one. */
   #broken(error: unknown): void {
     const refusal = this.#connection.broken(error);
-    if (refusal !== undefined) this.#refuse(refusal.status, this.#parser.begunHead ?? new RequestHead());
+    if (refusal !== undefined) this.#refuse(refusal.status, this.#parser.begunHead ?? this.#head ?? new RequestHead());
   }
 
   /** Sends the server's own error response. `head` has what is known of the request. */
@@ -289,12 +273,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   /** Continues with held bytes after a response. */
   #goOn(): void {
     if (this.#mustWait()) return;
-    const held = this.#held;
-    const at = this.#heldAt;
-    this.#holdNothing();
-    if (held.length > 0 && this.#connection.isOpen) this.#advance(held, at, true);
-    if (this.#clientEnded && this.#held.length === 0) this.#noMoreInput();
-    this.#regulate();
+    if (this.#connection.isOpen) this.#advance(true);
+    if (this.#clientEnded && this.#unread === 0) this.#noMoreInput();
   }
 
   /** The client has sent FIN and all its bytes have been processed: an incomplete request will never be complete. */
@@ -309,24 +289,25 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   /** Holds more bytes. They are added in place while there is room, so that small pieces are not copied again and again. */
   #hold(bytes: Uint8Array): void {
     if (this.#dropsInput()) return;
-    const held = this.#held;
+    const held = this.#bytes;
     const { buffer, byteOffset, length } = held;
     if (length > 0 && buffer.byteLength - byteOffset - length >= bytes.length) {
-      this.#held = new Uint8Array(buffer, byteOffset, length + bytes.length);
+      this.#bytes = new Uint8Array(buffer, byteOffset, length + bytes.length);
     } else {
-      const waiting = length - this.#heldAt;
+      const waiting = this.#unread;
       const size = waiting + bytes.length;
-      this.#held = new Uint8Array(waiting > 0 ? 2 * size : size).subarray(0, size);
-      this.#held.set(held.subarray(this.#heldAt));
-      this.#heldAt = 0;
+      this.#bytes = new Uint8Array(waiting > 0 ? 2 * size : size).subarray(0, size);
+      this.#bytes.set(held.subarray(this.#at));
+      this.#at = 0;
     }
-    this.#held.set(bytes, this.#held.length - bytes.length);
+    this.#bytes.set(bytes, this.#bytes.length - bytes.length);
     this.#regulate();
   }
 
-  #holdNothing(): void {
-    this.#held = NO_BYTES;
-    this.#heldAt = 0;
+  #drop(): void {
+    this.#bytes = NO_BYTES;
+    this.#at = 0;
+    this.#parser.release();
   }
 
   /** Whether bytes behind the last request are dropped. Those behind an Upgrade belong to the new owner of the socket. */
@@ -343,9 +324,9 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   /** Pauses reading while the application does not read its input or the client its responses, and resumes it. */
   #regulate(): void {
+    if (this.#advancing) return;
     const choked = this.#request.state === HEAD && !this.#connection.writer.flowing;
-    const full = choked || this.#request.isFull || this.#held.length - this.#heldAt >= HELD_LIMIT;
-    this.#connection.regulate(full && this.#connection.isOpen);
+    this.#connection.regulate(choked || this.#request.isFull || this.#unread >= HELD_LIMIT);
   }
 }
 
