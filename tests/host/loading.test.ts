@@ -66,11 +66,11 @@ const FASTCGI = [
   ...all("core/wires/fastcgi/", "connection management pairs records request writer"),
 ];
 const SCGI = [
-  ...all("core/wires/cgi/", "connection environ response variables variables_block"),
+  ...all("core/wires/cgi/", "connection environ response variables"),
   "core/wires/scgi/connection.ts",
 ];
 const UWSGI = [
-  ...all("core/wires/cgi/", "connection environ http_format variables variables_block"),
+  ...all("core/wires/cgi/", "connection environ http_format variables"),
   "core/wires/uwsgi/connection.ts",
   "core/wires/http1/serializer.ts",
 ];

@@ -22,8 +22,7 @@ import type { Exchange, Octets, ResponseHead, Transport } from "../../seams.ts";
 import type { WireConfig, WireConnection } from "../wire.ts";
 import { cgiRequest, type CgiRules, knownEnviron } from "./environ.ts";
 import type { HeadFormat } from "./response.ts";
-import type { Variables } from "./variables.ts";
-import type { BlockDecoder } from "./variables_block.ts";
+import type { BlockDecoder, Variables } from "./variables.ts";
 
 /** The parts in which the wires with one request per connection differ. */
 export interface OneRequestWire {

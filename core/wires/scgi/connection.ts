@@ -11,8 +11,7 @@
 
 import { OneRequestConnection, type OneRequestWire } from "../cgi/connection.ts";
 import { cgiRefusal, serializeCgiHead } from "../cgi/response.ts";
-import { Variables, VARIABLES_LIMIT } from "../cgi/variables.ts";
-import { BlockDecoder, type BlockFormat } from "../cgi/variables_block.ts";
+import { BlockDecoder, type BlockFormat, Variables, VARIABLES_LIMIT } from "../cgi/variables.ts";
 import { BAD_REQUEST, FIELDS_TOO_LARGE, Refusal } from "../../refusal.ts";
 import type { Transport } from "../../seams.ts";
 import type { WireConfig, WireConnection } from "../wire.ts";

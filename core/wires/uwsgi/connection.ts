@@ -12,8 +12,7 @@
  */
 
 import { OneRequestConnection, type OneRequestWire } from "../cgi/connection.ts";
-import { Variables } from "../cgi/variables.ts";
-import { BlockDecoder, type BlockFormat } from "../cgi/variables_block.ts";
+import { BlockDecoder, type BlockFormat, Variables } from "../cgi/variables.ts";
 import { httpFormat } from "../cgi/http_format.ts";
 import { BAD_REQUEST, NOT_IMPLEMENTED, Refusal } from "../../refusal.ts";
 import type { Transport } from "../../seams.ts";

@@ -17,7 +17,6 @@ export interface TargetEntry {
 }
 
 const CGI = ["core/wires/cgi/environ.ts", "core/wires/cgi/variables.ts"];
-const BLOCK = "core/wires/cgi/variables_block.ts";
 const GUIDES = ["core/wires/cgi/connection.ts"];
 
 /** All targets. */
@@ -47,12 +46,12 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     load: async () => (await import("./fastcgi.ts")).fastcgi,
   },
   "scgi": {
-    parsers: ["core/wires/scgi/connection.ts", BLOCK, ...CGI],
+    parsers: ["core/wires/scgi/connection.ts", ...CGI],
     guides: GUIDES,
     load: async () => (await import("./scgi.ts")).scgi,
   },
   "uwsgi": {
-    parsers: ["core/wires/uwsgi/connection.ts", BLOCK, ...CGI],
+    parsers: ["core/wires/uwsgi/connection.ts", ...CGI],
     guides: GUIDES,
     load: async () => (await import("./uwsgi.ts")).uwsgi,
   },
