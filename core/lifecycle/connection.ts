@@ -11,16 +11,7 @@
 import { errorText } from "../errors.ts";
 import { Refusal } from "../refusal.ts";
 import type { Transport } from "../seams.ts";
-import {
-  CLOSE,
-  CONNECTION_STATES,
-  type ConnectionEvent,
-  type ConnectionState,
-  END,
-  ENDING,
-  OPEN,
-  RELEASE,
-} from "./states.ts";
+import * as State from "./states.ts";
 import { Stopwatch } from "./progress.ts";
 import type { LifecycleConfig } from "./config.ts";
 import { TransportWriter } from "./transport_writer.ts";
@@ -41,7 +32,7 @@ export class ConnectionLifecycle {
   readonly writer: TransportWriter;
   readonly #transport: Transport;
   readonly #config: LifecycleConfig;
-  #state: ConnectionState = OPEN;
+  #state: State.ConnectionState = State.OPEN;
   #stopping = false;
   #paused = false;
   readonly #input: Stopwatch = new Stopwatch();
@@ -56,7 +47,7 @@ export class ConnectionLifecycle {
 
   /** Whether bytes are read, and responses are written. */
   get isOpen(): boolean {
-    return this.#state === OPEN;
+    return this.#state === State.OPEN;
   }
 
   /** Whether reading is paused. */
@@ -102,20 +93,20 @@ export class ConnectionLifecycle {
   }
 
   #end(): boolean {
-    if (this.#state !== OPEN) return false;
-    this.#move(END);
+    if (this.#state !== State.OPEN) return false;
+    this.#move(State.END);
     return true;
   }
 
   /** Gives the socket away, paused. */
   release(): void {
-    this.#move(RELEASE);
+    this.#move(State.RELEASE);
     this.#transport.pause();
   }
 
   /** The host has closed the socket. */
   closed(): void {
-    this.#move(CLOSE);
+    this.#move(State.CLOSE);
   }
 
   // Errors.
@@ -158,7 +149,7 @@ export class ConnectionLifecycle {
       return false;
     }
     if (this.isOpen && !idle) this.#input.waited(now, BUSY, 0);
-    if (this.#state !== ENDING) return this.isOpen;
+    if (this.#state !== State.ENDING) return this.isOpen;
     // The time for the client to read the response begins only when our FIN has been sent.
     const lingered = this.#input.waited(now, buffered > 0 ? BUSY : FIN, 0);
     if (buffered === 0 && lingered >= LINGER_TIME * 1000) this.#transport.destroy();
@@ -192,7 +183,7 @@ export class ConnectionLifecycle {
     return 0;
   }
 
-  #move(event: ConnectionEvent): void {
-    this.#state = CONNECTION_STATES.after(this.#state, event);
+  #move(event: State.ConnectionEvent): void {
+    this.#state = State.CONNECTION_STATES.after(this.#state, event);
   }
 }

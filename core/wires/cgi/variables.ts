@@ -56,7 +56,7 @@ export class Variables {
   }
 }
 
-/** A protocol whose variables arrive as one block behind its length. Its functions are given latin-1 text, a code unit for each byte. */
+/** A protocol whose variables arrive as one block behind its length. Both functions get latin-1 text. */
 export interface BlockFormat {
   /**
    * The size of the block, according to the bytes before it; undefined while these are incomplete.

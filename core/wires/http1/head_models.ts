@@ -15,7 +15,7 @@
  * @module
  */
 
-import * as Field from "./fields.ts";
+import { fieldName, fieldValue } from "./fields.ts";
 import { RequestHead, type RequestLimits } from "./request_head.ts";
 import { checkHost } from "./target.ts";
 
@@ -93,7 +93,7 @@ export class HeadModel {
       if (line.change === FIXED || text.slice(at, colon + 1) !== line.name) return 0;
       const lf = text.indexOf("\n", colon);
       if (lf < 0 || text.charCodeAt(lf - 1) !== CR || lf - 1 - at > limits.limitRequestFieldSize) return 0;
-      const value = Field.fieldValue(text, colon, lf - 1);
+      const value = fieldValue(text, colon, lf - 1);
       at = lf + 1;
       if (line.change === LENGTH) {
         length = value;
@@ -112,11 +112,11 @@ export class HeadModel {
 
 /** The values that a line may have: one of the constants above. `entered` is true if the field enters the environ. */
 function changeOf(nameAndColon: string, entered: boolean): number {
-  const { kind } = Field.fieldName(nameAndColon.slice(0, -1));
-  if (kind === Field.CONTENT_LENGTH) return LENGTH;
+  const { kind } = fieldName(nameAndColon.slice(0, -1));
+  if (kind === "content-length") return LENGTH;
   if (!entered) return FIXED;
-  if (kind === Field.HOST) return HOST;
-  return kind === Field.PLAIN || kind === Field.CONTENT_TYPE ? FREE : FIXED;
+  if (kind === "host") return HOST;
+  return kind === "plain" || kind === "content-type" ? FREE : FIXED;
 }
 
 /** The models that the connections of one server share. */
