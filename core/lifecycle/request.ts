@@ -52,8 +52,7 @@ export class RequestLifecycle {
   #count = 0; // of requests, for the stopwatches
   #received = 0; // bytes of all bodies
   #drained = 0; // of them, dropped after the response
-  #clientEnded = false;
-  #emptyBlocks = 0; // number that the application had yielded when the client's FIN came
+  #emptyBlocks = Infinity; // number that the application had yielded when the client's FIN came
   #input: Stopwatch | undefined; // created by the first tick, which most FastCGI requests never reach
   #response: Stopwatch | undefined;
   #rate: BodyRate | undefined;
@@ -127,7 +126,7 @@ export class RequestLifecycle {
       return end;
     }
     this.#received += at - start;
-    if (decoder.done) this.#complete();
+    if (decoder.expected === 0) this.#complete();
     else if (this.#state === State.DRAIN && (this.#drained += at - start) > DRAIN_LIMIT) this.#move(State.BODY_BROKEN);
     return at;
   }
@@ -137,12 +136,16 @@ export class RequestLifecycle {
     this.#body?.finish();
   }
 
-  /** The client sends no more bytes of this body. */
-  inputEnded(): void {
-    if (this.#state === State.BODY && this.#decoder?.endsWithInput === true) return this.#complete();
-    const expected = this.expected;
-    const missing = expected === null ? "" : `${expected} bytes `;
-    this.fail(new TruncatedBodyError(`The request body ended ${missing}before its declared end`));
+  /** The client sends no more bytes. Returns whether nothing follows: no response runs, and none can begin. */
+  inputEnded(): boolean {
+    if (this.#state === State.BODY) {
+      if (this.#decoder?.endsWithInput === true) this.#complete();
+      else {
+        const missing = this.expected === null ? "" : `${this.expected} bytes `;
+        this.fail(new TruncatedBodyError(`The request body ended ${missing}before its declared end`));
+      }
+    }
+    return this.#state === State.HEAD || this.#state === State.DRAIN;
   }
 
   /** The body will never be complete. Does nothing if it is, or has failed before. */
@@ -183,7 +186,6 @@ export class RequestLifecycle {
    * @returns whether it means that the client left, because the body of the response is under way.
    */
   clientEnded(): boolean {
-    this.#clientEnded = true;
     this.#emptyBlocks = this.#invocation?.emptyBlocks ?? 0;
     return this.#invocation?.streaming === true;
   }
@@ -222,7 +224,7 @@ export class RequestLifecycle {
     } else if (awaited && waited >= bodyTimeout * 1000) {
       this.fail(new BodyTimeoutError(`No byte of the request body came for ${bodyTimeout} s`));
     }
-    return this.#clientEnded && (this.#invocation?.emptyBlocks ?? 0) > this.#emptyBlocks + 1;
+    return (this.#invocation?.emptyBlocks ?? 0) > this.#emptyBlocks + 1;
   }
 
   /**

@@ -94,9 +94,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
 
   ended(): void {
     const left = this.#request.clientEnded();
-    const { state } = this.#request;
-    if (state === HEAD || state === DRAIN) return this.#finish();
-    if (state === BODY) this.#request.inputEnded();
+    if (this.#request.inputEnded()) return this.#finish();
     if (left) this.#connection.reset();
   }
 
@@ -108,8 +106,10 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.#config.forget(this);
   }
 
+  /** Sends the server's own error response. */
   turnAway(status: string): void {
-    this.#refuse(status);
+    this.refuse(status);
+    logRefusal(this.#config.gateway, status, () => knownEnviron(this.#template, this.#variables));
   }
 
   serveOne(): void {
@@ -211,14 +211,8 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   /** Handles a protocol error or an internal one. */
   #broken(error: unknown): void {
     const refusal = this.#connection.broken(error);
-    if (refusal !== undefined) this.#refuse(refusal.status);
+    if (refusal !== undefined) this.turnAway(refusal.status);
     else this.#failed = true;
-  }
-
-  /** Sends the server's own error response. */
-  #refuse(status: string): void {
-    this.refuse(status);
-    logRefusal(this.#config.gateway, status, () => knownEnviron(this.#template, this.#variables));
   }
 
   // Flow.

@@ -21,10 +21,10 @@ import type { EnvironTemplate } from "../../contract/environ.ts";
 import { connectionTemplate } from "../../contract/environ.ts";
 import type { BodySource } from "../../contract/request_body.ts";
 import { logRefusal } from "../../gateway/access_log.ts";
-import { type BodyDecoder, countedBody } from "../../lifecycle/body_decoder.ts";
+import { countedBody } from "../../lifecycle/body_decoder.ts";
 import { ConnectionLifecycle } from "../../lifecycle/connection.ts";
 import { DRAIN_LIMIT, RequestLifecycle } from "../../lifecycle/request.ts";
-import { BODY, BROKEN, DRAIN, HEAD, LOST, OVER, RECEIVED } from "../../lifecycle/states.ts";
+import { BODY, BROKEN, HEAD, LOST, OVER, RECEIVED } from "../../lifecycle/states.ts";
 import { Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
 import type { RawConnection, RawSocket, Transport } from "../../seams.ts";
 import { nextIdle, type WireConnection } from "../wire.ts";
@@ -66,7 +66,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#connection = new ConnectionLifecycle(transport, config);
     this.#request = new RequestLifecycle(config, this);
     this.#exchange = new Http1Exchange(this.#connection.writer, this, config.serverHeader);
-    this.#parser = new HeadParser(config, config.latin1, models);
+    this.#parser = new HeadParser(config, models);
     const template = connectionTemplate(config.template, transport.peer);
     this.#forwarding = config.forwardingOf?.(transport.peer, template);
     this.#template = this.#forwarding?.template ?? template;
@@ -102,8 +102,11 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#config.forget(this);
   }
 
-  turnAway(status: string): void {
-    this.#refuse(status, new RequestHead());
+  /** Sends the server's own error response. `head` has what is known of the request. */
+  turnAway(status: string, head: RequestHead = new RequestHead()): void {
+    this.#exchange.begin(head);
+    this.#exchange.refuse(status);
+    logRefusal(this.#config.gateway, status, () => head.environ(this.#template, this.#config.scriptName));
   }
 
   get idleOrder(): number {
@@ -234,19 +237,15 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     const request = this.#request;
     this.#continued = false;
     this.#exchange.begin(head);
-    request.open(this.#decoder(head), this.#transport.givesInput);
+    const { chunked, contentLength } = head;
+    const decoder = chunked ? new ChunkedDecoder(this.#config, head.fieldCount) : countedBody(contentLength, 0);
+    request.open(decoder, this.#transport.givesInput);
     if (request.count >= this.#maxRequests) this.#connection.stop();
     // A small body that arrived with its head is decoded before the application is called, which then need not wait.
-    const { contentLength } = head;
     if (contentLength > 0 && contentLength <= Math.min(EARLY_BODY, this.#unread)) {
       this.#at = request.feed(this.#bytes, this.#at, this.#bytes.length);
     }
     request.run(this.#exchange, environ);
-  }
-
-  #decoder(head: RequestHead): BodyDecoder | undefined {
-    if (head.chunked) return new ChunkedDecoder(this.#config, head.fieldCount, this.#config.latin1);
-    return countedBody(head.contentLength, 0);
   }
 
   /** After a request that is over, expects the next one or ends the connection. */
@@ -260,14 +259,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   /** Handles a protocol error or an internal one. */
   #broken(error: unknown): void {
     const refusal = this.#connection.broken(error);
-    if (refusal !== undefined) this.#refuse(refusal.status, this.#parser.begunHead ?? this.#head ?? new RequestHead());
-  }
-
-  /** Sends the server's own error response. `head` has what is known of the request. */
-  #refuse(status: string, head: RequestHead): void {
-    this.#exchange.begin(head);
-    this.#exchange.refuse(status);
-    logRefusal(this.#config.gateway, status, () => head.environ(this.#template, this.#config.scriptName));
+    if (refusal !== undefined) this.turnAway(refusal.status, this.#parser.begunHead ?? this.#head);
   }
 
   /** Continues with held bytes after a response. */
@@ -279,9 +271,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   /** The client has sent FIN and all its bytes have been processed: an incomplete request will never be complete. */
   #noMoreInput(): void {
-    const { state } = this.#request;
-    if (state === HEAD || state === DRAIN) this.#connection.finish();
-    else if (state === BODY) this.#request.inputEnded();
+    if (this.#request.inputEnded()) this.#connection.finish();
   }
 
   // Flow.
@@ -310,15 +300,13 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#parser.release();
   }
 
-  /** Whether bytes behind the last request are dropped. Those behind an Upgrade belong to the new owner of the socket. */
+  /**
+   * Whether bytes behind the current request are dropped, because it is the last one. Those behind an Upgrade belong to
+   * the new owner of the socket.
+   */
   #dropsInput(): boolean {
-    return this.#isLast() && this.#head?.upgrade !== true;
-  }
-
-  /** Whether no request can follow the one whose response runs. */
-  #isLast(): boolean {
     const { state } = this.#request;
-    if (state !== RECEIVED) return state === BROKEN;
+    if (state !== RECEIVED || this.#head?.upgrade === true) return state === BROKEN;
     return this.#head?.keepAlive !== true || (this.#connection.stopping && !this.#exchange.persists);
   }
 

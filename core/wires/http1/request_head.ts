@@ -34,6 +34,12 @@ export interface RequestLimits {
   readonly headerMap: HeaderMap;
 }
 
+/** What the parsers of heads and trailers need: limits, and the host's decoder. */
+export interface HeadConfig extends RequestLimits {
+  /** Decodes `bytes[start, end)` as latin-1. */
+  latin1(bytes: Uint8Array, start: number, end: number): string;
+}
+
 // deno-lint-ignore no-control-regex
 const TARGET = /^[^\x00-\x20\x7f#]+$/;
 const HTTP11 = " HTTP/1.1";
