@@ -184,6 +184,6 @@ export class ConnectionLifecycle {
   }
 
   #move(event: State.ConnectionEvent): void {
-    this.#state = State.CONNECTION_STATES.after(this.#state, event);
+    this.#state = State.after(State.CONNECTION_TRANSITIONS, this.#state, event);
   }
 }

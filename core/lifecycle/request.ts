@@ -247,6 +247,6 @@ export class RequestLifecycle {
   }
 
   #move(event: State.RequestEvent): void {
-    this.#state = State.REQUEST_STATES.after(this.#state, event);
+    this.#state = State.after(State.REQUEST_TRANSITIONS, this.#state, event);
   }
 }

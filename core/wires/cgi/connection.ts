@@ -22,16 +22,14 @@ import type { Exchange, Octets, ResponseHead, Transport } from "../../seams.ts";
 import type { WireConfig, WireConnection } from "../wire.ts";
 import { cgiRequest, type CgiRules, knownEnviron } from "./environ.ts";
 import type { HeadFormat } from "./response.ts";
-import type { BlockDecoder, Variables } from "./variables.ts";
+import { BlockDecoder, type BlockFormat, type Variables } from "./variables.ts";
 
 /** The parts in which the wires with one request per connection differ. */
 export interface OneRequestWire {
-  /** Creates the decoder of a connection. Absent if the variables come in another way: see `OneRequestConnection.start`. */
-  decoder?(config: WireConfig): BlockDecoder;
+  /** How the variables arrive. Absent for a CGI script, which gets them in another way: see `OneRequestConnection.start`. */
+  readonly block?: BlockFormat;
   /** The format of its response heads. */
   readonly format: (config: WireConfig) => HeadFormat;
-  /** Whether it is a CGI script, which the other side addresses by its path. */
-  readonly script: boolean;
 }
 
 /** A connection for one request, and the exchange of its response. */
@@ -52,8 +50,9 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   /** A connection over `transport`. */
   constructor(transport: Transport, config: WireConfig, wire: OneRequestWire) {
     this.#config = config;
-    this.#decoder = wire.decoder?.(config);
-    this.#rules = { scriptName: config.scriptName, limitRequestBody: config.limitRequestBody, script: wire.script };
+    const { scriptName, limitRequestBody } = config;
+    this.#decoder = wire.block && new BlockDecoder(wire.block, config);
+    this.#rules = { scriptName, limitRequestBody, script: wire.block === undefined };
     // With our own address, for a front end that does not send the name and port of the server.
     this.#template = localTemplate(config.template, transport.peer);
     this.#connection = new ConnectionLifecycle(transport, config);

@@ -68,6 +68,7 @@ export class FastcgiRequest implements Exchange, BodySource {
   readonly #owner: RequestOwner;
   readonly #life: RequestLifecycle;
   #params = ""; // the part that has arrived
+  #variables: Variables | undefined; // after the end of PARAMS
   #request: CgiRequest | undefined; // after the end of PARAMS
   #headSent = false;
 
@@ -111,7 +112,7 @@ export class FastcgiRequest implements Exchange, BodySource {
 
   /** The end of PARAMS: calls the application, or lets the request wait if output does not flow. */
   #begin(): void {
-    const variables = new Variables();
+    const variables = this.#variables = new Variables();
     try {
       if (!decodePairs(this.#params, variables)) {
         throw new Refusal(BAD_REQUEST, "PARAMS end inside a name-value pair");
@@ -119,7 +120,7 @@ export class FastcgiRequest implements Exchange, BodySource {
       this.#request = cgiRequest(this.#owner.template, variables, this.#owner.config);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      return this.#refuse(error, variables);
+      return this.#refuse(error);
     }
     this.#params = "";
     this.#life.open(countedBody(this.#request.contentLength, this.#owner.config.limitRequestBody), false);
@@ -181,7 +182,10 @@ export class FastcgiRequest implements Exchange, BodySource {
 
   refuse(status: string): void {
     this.#life.responded("the response has failed");
-    this.#sendRefusal(status, this.#request?.environ.REQUEST_METHOD === "HEAD");
+    this.#headSent = true;
+    const headOnly = this.#variables?.get("REQUEST_METHOD") === "HEAD";
+    this.#owner.writer.text(FCGI_STDOUT, this.id, cgiRefusal(status, !headOnly));
+    this.#end(FAILURE);
   }
 
   /** Ends an incomplete response with END_REQUEST alone, because the connection stays open. */
@@ -192,16 +196,9 @@ export class FastcgiRequest implements Exchange, BodySource {
   // Processing of a request.
 
   /** Refuses the request before the application was called. */
-  #refuse(reason: Refusal, variables?: Variables): void {
-    this.#owner.refused(reason, () => knownEnviron(this.#owner.template, variables));
-    this.#life.responded("it was refused");
-    this.#sendRefusal(reason.status, variables?.get("REQUEST_METHOD") === "HEAD");
-  }
-
-  #sendRefusal(status: string, headOnly: boolean): void {
-    this.#headSent = true;
-    this.#owner.writer.text(FCGI_STDOUT, this.id, cgiRefusal(status, !headOnly));
-    this.#end(FAILURE);
+  #refuse(reason: Refusal): void {
+    this.#owner.refused(reason, () => knownEnviron(this.#owner.template, this.#variables));
+    this.refuse(reason.status);
   }
 
   #end(appStatus: number): void {

@@ -50,7 +50,6 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   readonly #template: EnvironTemplate;
   readonly #forwarding: Forwarding | undefined; // of a peer that is a trusted proxy
   #head: RequestHead | undefined; // of the current request, or the last one
-  #continued = false; // 100 Continue has been sent
   #maxRequests: number;
   #idleOrder = 0;
   #bytes: Uint8Array = NO_BYTES; // what has arrived: lent while #advance works on it, a copy while it waits
@@ -142,17 +141,16 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   /** The application waits for bytes of the body. */
   wanted(): void {
-    if (this.#awaitsContinue() && !this.#exchange.headSent) {
+    if (this.#head !== undefined && this.#awaitsContinue() && !this.#exchange.headSent) {
       this.#exchange.informational("100 Continue", []);
-      this.#continued = true;
+      this.#head.expectsContinue = false;
     }
     this.#regulate();
   }
 
   /** Whether the client waits for 100 Continue and has sent nothing of the body (RFC 9110 10.1.1). */
   #awaitsContinue(): boolean {
-    const expects = this.#head?.expectsContinue === true && !this.#continued;
-    return expects && !this.#request.bodyBegun && this.#unread === 0;
+    return this.#head?.expectsContinue === true && !this.#request.bodyBegun && this.#unread === 0;
   }
 
   mayPersist(): boolean {
@@ -235,7 +233,6 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     const environ = head.environ(this.#template, this.#config.scriptName);
     this.#forwarding?.apply(environ, head.fields);
     const request = this.#request;
-    this.#continued = false;
     this.#exchange.begin(head);
     const { chunked, contentLength } = head;
     const decoder = chunked ? new ChunkedDecoder(this.#config, head.fieldCount) : countedBody(contentLength, 0);

@@ -11,7 +11,7 @@
 
 import { OneRequestConnection, type OneRequestWire } from "../cgi/connection.ts";
 import { cgiRefusal, serializeCgiHead } from "../cgi/response.ts";
-import { BlockDecoder, type BlockFormat, Variables, VARIABLES_LIMIT } from "../cgi/variables.ts";
+import { type BlockFormat, Variables, VARIABLES_LIMIT } from "../cgi/variables.ts";
 import { BAD_REQUEST, FIELDS_TOO_LARGE, Refusal } from "../../refusal.ts";
 import type { Transport } from "../../seams.ts";
 import type { WireConfig, WireConnection } from "../wire.ts";
@@ -45,11 +45,7 @@ const NETSTRING: BlockFormat = {
   },
 };
 
-const wire: OneRequestWire = {
-  decoder: (config) => new BlockDecoder(NETSTRING, config),
-  format: () => ({ head: serializeCgiHead, refusal: cgiRefusal }),
-  script: false,
-};
+const wire: OneRequestWire = { block: NETSTRING, format: () => ({ head: serializeCgiHead, refusal: cgiRefusal }) };
 
 /** A connection that speaks SCGI. */
 export function scgiConnection(transport: Transport, config: WireConfig): WireConnection {

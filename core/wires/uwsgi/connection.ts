@@ -12,7 +12,7 @@
  */
 
 import { OneRequestConnection, type OneRequestWire } from "../cgi/connection.ts";
-import { BlockDecoder, type BlockFormat, Variables } from "../cgi/variables.ts";
+import { type BlockFormat, Variables } from "../cgi/variables.ts";
 import { httpFormat } from "../cgi/http_format.ts";
 import { BAD_REQUEST, NOT_IMPLEMENTED, Refusal } from "../../refusal.ts";
 import type { Transport } from "../../seams.ts";
@@ -50,11 +50,7 @@ function sizeAt(text: string, at: number): number {
   return text.charCodeAt(at) | (text.charCodeAt(at + 1) << 8);
 }
 
-const wire: OneRequestWire = {
-  decoder: (config) => new BlockDecoder(PACKET, config),
-  format: httpFormat,
-  script: false,
-};
+const wire: OneRequestWire = { block: PACKET, format: httpFormat };
 
 /** A connection that speaks uwsgi. */
 export function uwsgiConnection(transport: Transport, config: WireConfig): WireConnection {
