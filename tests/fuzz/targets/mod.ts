@@ -70,7 +70,8 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     load: async () => (await import("./x_forwarded.ts")).xForwarded,
   },
   "addresses": {
-    parsers: ["core/grammar.ts", "core/server/peer_policy.ts"],
+    parsers: ["core/server/peer_policy.ts"],
+    guides: ["core/grammar.ts"],
     load: async () => (await import("./addresses.ts")).addresses,
   },
   "tls-options": {
