@@ -177,7 +177,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   release(): RawSocket {
     this.#connection.release();
     this.#request.upgraded();
-    const leftover = this.#bytes.slice(this.#at);
+    const leftover = new Uint8Array(this.#bytes.subarray(this.#at)); // a copy
     this.#drop();
     const transport = this.#transport;
     const attach = (next: RawConnection): void => transport.attach(this.#config.adopt(this, next, transport), leftover);
@@ -196,10 +196,11 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     }
     this.#advancing = false;
     const waits = this.#unread > 0 && this.#connection.isOpen && !this.#dropsInput();
-    if (!waits || !own) {
-      const rest = this.#bytes.subarray(this.#at);
+    if (!waits) this.#drop();
+    else if (!own) {
+      const lent = this.#bytes.subarray(this.#at);
       this.#drop();
-      if (waits) this.#hold(rest);
+      this.#hold(lent);
     }
     this.#regulate();
   }
