@@ -82,7 +82,8 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     } catch (error) {
       this.#broken(error);
     }
-    this.#finishIfOver();
+    const { state } = this.#request;
+    if (state === OVER || state === LOST) this.#finish();
     this.#regulate();
   }
 
@@ -222,11 +223,6 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     // There is nothing behind the body on the standard input of a script.
     const ended = this.#rules.script && (state === RECEIVED || state === BROKEN);
     this.#connection.regulate(ended || this.#request.isFull);
-  }
-
-  #finishIfOver(): void {
-    const { state } = this.#request;
-    if (state === OVER || state === LOST) this.#finish();
   }
 
   /** Ends the connection in order. A script does not read on, since nothing is behind the body on its standard input. */

@@ -253,17 +253,18 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     this.regulate();
   }
 
-  truncated(request: FastcgiRequest): void {
-    if (this.#active.size === 1) {
-      this.#active.clear();
-      this.#queue.clear();
-      this.writer.spoil();
-      return this.#connection.finish();
+  spoil(): boolean {
+    if (this.#active.size > 1) {
+      this.#connection.log(
+        `connection from ${this.#connection.client}: other requests run on it, so that an incomplete response was ended`,
+      );
+      return false;
     }
-    this.#connection.log(
-      `connection from ${this.#connection.client}: other requests run on it, so that an incomplete response was ended`,
-    );
-    request.endIncomplete();
+    this.#active.clear();
+    this.#queue.clear();
+    this.writer.spoil();
+    this.#connection.finish();
+    return true;
   }
 
   /** Lets each waiting request write a block in turn, as long as output flows. */

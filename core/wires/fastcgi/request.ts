@@ -57,8 +57,11 @@ export interface RequestOwner {
   refused(reason: Refusal, environ: () => Environ): void;
   /** The request has written END_REQUEST and is over. */
   over(request: FastcgiRequest): void;
-  /** Ends an incomplete response so that the web server can see that it is incomplete. */
-  truncated(request: FastcgiRequest): void;
+  /**
+   * Ends the connection so that the web server can see that the last response is incomplete. Returns false if other
+   * requests run on it. Then only END_REQUEST can end the response.
+   */
+  spoil(): boolean;
 }
 
 /** A request in the responder role. */
@@ -177,7 +180,7 @@ export class FastcgiRequest implements Exchange, BodySource {
 
   abort(_error: unknown): void {
     this.#life.responded("the response has failed");
-    this.#owner.truncated(this);
+    if (!this.#owner.spoil()) this.#end(FAILURE);
   }
 
   refuse(status: string): void {
@@ -185,11 +188,6 @@ export class FastcgiRequest implements Exchange, BodySource {
     this.#headSent = true;
     const headOnly = this.#variables?.get("REQUEST_METHOD") === "HEAD";
     this.#owner.writer.text(FCGI_STDOUT, this.id, cgiRefusal(status, !headOnly));
-    this.#end(FAILURE);
-  }
-
-  /** Ends an incomplete response with END_REQUEST alone, because the connection stays open. */
-  endIncomplete(): void {
     this.#end(FAILURE);
   }
 
