@@ -113,7 +113,10 @@ export class GatewayRequest {
    */
   earlyHints(headers: HeaderList): void {
     if (this.#state.headSent) throw new RequestError("earlyHints: the response head has already been sent");
-    this.#state.exchange?.informational?.("103 Early Hints", checkHeaders(headers, "earlyHints"));
+    const { exchange } = this.#state;
+    if (exchange === undefined) return;
+    const checked = checkHeaders(headers, "earlyHints"); // also where the wire has no interim responses
+    exchange.informational?.("103 Early Hints", checked);
   }
 
   /**

@@ -75,11 +75,9 @@ export class ConnectionLifecycle {
 
   // The end.
 
-  /** Sends the output that waits, then FIN. With `readOn` it drops what arrives until the other side has ended too. */
-  finish(readOn: boolean = true): void {
-    if (!this.#end()) return;
-    this.#transport.end();
-    if (readOn && this.#paused) this.#transport.resume();
+  /** Sends the output that waits, then FIN. What still arrives is dropped, until the other side has ended too. */
+  finish(): void {
+    if (this.#end()) this.#transport.end();
   }
 
   /** Cuts the socket. */

@@ -225,9 +225,9 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.#connection.regulate(ended || this.#request.isFull);
   }
 
-  /** Ends the connection in order. A script does not read on, since nothing is behind the body on its standard input. */
+  /** Ends the connection in order. */
   #finish(): void {
     clearTimeout(this.#drainTimer);
-    this.#connection.finish(!this.#rules.script);
+    this.#connection.finish();
   }
 }

@@ -4,7 +4,7 @@
  * The parser adds lines without their CRLF, and each line is checked at once. `settle` decides what needs the whole head:
  * whether Host is there, how the body is framed, and whether the connection persists. The rules against request smuggling
  * (RFC 9112 11.2), by which two parties see different messages in the same bytes, are in this file, `fields.ts`,
- * `head_parser.ts` and `body_decoder.ts`.
+ * `head_parser.ts` and `chunked_decoder.ts`.
  *
  * @module
  */
