@@ -17,12 +17,11 @@ import {
   TruncatedBodyError,
 } from "../core/contract/request_body.ts";
 import { finalFields, NO_OWN_FIELDS } from "../core/contract/final_fields.ts";
-import { RequestError } from "../core/contract/tsgi_request.ts";
 import { isContentless } from "../core/contract/response_head.ts";
 import type { Environ } from "../core/contract/types.ts";
 import type { Settings } from "../core/server/options.ts";
 import { SERVICE_UNAVAILABLE } from "../core/refusal.ts";
-import type { Exchange, Octets, RawSocket, ResponseHead } from "../core/seams.ts";
+import type { Exchange, Octets, ResponseHead } from "../core/seams.ts";
 import { after, type Cuttable, type FetchClosing } from "./fetch_closing.ts";
 import { type FetchInfo, isFromBun, isFromDeno } from "./fetch_target.ts";
 
@@ -208,12 +207,6 @@ export class FetchExchange implements Exchange, BodySource, Cuttable {
   refuse(status: string): void {
     this.#resolve(refusalOf(status, this.#method));
     this.#close("the request was refused");
-  }
-
-  informational(): void {} // a fetch Response cannot carry interim responses
-
-  upgrade(): RawSocket {
-    throw new RequestError("upgrade: a fetch host gives no socket");
   }
 
   #responseStream(): ReadableStream<Uint8Array> {

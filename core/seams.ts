@@ -299,16 +299,17 @@ export interface Exchange {
   abort(error: unknown): void;
   /** Sends an error response of the server itself, before any head was sent, and closes the connection. */
   refuse(status: string): void;
-  /** Sends an interim response; does nothing if the wire or the client does not support them. */
-  informational(status: string, headers: HeaderList): void;
+  /** Sends an interim response; does nothing if the client does not support them. Absent if the wire has none. */
+  informational?(status: string, headers: HeaderList): void;
   /**
    * Detaches the socket from the wire, after a request with `Connection: Upgrade` (RFC 9110 7.8).
    *
    * @param headers The fields of the 101 that the wire sends first, Upgrade among them; null when the caller writes the
    *   101 itself.
-   * @throws {RequestError} where there is no such socket, or the request does not ask for an Upgrade.
+   * @returns undefined where there is no such socket, as if the method were absent.
+   * @throws {RequestError} when the request does not ask for an Upgrade.
    */
-  upgrade(headers: HeaderList | null): RawSocket;
+  upgrade?(headers: HeaderList | null): RawSocket | undefined;
   /** The client has left before the end. Only an exchange that reports responses has this. */
   departed?(): void;
 }

@@ -13,9 +13,8 @@ import type { Gateway } from "../core/gateway/gateway.ts";
 import { Invocation } from "../core/gateway/invocation.ts";
 import { finalFields, NO_OWN_FIELDS } from "../core/contract/final_fields.ts";
 import { InputClosedError } from "../core/contract/request_body.ts";
-import { RequestError } from "../core/contract/tsgi_request.ts";
 import type { Environ } from "../core/contract/types.ts";
-import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../core/seams.ts";
+import type { Exchange, HeaderList, Octets, ResponseHead } from "../core/seams.ts";
 import { type Blocks, type Interim, TruncatedResponseError } from "./response.ts";
 import type { Upload } from "./upload.ts";
 
@@ -125,10 +124,6 @@ export class TestExchange implements Exchange, Blocks {
     const interim = { status, headers };
     this.interims.push(interim);
     this.#onInterim(interim);
-  }
-
-  upgrade(): RawSocket {
-    throw new RequestError("upgrade: the test client gives no socket");
   }
 
   // The test's side.

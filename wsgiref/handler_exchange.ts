@@ -11,9 +11,8 @@ import { bytesOf } from "../core/gateway/response_body.ts";
 import type { Gateway } from "../core/gateway/gateway.ts";
 import { Invocation } from "../core/gateway/invocation.ts";
 import type { RequestBody } from "../core/contract/request_body.ts";
-import { RequestError } from "../core/contract/tsgi_request.ts";
 import type { Environ } from "../core/contract/types.ts";
-import type { Exchange, Octets, RawSocket, ResponseHead } from "../core/seams.ts";
+import type { Exchange, Octets, ResponseHead } from "../core/seams.ts";
 import type { Outlet } from "./handler_output.ts";
 
 /** The Exchange of a handler. */
@@ -77,13 +76,5 @@ export class HandlerExchange implements Exchange {
       this.whole = whole;
       this.#done();
     });
-  }
-
-  /** Does nothing: a handler sends no interim responses. */
-  informational(): void {}
-
-  /** Throws, because a handler has no socket. */
-  upgrade(): RawSocket {
-    throw new RequestError("upgrade: a handler has no socket");
   }
 }

@@ -18,7 +18,7 @@ const limits = settings({}, { port: undefined, errorLog: () => {} });
 
 /** Each call parses the next of the requests. */
 function parsing(requests: readonly Uint8Array[], models?: HeadModels): () => void {
-  const parser = new HeadParser(limits, latin1With(Buffer), models);
+  const parser = new HeadParser({ ...limits, latin1: latin1With(Buffer) }, models);
   let next = 0;
   return () => {
     const bytes = requests[next]!;

@@ -7,10 +7,10 @@
  */
 
 import { expect, test } from "vitest";
-import { type HeadContext, serializeHead } from "../../core/wires/http1/serializer.ts";
+import { connectionField, serializeHead } from "../../core/wires/http1/serializer.ts";
 import type { HeaderList, ResponseHead } from "../../core/seams.ts";
 
-const context: HeadContext = { http11: true, keepAlive: true, serverHeader: "" };
+const connection = connectionField(true, true);
 
 function head(headers: HeaderList, contentLength: number | null): ResponseHead {
   return { status: "200 OK", code: 200, headers, contentLength, hasDate: false, hasServer: false };
@@ -28,9 +28,9 @@ const typical = head([
 
 test("a response head", async ({ bench }) => {
   const results = await bench.compare(
-    bench("2 fields, length stated", () => void serializeHead(two, 14, "length", context)),
-    bench("6 fields, length added", () => void serializeHead(typical, 2048, "length", context)),
-    bench("6 fields, chunked", () => void serializeHead(typical, null, "chunked", context)),
+    bench("2 fields, length stated", () => void serializeHead(two, 14, "length", connection, "")),
+    bench("6 fields, length added", () => void serializeHead(typical, 2048, "length", connection, "")),
+    bench("6 fields, chunked", () => void serializeHead(typical, null, "chunked", connection, "")),
   );
   expect(results).toBeDefined();
 });

@@ -113,7 +113,10 @@ export class GatewayRequest {
    */
   earlyHints(headers: HeaderList): void {
     if (this.#state.headSent) throw new RequestError("earlyHints: the response head has already been sent");
-    this.#state.exchange?.informational("103 Early Hints", checkHeaders(headers, "earlyHints"));
+    const { exchange } = this.#state;
+    if (exchange === undefined) return;
+    const checked = checkHeaders(headers, "earlyHints"); // also where the wire has no interim responses
+    exchange.informational?.("103 Early Hints", checked);
   }
 
   /**
@@ -163,7 +166,10 @@ export class GatewayRequest {
     if (this.#state.headSent || this.#state.exchange === undefined) {
       throw new RequestError("upgrade: the response has already begun");
     }
-    const socket = this.#state.exchange.upgrade(headers);
+    const socket = this.#state.exchange.upgrade?.(headers);
+    if (socket === undefined) {
+      throw new RequestError("upgrade: there is no socket here; expected a request over HTTP/1.1 to a server of tsgi");
+    }
     this.#state.upgraded();
     return socket;
   }

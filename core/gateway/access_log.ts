@@ -113,11 +113,12 @@ class LoggedExchange implements Exchange {
   }
 
   informational(status: string, headers: HeaderList): void {
-    this.#exchange.informational(status, headers);
+    this.#exchange.informational?.(status, headers);
   }
 
-  upgrade(headers: HeaderList | null): RawSocket {
-    const socket = this.#exchange.upgrade(headers);
+  upgrade(headers: HeaderList | null): RawSocket | undefined {
+    const socket = this.#exchange.upgrade?.(headers);
+    if (socket === undefined) return undefined;
     this.#status = 101;
     this.#headers = headers ?? NO_HEADERS;
     this.#report(true);

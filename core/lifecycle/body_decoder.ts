@@ -10,9 +10,7 @@ import { BodyTooLargeError, type RequestBody } from "../contract/request_body.ts
 
 /** Reads a body from a stream of bytes. */
 export interface BodyDecoder {
-  /** Whether the body has ended. */
-  readonly done: boolean;
-  /** Bytes of the body that are still to come, or null if the number is not known. */
+  /** Bytes of the body that are still to come: 0 once it has ended, null if the number is not known. */
   readonly expected: number | null;
   /** Whether the body ends where the input ends. Otherwise the end of the input cuts it off. */
   readonly endsWithInput: boolean;
@@ -26,75 +24,46 @@ export interface BodyDecoder {
 }
 
 /**
- * A body of a declared length (RFC 9112 6.2, RFC 3875 4.2).
+ * A body of a declared length (RFC 9112 6.2, RFC 3875 4.2), or one that ends where the input ends and has a limit.
  *
  * @example
  * ```ts
  * import { RequestBody } from "../contract/request_body.ts";
- * import { LengthDecoder } from "./body_decoder.ts";
- * const decoder = new LengthDecoder(3);
- * console.assert(decoder.decode(new Uint8Array(5), 0, 5, RequestBody.empty()) === 3 && decoder.done);
+ * import { CountedDecoder } from "./body_decoder.ts";
+ * const decoder = new CountedDecoder(3, false);
+ * console.assert(decoder.decode(new Uint8Array(5), 0, 5, RequestBody.empty()) === 3 && decoder.expected === 0);
+ * const open = new CountedDecoder(10, true);
+ * console.assert(open.decode(new Uint8Array(5), 0, 5, RequestBody.empty()) === 5 && open.expected === null);
  * ```
  */
-export class LengthDecoder implements BodyDecoder {
-  readonly endsWithInput = false;
-  #remaining: number;
-
-  /** A body of `length` bytes. */
-  constructor(length: number) {
-    this.#remaining = length;
-  }
-
-  get done(): boolean {
-    return this.#remaining === 0;
-  }
-
-  get expected(): number {
-    return this.#remaining;
-  }
-
-  decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody): number {
-    const stop = Math.min(end, start + this.#remaining);
-    this.#remaining -= stop - start;
-    sink.push(bytes, start, stop);
-    return stop;
-  }
-}
-
-/**
- * A body without a declared length, which ends where the input ends.
- *
- * @example
- * ```ts
- * import { RequestBody } from "../contract/request_body.ts";
- * import { OpenDecoder } from "./body_decoder.ts";
- * const decoder = new OpenDecoder(10);
- * console.assert(decoder.decode(new Uint8Array(5), 0, 5, RequestBody.empty()) === 5 && decoder.endsWithInput);
- * ```
- */
-export class OpenDecoder implements BodyDecoder {
-  readonly done = false;
-  readonly expected = null;
-  readonly endsWithInput = true;
-  readonly #limit: number;
+export class CountedDecoder implements BodyDecoder {
+  readonly endsWithInput: boolean;
+  readonly #most: number;
   #received = 0;
 
-  /** A body of at most `limit` bytes. */
-  constructor(limit: number) {
-    this.#limit = limit;
+  /** A body of `most` bytes, or of at most `most` bytes if it ends with the input. */
+  constructor(most: number, endsWithInput: boolean) {
+    this.#most = most;
+    this.endsWithInput = endsWithInput;
+  }
+
+  get expected(): number | null {
+    return this.endsWithInput ? null : this.#most - this.#received;
   }
 
   decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody): number {
-    const stop = Math.min(end, start + this.#limit - this.#received);
+    const stop = Math.min(end, start + this.#most - this.#received);
     this.#received += stop - start;
     sink.push(bytes, start, stop);
-    if (stop < end) throw new BodyTooLargeError(`The request body is longer than ${this.#limit} bytes`);
+    if (this.endsWithInput && stop < end) {
+      throw new BodyTooLargeError(`The request body is longer than ${this.#most} bytes`);
+    }
     return stop;
   }
 }
 
 /** The decoder of a body of `length` bytes, or of at most `limit` bytes if `length` is null; undefined without a body. */
 export function countedBody(length: number | null, limit: number): BodyDecoder | undefined {
-  if (length === null) return new OpenDecoder(limit);
-  return length > 0 ? new LengthDecoder(length) : undefined;
+  if (length === null) return new CountedDecoder(limit, true);
+  return length > 0 ? new CountedDecoder(length, false) : undefined;
 }

@@ -11,17 +11,7 @@
 import { errorText } from "../errors.ts";
 import { Refusal } from "../refusal.ts";
 import type { Transport } from "../seams.ts";
-import {
-  CLOSE,
-  CONNECTION_STATES,
-  type ConnectionEvent,
-  type ConnectionState,
-  END,
-  ENDING,
-  OPEN,
-  RELEASE,
-  RELEASED,
-} from "./states.ts";
+import * as State from "./states.ts";
 import { Stopwatch } from "./progress.ts";
 import type { LifecycleConfig } from "./config.ts";
 import { TransportWriter } from "./transport_writer.ts";
@@ -42,22 +32,22 @@ export class ConnectionLifecycle {
   readonly writer: TransportWriter;
   readonly #transport: Transport;
   readonly #config: LifecycleConfig;
-  #state: ConnectionState = OPEN;
+  #state: State.ConnectionState = State.OPEN;
   #stopping = false;
   #paused = false;
   readonly #input: Stopwatch = new Stopwatch();
   readonly #output: Stopwatch = new Stopwatch();
 
-  /** The life of the connection over `transport`. */
-  constructor(transport: Transport, config: LifecycleConfig) {
+  /** The life of the connection over `transport`, to which `writer` writes. */
+  constructor(transport: Transport, config: LifecycleConfig, writer: TransportWriter = new TransportWriter(transport)) {
     this.#transport = transport;
     this.#config = config;
-    this.writer = new TransportWriter(transport);
+    this.writer = writer;
   }
 
   /** Whether bytes are read, and responses are written. */
   get isOpen(): boolean {
-    return this.#state === OPEN;
+    return this.#state === State.OPEN;
   }
 
   /** Whether reading is paused. */
@@ -75,9 +65,9 @@ export class ConnectionLifecycle {
     this.#stopping = true;
   }
 
-  /** Pauses or resumes reading. */
+  /** Pauses or resumes reading, while the connection is open. */
   regulate(pause: boolean): void {
-    if (pause === this.#paused || this.#state >= RELEASED) return;
+    if (pause === this.#paused || !this.isOpen) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();
     else this.#transport.resume();
@@ -85,11 +75,9 @@ export class ConnectionLifecycle {
 
   // The end.
 
-  /** Sends the output that waits, then FIN. With `readOn` it drops what arrives until the other side has ended too. */
-  finish(readOn: boolean = true): void {
-    if (!this.#end()) return;
-    this.#transport.end();
-    if (readOn) this.regulate(false);
+  /** Sends the output that waits, then FIN. What still arrives is dropped, until the other side has ended too. */
+  finish(): void {
+    if (this.#end()) this.#transport.end();
   }
 
   /** Cuts the socket. */
@@ -103,20 +91,20 @@ export class ConnectionLifecycle {
   }
 
   #end(): boolean {
-    if (this.#state !== OPEN) return false;
-    this.#move(END);
+    if (this.#state !== State.OPEN) return false;
+    this.#move(State.END);
     return true;
   }
 
   /** Gives the socket away, paused. */
   release(): void {
-    this.#move(RELEASE);
+    this.#move(State.RELEASE);
     this.#transport.pause();
   }
 
   /** The host has closed the socket. */
   closed(): void {
-    this.#move(CLOSE);
+    this.#move(State.CLOSE);
   }
 
   // Errors.
@@ -159,7 +147,7 @@ export class ConnectionLifecycle {
       return false;
     }
     if (this.isOpen && !idle) this.#input.waited(now, BUSY, 0);
-    if (this.#state !== ENDING) return this.isOpen;
+    if (this.#state !== State.ENDING) return this.isOpen;
     // The time for the client to read the response begins only when our FIN has been sent.
     const lingered = this.#input.waited(now, buffered > 0 ? BUSY : FIN, 0);
     if (buffered === 0 && lingered >= LINGER_TIME * 1000) this.#transport.destroy();
@@ -193,8 +181,8 @@ export class ConnectionLifecycle {
     return 0;
   }
 
-  #move(event: ConnectionEvent): void {
-    this.#state = CONNECTION_STATES.after(this.#state, event);
+  #move(event: State.ConnectionEvent): void {
+    this.#state = State.after(State.CONNECTION_TRANSITIONS, this.#state, event);
   }
 }
 

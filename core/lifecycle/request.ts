@@ -26,22 +26,7 @@ import { Invocation } from "../gateway/invocation.ts";
 import type { Exchange } from "../seams.ts";
 import type { BodyDecoder } from "./body_decoder.ts";
 import { BodyRate, type BodyRateRules, Stopwatch } from "./progress.ts";
-import {
-  BODY,
-  BODY_BROKEN,
-  BODY_END,
-  DEPARTURE,
-  DRAIN,
-  HEAD,
-  NEXT,
-  OVER,
-  REQUEST,
-  REQUEST_STATES,
-  REQUEST_WITH_BODY,
-  type RequestEvent,
-  type RequestState,
-  RESPONSE_END,
-} from "./states.ts";
+import * as State from "./states.ts";
 import type { LifecycleConfig } from "./config.ts";
 
 const INPUT_MARK = 65536; // bytes of a body that may wait for the application before a wire stops reading
@@ -59,7 +44,7 @@ export const DRAIN_TIME = 30;
 export class RequestLifecycle {
   readonly #config: LifecycleConfig;
   readonly #source: BodySource;
-  #state: RequestState = HEAD;
+  #state: State.RequestState = State.HEAD;
   #invocation: Invocation | undefined;
   #body: RequestBody | undefined;
   #decoder: BodyDecoder | undefined;
@@ -67,8 +52,7 @@ export class RequestLifecycle {
   #count = 0; // of requests, for the stopwatches
   #received = 0; // bytes of all bodies
   #drained = 0; // of them, dropped after the response
-  #clientEnded = false;
-  #emptyBlocks = 0; // number that the application had yielded when the client's FIN came
+  #emptyBlocks = Infinity; // number that the application had yielded when the client's FIN came
   #input: Stopwatch | undefined; // created by the first tick, which most FastCGI requests never reach
   #response: Stopwatch | undefined;
   #rate: BodyRate | undefined;
@@ -80,7 +64,7 @@ export class RequestLifecycle {
   }
 
   /** The state of the request. */
-  get state(): RequestState {
+  get state(): State.RequestState {
     return this.#state;
   }
 
@@ -107,7 +91,7 @@ export class RequestLifecycle {
   /** Whether the body has buffered as much as may wait for the application. */
   get isFull(): boolean {
     const body = this.#body;
-    return this.#state === BODY && body !== undefined && !body.awaited && body.buffered >= INPUT_MARK;
+    return this.#state === State.BODY && body !== undefined && !body.awaited && body.buffered >= INPUT_MARK;
   }
 
   // The request.
@@ -119,7 +103,7 @@ export class RequestLifecycle {
     this.#drained = 0;
     this.#decoder = decoder;
     this.#body = decoder === undefined ? RequestBody.empty() : new RequestBody(this.#source, given);
-    this.#move(decoder === undefined ? REQUEST : REQUEST_WITH_BODY);
+    this.#move(decoder === undefined ? State.REQUEST : State.REQUEST_WITH_BODY);
   }
 
   /** Calls the application, whose response goes to `exchange`. */
@@ -142,28 +126,32 @@ export class RequestLifecycle {
       return end;
     }
     this.#received += at - start;
-    if (decoder.done) this.#complete();
-    else if (this.#state === DRAIN && (this.#drained += at - start) > DRAIN_LIMIT) this.#move(BODY_BROKEN);
+    if (decoder.expected === 0) this.#complete();
+    else if (this.#state === State.DRAIN && (this.#drained += at - start) > DRAIN_LIMIT) this.#move(State.BODY_BROKEN);
     return at;
   }
 
   #complete(): void {
-    this.#move(BODY_END);
+    this.#move(State.BODY_END);
     this.#body?.finish();
   }
 
-  /** The client sends no more bytes of this body. */
-  inputEnded(): void {
-    if (this.#state === BODY && this.#decoder?.endsWithInput === true) return this.#complete();
-    const expected = this.expected;
-    const missing = expected === null ? "" : `${expected} bytes `;
-    this.fail(new TruncatedBodyError(`The request body ended ${missing}before its declared end`));
+  /** The client sends no more bytes. Returns whether nothing follows: no response runs, and none can begin. */
+  inputEnded(): boolean {
+    if (this.#state === State.BODY) {
+      if (this.#decoder?.endsWithInput === true) this.#complete();
+      else {
+        const missing = this.expected === null ? "" : `${this.expected} bytes `;
+        this.fail(new TruncatedBodyError(`The request body ended ${missing}before its declared end`));
+      }
+    }
+    return this.#state === State.HEAD || this.#state === State.DRAIN;
   }
 
   /** The body will never be complete. Does nothing if it is, or has failed before. */
   fail(error: InputError): void {
-    if (this.#state !== BODY && this.#state !== DRAIN) return;
-    this.#move(BODY_BROKEN);
+    if (this.#state !== State.BODY && this.#state !== State.DRAIN) return;
+    this.#move(State.BODY_BROKEN);
     this.#body?.fail(error);
   }
 
@@ -177,19 +165,19 @@ export class RequestLifecycle {
   /** The response has ended: later reads of `wsgi.input` throw `reason`. */
   responded(reason: string): void {
     this.#invocation = undefined;
-    this.#move(RESPONSE_END);
+    this.#move(State.RESPONSE_END);
     this.#body?.discard(reason);
   }
 
   /** The socket goes to another protocol: there is no response to report. */
   upgraded(): void {
     this.#invocation = undefined;
-    this.#move(RESPONSE_END);
+    this.#move(State.RESPONSE_END);
   }
 
   /** Waits for the head of another request. */
   next(): void {
-    this.#move(NEXT);
+    this.#move(State.NEXT);
   }
 
   /**
@@ -198,7 +186,6 @@ export class RequestLifecycle {
    * @returns whether it means that the client left, because the body of the response is under way.
    */
   clientEnded(): boolean {
-    this.#clientEnded = true;
     this.#emptyBlocks = this.#invocation?.emptyBlocks ?? 0;
     return this.#invocation?.streaming === true;
   }
@@ -207,7 +194,7 @@ export class RequestLifecycle {
   departed(reason: string): void {
     const invocation = this.#invocation;
     this.#invocation = undefined;
-    this.#move(DEPARTURE);
+    this.#move(State.DEPARTURE);
     this.#body?.fail(new InputClosedError(reason));
     invocation?.departed();
   }
@@ -228,16 +215,16 @@ export class RequestLifecycle {
     if (running >= requestTimeout * 1000) {
       this.#invocation?.expired(new RequestTimeoutError(`No response within ${requestTimeout} s`));
     }
-    const awaited = this.#state === BODY && !paused && this.#body?.awaited === true;
-    const waits = awaited || this.#state === DRAIN;
-    const progress = this.#state === DRAIN ? this.#count : this.#received;
-    const waited = (this.#input ??= new Stopwatch()).waited(now, waits ? this.#state : OVER, progress);
-    if (this.#state === DRAIN && waited >= Math.min(bodyTimeout, DRAIN_TIME) * 1000) {
-      this.#move(BODY_BROKEN);
+    const awaited = this.#state === State.BODY && !paused && this.#body?.awaited === true;
+    const waits = awaited || this.#state === State.DRAIN;
+    const progress = this.#state === State.DRAIN ? this.#count : this.#received;
+    const waited = (this.#input ??= new Stopwatch()).waited(now, waits ? this.#state : State.OVER, progress);
+    if (this.#state === State.DRAIN && waited >= Math.min(bodyTimeout, DRAIN_TIME) * 1000) {
+      this.#move(State.BODY_BROKEN);
     } else if (awaited && waited >= bodyTimeout * 1000) {
       this.fail(new BodyTimeoutError(`No byte of the request body came for ${bodyTimeout} s`));
     }
-    return this.#clientEnded && (this.#invocation?.emptyBlocks ?? 0) > this.#emptyBlocks + 1;
+    return (this.#invocation?.emptyBlocks ?? 0) > this.#emptyBlocks + 1;
   }
 
   /**
@@ -247,19 +234,19 @@ export class RequestLifecycle {
    */
   lateHead(now: number, paused: boolean): number {
     const { headerTimeout } = this.#config;
-    const waited = (this.#input ??= new Stopwatch()).waited(now, paused ? OVER : HEAD, 0);
+    const waited = (this.#input ??= new Stopwatch()).waited(now, paused ? State.OVER : State.HEAD, 0);
     return !paused && waited >= headerTimeout * 1000 ? headerTimeout : 0;
   }
 
   /** Fails a body that arrives too slowly. Called at each tick by wires that read from the client itself. */
   checkRate(now: number, paused: boolean, rules: BodyRateRules): void {
-    if (this.#state !== BODY) return;
+    if (this.#state !== State.BODY) return;
     const awaited = this.#body?.awaited === true && !paused;
     if (!(this.#rate ??= new BodyRate(rules)).tooSlow(now, this.#count, this.#received, awaited)) return;
     this.fail(new BodyTimeoutError(`The request body came at less than ${rules.minBodyRate} bytes a second`));
   }
 
-  #move(event: RequestEvent): void {
-    this.#state = REQUEST_STATES.after(this.#state, event);
+  #move(event: State.RequestEvent): void {
+    this.#state = State.after(State.REQUEST_TRANSITIONS, this.#state, event);
   }
 }

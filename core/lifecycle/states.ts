@@ -53,7 +53,8 @@ export type Transitions<S extends number, E extends number> = Readonly<
   Record<S, Readonly<Partial<Record<E, S>>>>
 >;
 
-const REQUEST_TRANSITIONS: Transitions<RequestState, RequestEvent> = {
+/** The transitions of a request. */
+export const REQUEST_TRANSITIONS: Transitions<RequestState, RequestEvent> = {
   [HEAD]: { [REQUEST]: RECEIVED, [REQUEST_WITH_BODY]: BODY, [RESPONSE_END]: LOST, [DEPARTURE]: LOST },
   [BODY]: { [BODY_END]: RECEIVED, [BODY_BROKEN]: BROKEN, [RESPONSE_END]: DRAIN, [DEPARTURE]: LOST },
   [RECEIVED]: { [RESPONSE_END]: OVER, [DEPARTURE]: LOST },
@@ -85,42 +86,27 @@ export const CLOSE = 2;
 /** An event of a connection. */
 export type ConnectionEvent = 0 | 1 | 2;
 
-const CONNECTION_TRANSITIONS: Transitions<ConnectionState, ConnectionEvent> = {
+/** The transitions of a connection. */
+export const CONNECTION_TRANSITIONS: Transitions<ConnectionState, ConnectionEvent> = {
   [OPEN]: { [END]: ENDING, [RELEASE]: RELEASED, [CLOSE]: CLOSED },
   [ENDING]: { [CLOSE]: CLOSED },
   [RELEASED]: { [CLOSE]: CLOSED },
   [CLOSED]: {},
 };
 
-/** Looks up transitions. */
-export class StateTable<S extends number, E extends number> {
-  readonly #transitions: Transitions<S, E>;
-
-  /** A table of these transitions. */
-  constructor(transitions: Transitions<S, E>) {
-    this.#transitions = transitions;
-  }
-
-  /**
-   * The state that follows.
-   *
-   * @throws {RangeError} when the event cannot occur in this state.
-   *
-   * @example
-   * ```ts
-   * import { BODY, BODY_END, RECEIVED, REQUEST_STATES } from "./states.ts";
-   * console.assert(REQUEST_STATES.after(BODY, BODY_END) === RECEIVED);
-   * ```
-   */
-  after(state: S, event: E): S {
-    const next: S | undefined = this.#transitions[state][event];
-    if (next === undefined) throw new RangeError(`event ${event} cannot occur in state ${state}`);
-    return next;
-  }
+/**
+ * The state that follows.
+ *
+ * @throws {RangeError} when the event cannot occur in this state.
+ *
+ * @example
+ * ```ts
+ * import { after, BODY, BODY_END, RECEIVED, REQUEST_TRANSITIONS } from "./states.ts";
+ * console.assert(after(REQUEST_TRANSITIONS, BODY, BODY_END) === RECEIVED);
+ * ```
+ */
+export function after<S extends number, E extends number>(transitions: Transitions<S, E>, state: S, event: E): S {
+  const next: S | undefined = transitions[state][event];
+  if (next === undefined) throw new RangeError(`event ${event} cannot occur in state ${state}`);
+  return next;
 }
-
-/** The transitions of a request. */
-export const REQUEST_STATES: StateTable<RequestState, RequestEvent> = new StateTable(REQUEST_TRANSITIONS);
-
-/** The transitions of a connection. */
-export const CONNECTION_STATES: StateTable<ConnectionState, ConnectionEvent> = new StateTable(CONNECTION_TRANSITIONS);

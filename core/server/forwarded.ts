@@ -23,12 +23,12 @@
 
 import type { EnvironTemplate } from "../contract/environ.ts";
 import type { Environ } from "../contract/types.ts";
-import { listMembers } from "../grammar.ts";
+import { listMembers, parseAddress } from "../grammar.ts";
 import { BAD_REQUEST, Refusal } from "../refusal.ts";
 import type { Peer } from "../seams.ts";
 import type { Forwarding, ForwardingOf } from "../wires/http1/config.ts";
 import * as Field from "./forwarded_fields.ts";
-import { ALL_PEERS, holds, isWithin, type Network, parseAddress, parseIps, UNIX_PEERS } from "./peer_policy.ts";
+import { ALL_PEERS, holds, isWithin, type Network, parseIps, UNIX_PEERS } from "./peer_policy.ts";
 
 /** The keys of the fields in the environ. */
 const FOR = "HTTP_X_FORWARDED_FOR";

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { parseAddress } from "../grammar.ts";
 import type { Peer, SocketKind } from "../seams.ts";
 
 /** Everybody. */
@@ -45,40 +46,6 @@ export function parseIps(text: unknown): Network | null {
 /** Whether a text is an address: not a name, not a network. */
 export function isAddress(text: string): boolean {
   return parseAddress(text) !== null;
-}
-
-/** An address, 16 bits an element; null when the text is none. */
-export function parseAddress(text: string): readonly number[] | null {
-  if (!text.includes(":")) return parseV4(text);
-  const address = text.replace(/%.+$/, ""); // without the zone
-  const mapped = /^::ffff:([0-9]+\.[0-9.]+)$/i.exec(address);
-  return mapped === null ? parseV6(withoutDots(address)) : parseV4(mapped[1] as string);
-}
-
-/** An IPv6 address whose last two words are in hexadecimal: they may be written as an IPv4 address (RFC 4291 2.2). */
-function withoutDots(text: string): string {
-  const colon = text.lastIndexOf(":") + 1;
-  const words = parseV4(text.slice(colon));
-  return words === null ? text : text.slice(0, colon) + words.map((word) => word.toString(16)).join(":");
-}
-
-const OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
-const V4 = new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`);
-
-function parseV4(text: string): number[] | null {
-  const octets = V4.exec(text);
-  if (octets === null) return null;
-  return [Number(octets[1]) * 256 + Number(octets[2]), Number(octets[3]) * 256 + Number(octets[4])];
-}
-
-function parseV6(text: string): number[] | null {
-  const halves = text.split("::");
-  if (halves.length > 2) return null;
-  const [head, tail] = halves.map((half) => half === "" ? [] : half.split(":"));
-  const missing = 8 - (head?.length ?? 0) - (tail?.length ?? 0);
-  if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
-  const words = [...(head ?? []), ...Array<string>(missing).fill("0"), ...(tail ?? [])];
-  return words.every((word) => /^[0-9a-f]{1,4}$/i.test(word)) ? words.map((word) => parseInt(word, 16)) : null;
 }
 
 /** Whether an address is in a network. */

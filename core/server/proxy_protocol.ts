@@ -18,7 +18,7 @@
  * @module
  */
 
-import { readLatin1 } from "../grammar.ts";
+import { isIPv6, readLatin1 } from "../grammar.ts";
 import type { Peer, Transport } from "../seams.ts";
 import { isAddress } from "./peer_policy.ts";
 import { type ConnectionFacts, type Gate, StageError, type StageInput } from "./stage.ts";
@@ -123,7 +123,7 @@ function endsOf(line: string): Relayed {
   const [, family, ...fields] = line.split(" ");
   if (family === "UNKNOWN") return "unknown"; // what may follow has no meaning
   const [source = "", destination = "", sourcePort = "", destinationPort = ""] = fields;
-  const isFamily = family === "TCP4" ? isV4 : family === "TCP6" ? isV6 : undefined;
+  const isFamily = family === "TCP4" ? isV4 : family === "TCP6" ? isIPv6 : undefined;
   if (isFamily === undefined) throw malformed("a family that is not TCP4, TCP6 or UNKNOWN");
   if (fields.length !== 4) throw malformed(`${fields.length} fields behind ${family}, not 4`);
   if (!isFamily(source) || !isFamily(destination)) throw malformed(`an address that is not of ${family}`);
@@ -138,10 +138,6 @@ function endsOf(line: string): Relayed {
 
 function isV4(text: string): boolean {
   return !text.includes(":") && isAddress(text);
-}
-
-function isV6(text: string): boolean {
-  return text.includes(":") && !text.includes("%") && isAddress(text);
 }
 
 function isPort(text: string): boolean {

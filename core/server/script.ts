@@ -67,7 +67,7 @@ export async function runScript(host: ScriptHost, app: Application, all: Setting
     adopt: (_old, next) => next, // never called: a script has no socket to give away
   };
   const pairs = [...host.variables()].filter(([name]) => NAMES.has(name) || PREFIXES.test(name));
-  const wire: OneRequestWire = { script: true, format: await scriptFormat(pairs) };
+  const wire: OneRequestWire = { format: await scriptFormat(pairs) };
   let connection: OneRequestConnection | undefined;
   await host.open((transport) => {
     connection = new OneRequestConnection(transport, config, wire);

@@ -44,7 +44,7 @@ function tickUntil(talk: Talk, until: number, each: () => void = () => {}): numb
 it("14.5 a script reads the rest of an unread body for bodyTimeout in all, however it trickles", async () => {
   const wire: Wire = (transport, config) => {
     const format = (): HeadFormat => ({ head: serializeCgiHead, refusal: cgiRefusal });
-    const connection = new OneRequestConnection(transport, config, { script: true, format });
+    const connection = new OneRequestConnection(transport, config, { format });
     const variables = new Variables();
     variables.add("REQUEST_METHOD", "POST");
     variables.add("CONTENT_LENGTH", "200000");

@@ -551,6 +551,15 @@ describe("F13 ABORT_REQUEST", () => {
     expect(talk.response(2).body).toBe("b");
   });
 
+  it("F13 one with content, during which the response ends: there is no second END_REQUEST", async () => {
+    const held = new Held();
+    const abort = record(2, 1, "unexpected");
+    const talk = new Talk(held.app).receive(get(1, "/a"), abort.slice(0, 10));
+    await held.of("a").answer(["a"]);
+    talk.receive(abort.slice(10));
+    expect(talk.response(1).ends).toEqual([[0, 0]]);
+  });
+
   it("F13 while the body streams: the generator is stopped, STDOUT is ended", async () => {
     let ended = 0;
     const talk = new Talk((_environ, startResponse) => {

@@ -6,7 +6,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodePairs, encodePair } from "../../core/wires/fastcgi/pairs.ts";
 import { RecordDecoder, type RecordSink, writeEndRequest, writeHeader } from "../../core/wires/fastcgi/records.ts";
-import { TransportWriter } from "../../core/lifecycle/transport_writer.ts";
 import { RecordWriter } from "../../core/wires/fastcgi/writer.ts";
 import { readLatin1 } from "../../core/grammar.ts";
 import { RecordingTransport } from "../http1/harness.ts";
@@ -88,8 +87,7 @@ describe("records", () => {
         const transport = new RecordingTransport();
         const write = transport.write.bind(transport);
         transport.write = (bytes) => write(bytes) && flowing.next().value === true;
-        const out = new TransportWriter(transport);
-        const writer = new RecordWriter(out);
+        const writer = new RecordWriter(transport);
         let wanted = "";
         for (const [i, length] of lengths.entries()) {
           const text = String.fromCharCode(65 + i).repeat(length);
@@ -103,7 +101,7 @@ describe("records", () => {
         expect(records.filter(({ type }) => type === 6).map(({ content }) => content).join("") === wanted).toBe(true);
         expect(records.filter(({ type, content }) => type === 6 && content === "")).toHaveLength(1);
         expect(records.every(({ id }) => id === 7)).toBe(true);
-        expect(out.written).toBe(transport.sent.length);
+        expect(writer.written).toBe(transport.sent.length);
       }),
       { numRuns: 50 },
     );

@@ -101,8 +101,8 @@ export const mutants: readonly Mutant[] = [
   {
     target: "scgi",
     file: "core/wires/scgi/connection.ts",
-    from: "(this.#digits > 0 && this.#length === 0)",
-    to: "false",
+    from: "(?:0|[1-9][0-9]*)",
+    to: "[0-9]+",
   },
   {
     target: "scgi",
@@ -125,7 +125,7 @@ export const mutants: readonly Mutant[] = [
   { target: "proxy", file: "core/server/proxy_protocol.ts", from: "end + 1 >= most", to: "end >= most" },
   {
     target: "addresses",
-    file: "core/server/peer_policy.ts",
+    file: "core/grammar.ts",
     from: "halves.length === 1 ? missing !== 0 : missing < 1",
     to: "halves.length === 1 ? missing !== 0 : missing < 0",
   },

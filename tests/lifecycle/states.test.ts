@@ -52,13 +52,13 @@ const number = (name: string): number => (State as unknown as Record<Name, numbe
 
 /** What a table says, in the form of the rows above. */
 function said(
-  table: { after(state: never, event: never): number },
+  transitions: State.Transitions<never, never>,
   names: string[],
   events: readonly string[],
 ): object {
   const cell = (state: string, event: string): string => {
     try {
-      const next = table.after(number(state) as never, number(event) as never);
+      const next: number = State.after(transitions, number(state) as never, number(event) as never);
       return names.find((name) => number(name) === next) ?? `${next}`;
     } catch (error) {
       expect(error).toBeInstanceOf(RangeError);
@@ -73,13 +73,13 @@ describe("state tables", () => {
   it("of a request: 7 states x 7 events", () => {
     const names = Object.keys(REQUEST_ROWS);
     expect(new Set([...names, ...REQUEST_EVENTS].map(number)).size).toBe(7);
-    expect(said(State.REQUEST_STATES, names, REQUEST_EVENTS)).toEqual(REQUEST_ROWS);
+    expect(said(State.REQUEST_TRANSITIONS, names, REQUEST_EVENTS)).toEqual(REQUEST_ROWS);
   });
 
   it("of a connection: 4 states x 3 events", () => {
     const names = Object.keys(CONNECTION_ROWS);
     expect(new Set(names.map(number)).size).toBe(4);
-    expect(said(State.CONNECTION_STATES, names, CONNECTION_EVENTS)).toEqual(CONNECTION_ROWS);
+    expect(said(State.CONNECTION_TRANSITIONS, names, CONNECTION_EVENTS)).toEqual(CONNECTION_ROWS);
   });
 
   it("have no other states and events", () => {

@@ -12,46 +12,29 @@
 
 import { type EnvironTemplate, localTemplate } from "../../contract/environ.ts";
 import type { BodySource } from "../../contract/request_body.ts";
-import { RequestError } from "../../contract/tsgi_request.ts";
 import { countedBody } from "../../lifecycle/body_decoder.ts";
 import { ConnectionLifecycle } from "../../lifecycle/connection.ts";
 import { DRAIN_TIME, RequestLifecycle } from "../../lifecycle/request.ts";
 import { BODY, BROKEN, DRAIN, HEAD, LOST, OVER, RECEIVED } from "../../lifecycle/states.ts";
 import { Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
-import type { Exchange, Octets, RawSocket, ResponseHead, Transport } from "../../seams.ts";
+import type { Exchange, Octets, ResponseHead, Transport } from "../../seams.ts";
 import type { WireConfig, WireConnection } from "../wire.ts";
 import { cgiRequest, type CgiRules, knownEnviron } from "./environ.ts";
 import type { HeadFormat } from "./response.ts";
-import type { Variables } from "./variables.ts";
-
-/** Reads the variables of a request from a stream of bytes. */
-export interface VariablesDecoder {
-  /** Whether bytes of the request have arrived. */
-  readonly begun: boolean;
-  /** The variables, once they are complete. */
-  readonly complete: Variables | undefined;
-  /**
-   * Decodes from `bytes[start, end)` and returns the index behind what was consumed.
-   *
-   * @throws {Refusal} when the bytes break the rules of the protocol.
-   */
-  decode(bytes: Uint8Array, start: number, end: number): number;
-}
+import { BlockDecoder, type BlockFormat, type Variables } from "./variables.ts";
 
 /** The parts in which the wires with one request per connection differ. */
 export interface OneRequestWire {
-  /** Creates the decoder of a connection. Absent if the variables come in another way: see `OneRequestConnection.start`. */
-  decoder?(config: WireConfig): VariablesDecoder;
+  /** How the variables arrive. Absent for a CGI script, which gets them in another way: see `OneRequestConnection.start`. */
+  readonly block?: BlockFormat;
   /** The format of its response heads. */
   readonly format: (config: WireConfig) => HeadFormat;
-  /** Whether it is a CGI script, which the other side addresses by its path. */
-  readonly script: boolean;
 }
 
 /** A connection for one request, and the exchange of its response. */
 export class OneRequestConnection implements WireConnection, BodySource, Exchange {
   readonly #config: WireConfig;
-  readonly #decoder: VariablesDecoder | undefined;
+  readonly #decoder: BlockDecoder | undefined;
   readonly #rules: CgiRules;
   readonly #template: EnvironTemplate;
   readonly #connection: ConnectionLifecycle;
@@ -66,8 +49,9 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   /** A connection over `transport`. */
   constructor(transport: Transport, config: WireConfig, wire: OneRequestWire) {
     this.#config = config;
-    this.#decoder = wire.decoder?.(config);
-    this.#rules = { scriptName: config.scriptName, limitRequestBody: config.limitRequestBody, script: wire.script };
+    const { scriptName, limitRequestBody } = config;
+    this.#decoder = wire.block && new BlockDecoder(wire.block, config);
+    this.#rules = { scriptName, limitRequestBody, script: wire.block === undefined };
     // With our own address, for a front end that does not send the name and port of the server.
     this.#template = localTemplate(config.template, transport.peer);
     this.#connection = new ConnectionLifecycle(transport, config);
@@ -97,7 +81,8 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     } catch (error) {
       this.#broken(error);
     }
-    this.#finishIfOver();
+    const { state } = this.#request;
+    if (state === OVER || state === LOST) this.#finish();
     this.#regulate();
   }
 
@@ -108,9 +93,7 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
 
   ended(): void {
     const left = this.#request.clientEnded();
-    const { state } = this.#request;
-    if (state === HEAD || state === DRAIN) return this.#finish();
-    if (state === BODY) this.#request.inputEnded();
+    if (this.#request.inputEnded()) return this.#finish();
     if (left) this.#connection.reset();
   }
 
@@ -122,8 +105,10 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.#config.forget(this);
   }
 
+  /** Sends the server's own error response. */
   turnAway(status: string): void {
-    this.#refuse(status);
+    this.refuse(status);
+    this.#config.gateway.log?.refused(status, knownEnviron(this.#template, this.#variables));
   }
 
   serveOne(): void {
@@ -192,14 +177,6 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     this.end();
   }
 
-  informational(): void {
-    // The protocol has no interim responses.
-  }
-
-  upgrade(): RawSocket {
-    throw new RequestError("upgrade: the web server has the client's socket; expected a request over HTTP/1.1");
-  }
-
   // Processing of a request.
 
   /** Begins with variables that come in another way: from the process environment of a CGI script. */
@@ -213,8 +190,8 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   }
 
   #decode(bytes: Uint8Array): number {
-    const decoder = this.#decoder as VariablesDecoder;
-    const at = decoder.decode(bytes, 0, bytes.length);
+    const decoder = this.#decoder as BlockDecoder;
+    const at = decoder.decode(bytes);
     if (decoder.complete !== undefined) this.#begin(decoder.complete);
     return at;
   }
@@ -233,14 +210,8 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
   /** Handles a protocol error or an internal one. */
   #broken(error: unknown): void {
     const refusal = this.#connection.broken(error);
-    if (refusal !== undefined) this.#refuse(refusal.status);
+    if (refusal !== undefined) this.turnAway(refusal.status);
     else this.#failed = true;
-  }
-
-  /** Sends the server's own error response. */
-  #refuse(status: string): void {
-    this.refuse(status);
-    this.#config.gateway.log?.refused(status, knownEnviron(this.#template, this.#variables));
   }
 
   // Flow.
@@ -250,17 +221,12 @@ export class OneRequestConnection implements WireConnection, BodySource, Exchang
     const { state } = this.#request;
     // There is nothing behind the body on the standard input of a script.
     const ended = this.#rules.script && (state === RECEIVED || state === BROKEN);
-    if (this.#connection.isOpen) this.#connection.regulate(ended || this.#request.isFull);
+    this.#connection.regulate(ended || this.#request.isFull);
   }
 
-  #finishIfOver(): void {
-    const { state } = this.#request;
-    if (state === OVER || state === LOST) this.#finish();
-  }
-
-  /** Ends the connection in order. A script does not read on, since nothing is behind the body on its standard input. */
+  /** Ends the connection in order. */
   #finish(): void {
     clearTimeout(this.#drainTimer);
-    this.#connection.finish(!this.#rules.script);
+    this.#connection.finish();
   }
 }

@@ -28,7 +28,7 @@ export interface CgiRules {
   /** Most bytes of a body. */
   readonly limitRequestBody: number;
   /** Whether the application runs as a CGI script, addressed by its path. Then SCRIPT_NAME of the front end is right. */
-  readonly script: boolean;
+  readonly script?: boolean;
 }
 
 /** A request. */

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { framing, serializeHead, serializeRefusal } from "../http1/serializer.ts";
+import { CLOSED, framing, serializeHead, serializeRefusal } from "../http1/serializer.ts";
 import type { HeadFormat } from "./response.ts";
 
 /** Responses with `Connection: close`, never chunked, because not every web server understands chunks here. */
 export function httpFormat({ serverHeader }: { readonly serverHeader: string }): HeadFormat {
   return {
     head: (head, length, bodyless) =>
-      serializeHead(head, length, framing(false, length, bodyless), { http11: true, keepAlive: false, serverHeader }),
+      serializeHead(head, length, framing(false, length, bodyless), CLOSED, serverHeader),
     refusal: serializeRefusal,
   };
 }

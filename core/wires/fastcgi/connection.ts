@@ -32,11 +32,9 @@
  * @module
  */
 
-import type { CgiRules } from "../cgi/environ.ts";
 import { type EnvironTemplate, localTemplate } from "../../contract/environ.ts";
 import { ConnectionLifecycle, nextIdle } from "../../lifecycle/connection.ts";
 import { Stopwatch } from "../../lifecycle/progress.ts";
-import type { TransportWriter } from "../../lifecycle/transport_writer.ts";
 import { NOT_IMPLEMENTED, type Refusal, SERVICE_UNAVAILABLE } from "../../refusal.ts";
 import type { Transport } from "../../seams.ts";
 import type { Environ } from "../../contract/types.ts";
@@ -62,22 +60,19 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   readonly config: FastcgiConfig;
   readonly writer: RecordWriter;
   readonly template: EnvironTemplate;
-  readonly rules: CgiRules;
-  readonly out: TransportWriter;
   readonly #connection: ConnectionLifecycle;
   readonly #decoder: fcgi.RecordDecoder = new fcgi.RecordDecoder();
   readonly #active: Map<number, FastcgiRequest> = new Map();
-  #type = 0; // of the current record, as are the next three
+  #type = 0; // of the current record, as are the next two
   #id = 0;
   #length = 0;
-  #request: FastcgiRequest | undefined;
   #content = ""; // of a record type that is decoded as a whole
   #requests = 0;
   #maxRequests: number;
   #ending = false; // no further request is allowed
   #idleOrder = 0;
   #keepConn = true; // false once a request came without KEEP_CONN
-  #queue: FastcgiRequest[] = []; // requests that wait for output
+  readonly #queue: Set<FastcgiRequest> = new Set(); // requests that wait for output, in turn
   #rotating = false;
   #turnAsked = false;
   readonly #unused: Stopwatch = new Stopwatch();
@@ -85,12 +80,10 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
 
   constructor(transport: Transport, config: FastcgiConfig) {
     this.config = config;
-    this.#connection = new ConnectionLifecycle(transport, config);
-    this.out = this.#connection.writer;
-    this.writer = new RecordWriter(this.out);
+    this.writer = new RecordWriter(transport);
+    this.#connection = new ConnectionLifecycle(transport, config, this.writer);
     this.#maxRequests = config.maxRequestsPerConnection;
     this.template = localTemplate(config.template, transport.peer);
-    this.rules = { scriptName: config.scriptName, limitRequestBody: config.limitRequestBody, script: false };
   }
 
   // Calls by the host and the server.
@@ -145,17 +138,13 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   }
 
   get #isUnused(): boolean {
-    return this.#connection.isOpen && this.#active.size === 0 && !this.paused;
-  }
-
-  get paused(): boolean {
-    return this.#connection.paused;
+    return this.#connection.isOpen && this.#active.size === 0 && !this.#connection.paused;
   }
 
   tick(now: number): void {
-    const { stopping } = this.#connection;
+    const { stopping, paused } = this.#connection;
     if (!this.#connection.tick(now, this.#isUnused)) return this.#abandon();
-    for (const request of this.#active.values()) request.tick(now);
+    for (const request of this.#active.values()) request.tick(now, paused);
     const { headerTimeout, keepAliveTimeout, drainIdle } = this.config;
     if (this.#drain.waited(now, stopping ? 1 : 0, 0) >= drainIdle * 1000 && stopping) this.#ending = true;
     // Records that belong to no request, or never end, must not keep a connection open either.
@@ -174,36 +163,25 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     this.#id = id;
     this.#length = length;
     this.#content = "";
-    this.#request = this.#active.get(id);
-    if (type === fcgi.FCGI_PARAMS) this.#request?.paramsAnnounced(length);
-    else if (type === fcgi.FCGI_STDIN) this.#request?.stdinAnnounced();
+    this.#request?.recordBegins(type, length);
   }
 
   recordContent(bytes: Uint8Array, start: number, end: number): void {
-    switch (this.#type) {
-      case fcgi.FCGI_PARAMS:
-        return this.#request?.params(bytes, start, end);
-      case fcgi.FCGI_STDIN:
-        return this.#request?.stdin(bytes, start, end);
-      case fcgi.FCGI_BEGIN_REQUEST:
-      case fcgi.FCGI_GET_VALUES:
-        this.#content += this.config.latin1(bytes, start, end);
-    }
+    const type = this.#type;
+    if (type === fcgi.FCGI_BEGIN_REQUEST || type === fcgi.FCGI_GET_VALUES) {
+      this.#content += this.config.latin1(bytes, start, end);
+    } else this.#request?.recordContent(type, bytes, start, end);
   }
 
   recordEnds(): void {
-    if (this.#id === fcgi.FCGI_NULL_REQUEST_ID) return this.#manage();
-    switch (this.#type) {
-      case fcgi.FCGI_BEGIN_REQUEST:
-        return this.#begin();
-      case fcgi.FCGI_ABORT_REQUEST:
-        return this.#request?.aborted();
-      case fcgi.FCGI_PARAMS:
-        if (this.#length === 0) this.#request?.paramsEnded();
-        return;
-      case fcgi.FCGI_STDIN:
-        if (this.#length === 0) this.#request?.stdinEnded();
-    }
+    if (this.#id === fcgi.FCGI_NULL_REQUEST_ID) this.#manage();
+    else if (this.#type === fcgi.FCGI_BEGIN_REQUEST) this.#begin();
+    else this.#request?.recordEnds(this.#type, this.#length);
+  }
+
+  /** The request that the current record names, while it runs. */
+  get #request(): FastcgiRequest | undefined {
+    return this.#active.get(this.#id);
   }
 
   /** Answers a management record. Any record with request id 0 is one, so BEGIN_REQUEST with id 0 has an unknown type. */
@@ -245,28 +223,20 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
 
   // Calls by requests.
 
-  mayGoOn(): boolean {
-    return this.out.flowing && !(this.#rotating && this.#queue.length > 0);
-  }
-
-  enqueue(request: FastcgiRequest): void {
-    if (request.queued) return;
-    request.queued = true;
-    this.#queue.push(request);
-  }
-
-  regulate(): void {
-    const pause = this.writer.excess >= EXCESS_LIMIT || this.#isFull();
-    this.#connection.regulate(pause && this.#connection.isOpen);
-  }
-
-  #isFull(): boolean {
-    for (const request of this.#active.values()) if (request.isFull) return true;
+  mayWrite(request: FastcgiRequest): boolean {
+    if (this.writer.flowing && !(this.#rotating && this.#queue.size > 0)) return true;
+    this.#queue.add(request);
     return false;
   }
 
+  regulate(): void {
+    let pause = this.writer.excess >= EXCESS_LIMIT;
+    for (const request of this.#active.values()) pause ||= request.isFull;
+    this.#connection.regulate(pause);
+  }
+
   refused(reason: Refusal, environ: () => Environ): void {
-    this.#connection.log(`refused a request from ${this.#connection.client}: ${reason.status}: ${reason.message}`);
+    this.#connection.broken(reason);
     this.config.gateway.log?.refused(reason.status, environ());
   }
 
@@ -277,36 +247,36 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   over(request: FastcgiRequest): void {
     this.#active.delete(request.id);
     if (this.#active.size === 0) this.#idleOrder = nextIdle();
-    if (request.queued) this.#queue = this.#queue.filter((other) => other !== request);
+    this.#queue.delete(request);
     this.#settle();
     this.regulate();
   }
 
-  truncated(request: FastcgiRequest): void {
-    if (this.#active.size === 1) {
-      this.#active.clear();
-      this.#queue = [];
-      this.writer.spoil();
-      return this.#connection.finish();
+  spoil(): boolean {
+    if (this.#active.size > 1) {
+      this.#connection.log(
+        `connection from ${this.#connection.client}: other requests run on it, so that an incomplete response was ended`,
+      );
+      return false;
     }
-    this.#connection.log(
-      `connection from ${this.#connection.client}: other requests run on it, so that an incomplete response was ended`,
-    );
-    request.endIncomplete();
+    this.#active.clear();
+    this.#queue.clear();
+    this.writer.spoil();
+    this.#connection.finish();
+    return true;
   }
 
   /** Lets each waiting request write a block in turn, as long as output flows. */
   #rotate(): void {
-    const { out } = this;
+    const { writer } = this;
     let left = TURN_BYTES;
     this.#rotating = true;
-    while (out.flowing && left > 0) {
-      const request = this.#queue.shift();
-      if (request === undefined) break;
-      const before = out.written;
-      request.queued = false;
+    for (const request of this.#queue) { // a request that has more to write adds itself again, as the last one
+      if (!writer.flowing || left <= 0) break;
+      const before = writer.written;
+      this.#queue.delete(request);
       request.resume();
-      left -= Math.max(out.written - before, BLOCK_COST);
+      left -= Math.max(writer.written - before, BLOCK_COST);
     }
     this.#rotating = false;
     if (left > 0 || this.#turnAsked) return;
@@ -337,7 +307,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
   #abandon(): void {
     const requests = [...this.#active.values()];
     this.#active.clear();
-    this.#queue = [];
+    this.#queue.clear();
     for (const request of requests) request.departed();
   }
 }

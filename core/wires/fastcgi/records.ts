@@ -15,15 +15,13 @@ export const FCGI_VERSION_1 = 1;
 /** Bytes of a record header. */
 export const FCGI_HEADER_LEN = 8;
 
-/** Record types (FastCGI 1.0, 8). */
+/** The record types in use (FastCGI 1.0, 8). */
 export const FCGI_BEGIN_REQUEST = 1;
 export const FCGI_ABORT_REQUEST = 2;
 export const FCGI_END_REQUEST = 3;
 export const FCGI_PARAMS = 4;
 export const FCGI_STDIN = 5;
 export const FCGI_STDOUT = 6;
-export const FCGI_STDERR = 7;
-export const FCGI_DATA = 8;
 export const FCGI_GET_VALUES = 9;
 export const FCGI_GET_VALUES_RESULT = 10;
 export const FCGI_UNKNOWN_TYPE = 11;
@@ -34,14 +32,11 @@ export const FCGI_NULL_REQUEST_ID = 0;
 /** Flag of BEGIN_REQUEST: the connection stays open after the request. */
 export const FCGI_KEEP_CONN = 1;
 
-/** Roles (FastCGI 1.0, 6). */
+/** The only role that is served (FastCGI 1.0, 6.2). */
 export const FCGI_RESPONDER = 1;
-export const FCGI_AUTHORIZER = 2;
-export const FCGI_FILTER = 3;
 
-/** Values of protocolStatus in END_REQUEST (FastCGI 1.0, 5.5). */
+/** The values in use of protocolStatus in END_REQUEST (FastCGI 1.0, 5.5). */
 export const FCGI_REQUEST_COMPLETE = 0;
-export const FCGI_CANT_MPX_CONN = 1;
 export const FCGI_OVERLOADED = 2;
 export const FCGI_UNKNOWN_ROLE = 3;
 

@@ -14,22 +14,20 @@
  * @module
  */
 
-import { type CgiRequest, cgiRequest, type CgiRules, knownEnviron } from "../cgi/environ.ts";
+import { type CgiRequest, cgiRequest, knownEnviron } from "../cgi/environ.ts";
 import { cgiRefusal, serializeCgiHead } from "../cgi/response.ts";
 import { Variables, VARIABLES_LIMIT } from "../cgi/variables.ts";
 import type { EnvironTemplate } from "../../contract/environ.ts";
-import { RequestError } from "../../contract/tsgi_request.ts";
 import type { Environ } from "../../contract/types.ts";
 import type { BodySource } from "../../contract/request_body.ts";
 import { countedBody } from "../../lifecycle/body_decoder.ts";
 import { RequestLifecycle } from "../../lifecycle/request.ts";
 import { BODY, HEAD } from "../../lifecycle/states.ts";
-import type { TransportWriter } from "../../lifecycle/transport_writer.ts";
 import { BAD_REQUEST, FIELDS_TOO_LARGE, Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
-import type { Exchange, Octets, RawSocket, ResponseHead } from "../../seams.ts";
+import type { Exchange, Octets, ResponseHead } from "../../seams.ts";
 import type { WireConfig } from "../wire.ts";
 import { decodePairs } from "./pairs.ts";
-import { FCGI_REQUEST_COMPLETE, FCGI_STDOUT } from "./records.ts";
+import { FCGI_ABORT_REQUEST, FCGI_PARAMS, FCGI_REQUEST_COMPLETE, FCGI_STDIN, FCGI_STDOUT } from "./records.ts";
 import type { RecordWriter } from "./writer.ts";
 
 /**
@@ -47,16 +45,10 @@ const FAILURE = 1;
 export interface RequestOwner {
   readonly config: WireConfig;
   readonly writer: RecordWriter;
-  readonly out: TransportWriter;
   /** The start of its environ. */
   readonly template: EnvironTemplate;
-  readonly rules: CgiRules;
-  /** Whether reading from the web server is paused. */
-  readonly paused: boolean;
-  /** Whether a request that has just written may write more at once. If not, it has to `enqueue`. */
-  mayGoOn(request: FastcgiRequest): boolean;
-  /** Puts a request into the queue. The connection calls its `resume` in its turn. */
-  enqueue(request: FastcgiRequest): void;
+  /** Whether a request may write now. If not, it waits in the queue, and its `resume` is called in its turn. */
+  mayWrite(request: FastcgiRequest): boolean;
   /** Pauses or resumes reading, after a change of what a body buffers or of what the application waits for. */
   regulate(): void;
   /** Whether the response that is about to end is the last one of the connection. */
@@ -65,19 +57,21 @@ export interface RequestOwner {
   refused(reason: Refusal, environ: () => Environ): void;
   /** The request has written END_REQUEST and is over. */
   over(request: FastcgiRequest): void;
-  /** Ends an incomplete response so that the web server can see that it is incomplete. */
-  truncated(request: FastcgiRequest): void;
+  /**
+   * Ends the connection so that the web server can see that the last response is incomplete. Returns false if other
+   * requests run on it. Then only END_REQUEST can end the response.
+   */
+  spoil(): boolean;
 }
 
 /** A request in the responder role. */
 export class FastcgiRequest implements Exchange, BodySource {
   /** Its requestId. The web server may use it again once the request is over. */
   readonly id: number;
-  /** Whether it is in the queue of its owner. */
-  queued = false;
   readonly #owner: RequestOwner;
   readonly #life: RequestLifecycle;
   #params = ""; // the part that has arrived
+  #variables: Variables | undefined; // after the end of PARAMS
   #request: CgiRequest | undefined; // after the end of PARAMS
   #headSent = false;
 
@@ -93,55 +87,51 @@ export class FastcgiRequest implements Exchange, BodySource {
     return this.#life.isFull;
   }
 
-  // Calls for records of the web server.
+  // Records of the web server.
 
-  /** A record of PARAMS has begun. */
-  paramsAnnounced(length: number): void {
-    if (this.#life.state !== HEAD || this.#params.length + length <= VARIABLES_LIMIT) return;
-    this.#refuse(new Refusal(FIELDS_TOO_LARGE, `variables of more than ${VARIABLES_LIMIT} bytes`));
-  }
-
-  /** Content of PARAMS. */
-  params(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#life.state === HEAD) this.#params += this.#owner.config.latin1(bytes, start, end);
-  }
-
-  /** The end of PARAMS: calls the application, or enqueues the request if output does not flow. */
-  paramsEnded(): void {
+  /** A record has begun. */
+  recordBegins(type: number, length: number): void {
     if (this.#life.state !== HEAD) return;
-    const variables = new Variables();
+    if (type === FCGI_STDIN) this.#refuse(new Refusal(BAD_REQUEST, "STDIN before the end of PARAMS"));
+    else if (type === FCGI_PARAMS && this.#params.length + length > VARIABLES_LIMIT) {
+      this.#refuse(new Refusal(FIELDS_TOO_LARGE, `variables of more than ${VARIABLES_LIMIT} bytes`));
+    }
+  }
+
+  /** Content of a record. */
+  recordContent(type: number, bytes: Uint8Array, start: number, end: number): void {
+    const { state } = this.#life;
+    if (type === FCGI_PARAMS && state === HEAD) this.#params += this.#owner.config.latin1(bytes, start, end);
+    else if (type === FCGI_STDIN && state === BODY) this.#life.feed(bytes, start, end);
+  }
+
+  /** A record has ended. One without content ends PARAMS or STDIN. */
+  recordEnds(type: number, length: number): void {
+    const { state } = this.#life;
+    if (type === FCGI_ABORT_REQUEST) this.#aborted();
+    else if (type === FCGI_PARAMS && length === 0 && state === HEAD) this.#begin();
+    else if (type === FCGI_STDIN && length === 0 && state === BODY) this.#life.inputEnded();
+  }
+
+  /** The end of PARAMS: calls the application, or lets the request wait if output does not flow. */
+  #begin(): void {
+    const variables = this.#variables = new Variables();
     try {
       if (!decodePairs(this.#params, variables)) {
         throw new Refusal(BAD_REQUEST, "PARAMS end inside a name-value pair");
       }
-      this.#request = cgiRequest(this.#owner.template, variables, this.#owner.rules);
+      this.#request = cgiRequest(this.#owner.template, variables, this.#owner.config);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      return this.#refuse(error, variables);
+      return this.#refuse(error);
     }
     this.#params = "";
     this.#life.open(countedBody(this.#request.contentLength, this.#owner.config.limitRequestBody), false);
-    if (this.#owner.out.flowing) this.resume();
-    else this.#owner.enqueue(this);
-  }
-
-  /** A record of STDIN has begun. */
-  stdinAnnounced(): void {
-    if (this.#life.state === HEAD) this.#refuse(new Refusal(BAD_REQUEST, "STDIN before the end of PARAMS"));
-  }
-
-  /** Content of STDIN. */
-  stdin(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#life.state === BODY) this.#life.feed(bytes, start, end);
-  }
-
-  /** The end of STDIN. */
-  stdinEnded(): void {
-    if (this.#life.state === BODY) this.#life.inputEnded();
+    if (this.#owner.mayWrite(this)) this.resume();
   }
 
   /** ABORT_REQUEST: the web server wants no more of the response, but still expects END_REQUEST. */
-  aborted(): void {
+  #aborted(): void {
     this.departed();
     this.#end(FAILURE);
   }
@@ -160,8 +150,7 @@ export class FastcgiRequest implements Exchange, BodySource {
   }
 
   /** Checks the time-outs, at each tick of the server's clock. */
-  tick(now: number): void {
-    const { paused } = this.#owner;
+  tick(now: number, paused: boolean): void {
     if (this.#life.state !== HEAD) return void this.#life.tick(now, paused);
     const late = this.#life.lateHead(now, paused);
     if (late > 0) this.#refuse(new Refusal(REQUEST_TIMEOUT, `PARAMS took longer than ${late} s`));
@@ -181,9 +170,7 @@ export class FastcgiRequest implements Exchange, BodySource {
 
   body(block: Octets): boolean {
     this.#owner.writer.stdout(this.id, block);
-    if (this.#owner.mayGoOn(this)) return true;
-    this.#owner.enqueue(this);
-    return false;
+    return this.#owner.mayWrite(this);
   }
 
   end(): void {
@@ -193,40 +180,23 @@ export class FastcgiRequest implements Exchange, BodySource {
 
   abort(_error: unknown): void {
     this.#life.responded("the response has failed");
-    this.#owner.truncated(this);
+    if (!this.#owner.spoil()) this.#end(FAILURE);
   }
 
   refuse(status: string): void {
     this.#life.responded("the response has failed");
-    this.#sendRefusal(status, this.#request?.environ.REQUEST_METHOD === "HEAD");
-  }
-
-  informational(): void {
-    // FastCGI has no interim responses.
-  }
-
-  upgrade(): RawSocket {
-    throw new RequestError("upgrade: the web server has the client's socket; expected a request over HTTP/1.1");
-  }
-
-  /** Ends an incomplete response with END_REQUEST alone, because the connection stays open. */
-  endIncomplete(): void {
+    this.#headSent = true;
+    const headOnly = this.#variables?.get("REQUEST_METHOD") === "HEAD";
+    this.#owner.writer.text(FCGI_STDOUT, this.id, cgiRefusal(status, !headOnly));
     this.#end(FAILURE);
   }
 
   // Processing of a request.
 
   /** Refuses the request before the application was called. */
-  #refuse(reason: Refusal, variables?: Variables): void {
-    this.#owner.refused(reason, () => knownEnviron(this.#owner.template, variables));
-    this.#life.responded("it was refused");
-    this.#sendRefusal(reason.status, variables?.get("REQUEST_METHOD") === "HEAD");
-  }
-
-  #sendRefusal(status: string, headOnly: boolean): void {
-    this.#headSent = true;
-    this.#owner.writer.text(FCGI_STDOUT, this.id, cgiRefusal(status, !headOnly));
-    this.#end(FAILURE);
+  #refuse(reason: Refusal): void {
+    this.#owner.refused(reason, () => knownEnviron(this.#owner.template, this.#variables));
+    this.refuse(reason.status);
   }
 
   #end(appStatus: number): void {

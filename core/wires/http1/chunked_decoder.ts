@@ -8,7 +8,7 @@ import { BodyTooLargeError, InputError, MalformedBodyError, type RequestBody } f
 import type { BodyDecoder } from "../../lifecycle/body_decoder.ts";
 import { fieldColon, fieldName, fieldValue } from "./fields.ts";
 import { FIELDS_TOO_LARGE, Refusal } from "../../refusal.ts";
-import type { RequestLimits } from "./request_head.ts";
+import type { HeadConfig } from "./request_head.ts";
 
 const TCHAR = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]";
 const TOKEN = `${TCHAR}+(?!${TCHAR})`; // whole tokens only: no backtracking into one
@@ -34,10 +34,8 @@ const END = 5;
 
 /** A chunked body (RFC 9112 7.1). It checks extensions and trailers, and drops them. */
 export class ChunkedDecoder implements BodyDecoder {
-  readonly expected = null;
   readonly endsWithInput = false;
-  readonly #limits: RequestLimits;
-  readonly #latin1: (bytes: Uint8Array, start: number, end: number) => string;
+  readonly #config: HeadConfig;
   #state: number = SIZE;
   #partial = "";
   #remaining = 0; // of the current chunk
@@ -46,18 +44,13 @@ export class ChunkedDecoder implements BodyDecoder {
   #fieldCount: number;
 
   /** A chunked body behind a head with `fieldCount` field lines. */
-  constructor(
-    limits: RequestLimits,
-    fieldCount: number,
-    latin1: (bytes: Uint8Array, start: number, end: number) => string,
-  ) {
-    this.#limits = limits;
+  constructor(config: HeadConfig, fieldCount: number) {
+    this.#config = config;
     this.#fieldCount = fieldCount;
-    this.#latin1 = latin1;
   }
 
-  get done(): boolean {
-    return this.#state === END;
+  get expected(): number | null {
+    return this.#state === END ? 0 : null;
   }
 
   decode(bytes: Uint8Array, start: number, end: number, sink: RequestBody): number {
@@ -108,12 +101,12 @@ export class ChunkedDecoder implements BodyDecoder {
 
   /** Reads a chunk-size line or a trailer line, or the part of it that has arrived. */
   #takeLine(bytes: Uint8Array, start: number, end: number): number {
-    const limit = this.#state === SIZE ? CHUNK_LINE_LIMIT : this.#limits.limitRequestFieldSize;
+    const limit = this.#state === SIZE ? CHUNK_LINE_LIMIT : this.#config.limitRequestFieldSize;
     // Nothing past the limit is searched, since a longer line is refused anyway.
     const stop = Math.min(end, start + limit + 2 - this.#partial.length);
     const lf = bytes.subarray(start, stop).indexOf(LF);
     const next = lf < 0 ? stop : start + lf + 1;
-    const text = this.#partial + this.#latin1(bytes, start, next);
+    const text = this.#partial + this.#config.latin1(bytes, start, next);
     if (lf < 0) {
       if (text.length >= limit + 2) throw this.#tooLong();
       this.#partial = text;
@@ -143,8 +136,8 @@ export class ChunkedDecoder implements BodyDecoder {
   /** Expects the data of a chunk, or the trailers behind the last chunk. */
   #begin(size: number): void {
     this.#total += size;
-    if (this.#total > this.#limits.limitRequestBody) {
-      throw new BodyTooLargeError(`The body is longer than limitRequestBody, ${this.#limits.limitRequestBody} bytes`);
+    if (this.#total > this.#config.limitRequestBody) {
+      throw new BodyTooLargeError(`The body is longer than limitRequestBody, ${this.#config.limitRequestBody} bytes`);
     }
     this.#remaining = size;
     this.#state = size === 0 ? TRAILERS : DATA;
@@ -152,8 +145,8 @@ export class ChunkedDecoder implements BodyDecoder {
 
   /** Checks a trailer by the rules for header fields (RFC 9112 7.1.2), and drops it. */
   #trailerLine(line: string): void {
-    if (++this.#fieldCount > this.#limits.limitRequestFields) {
-      throw new TrailersTooLargeError(`More than ${this.#limits.limitRequestFields} header and trailer fields`);
+    if (++this.#fieldCount > this.#config.limitRequestFields) {
+      throw new TrailersTooLargeError(`More than ${this.#config.limitRequestFields} header and trailer fields`);
     }
     try {
       const colon = fieldColon(line, 0, line.length);
@@ -168,7 +161,7 @@ export class ChunkedDecoder implements BodyDecoder {
     if (this.#state === SIZE) {
       return new BodyTooLargeError(`A chunk-size line is longer than ${CHUNK_LINE_LIMIT} bytes`);
     }
-    return new TrailersTooLargeError(`A trailer is longer than ${this.#limits.limitRequestFieldSize} bytes`);
+    return new TrailersTooLargeError(`A trailer is longer than ${this.#config.limitRequestFieldSize} bytes`);
   }
 }
 

@@ -6,6 +6,7 @@
 
 import type { EnvironTemplate } from "../../contract/environ.ts";
 import type { Environ } from "../../contract/types.ts";
+import type { BodyRateRules } from "../../lifecycle/progress.ts";
 import type { Peer } from "../../seams.ts";
 import type { WireConfig } from "../wire.ts";
 import type { RequestLimits } from "./request_head.ts";
@@ -27,11 +28,7 @@ export interface Forwarding {
 export type ForwardingOf = (peer: Peer, template: EnvironTemplate) => Forwarding | undefined;
 
 /** The configuration that all HTTP/1.1 connections of one server share. */
-export interface Http1Config extends RequestLimits, WireConfig {
-  /** Bytes per second that a client must send of a body while the application waits for it; 0 for no minimum. */
-  readonly minBodyRate: number;
-  /** Seconds of waiting before that rate counts. */
-  readonly minBodyRateGrace: number;
+export interface Http1Config extends RequestLimits, WireConfig, BodyRateRules {
   /** What peers are believed to say about their clients; undefined if none of them is believed. */
   readonly forwardingOf?: ForwardingOf | undefined;
 }

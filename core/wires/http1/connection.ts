@@ -19,12 +19,11 @@
 
 import type { EnvironTemplate } from "../../contract/environ.ts";
 import { connectionTemplate } from "../../contract/environ.ts";
-import type { Environ } from "../../contract/types.ts";
 import type { BodySource } from "../../contract/request_body.ts";
-import { type BodyDecoder, countedBody } from "../../lifecycle/body_decoder.ts";
+import { countedBody } from "../../lifecycle/body_decoder.ts";
 import { ConnectionLifecycle, nextIdle } from "../../lifecycle/connection.ts";
 import { DRAIN_LIMIT, RequestLifecycle } from "../../lifecycle/request.ts";
-import { BODY, BROKEN, DRAIN, HEAD, LOST, OVER, RECEIVED } from "../../lifecycle/states.ts";
+import { BODY, BROKEN, HEAD, LOST, OVER, RECEIVED } from "../../lifecycle/states.ts";
 import { Refusal, REQUEST_TIMEOUT } from "../../refusal.ts";
 import type { RawConnection, RawSocket, Transport } from "../../seams.ts";
 import type { WireConnection } from "../wire.ts";
@@ -50,13 +49,10 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   readonly #template: EnvironTemplate;
   readonly #forwarding: Forwarding | undefined; // of a peer that is a trusted proxy
   #head: RequestHead | undefined; // of the current request, or the last one
-  #continued = false; // 100 Continue has been sent
   #maxRequests: number;
   #idleOrder = 0;
-  #held: Uint8Array = NO_BYTES; // a copy of bytes that wait; what is before #heldAt has been processed
-  #heldAt = 0; // less than the length of #held, unless there are none
-  #bytes: Uint8Array = NO_BYTES; // bytes that #advance is working on, lent or held
-  #at = 0;
+  #bytes: Uint8Array = NO_BYTES; // what has arrived: lent while #advance works on it, a copy while it waits
+  #at = 0; // what is before it has been processed; less than the length of #bytes, unless there are none
   #advancing = false;
   #clientEnded = false;
 
@@ -68,7 +64,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     this.#connection = new ConnectionLifecycle(transport, config);
     this.#request = new RequestLifecycle(config, this);
     this.#exchange = new Http1Exchange(this.#connection.writer, this, config.serverHeader);
-    this.#parser = new HeadParser(config, config.latin1, models);
+    this.#parser = new HeadParser(config, models);
     const template = connectionTemplate(config.template, transport.peer);
     this.#forwarding = config.forwardingOf?.(transport.peer, template);
     this.#template = this.#forwarding?.template ?? template;
@@ -78,8 +74,9 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   receive(bytes: Uint8Array): void {
     if (!this.#connection.isOpen) return;
-    if (this.#held.length > 0 || this.#mustWait()) this.#hold(bytes);
-    else this.#advance(bytes);
+    if (this.#unread > 0 || this.#mustWait()) return this.#hold(bytes);
+    this.#bytes = bytes;
+    this.#advance(false);
   }
 
   drained(): void {
@@ -91,25 +88,28 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   ended(): void {
     this.#clientEnded = true;
     const left = this.#request.clientEnded();
-    if (this.#held.length > 0) return;
+    if (this.#unread > 0) return;
     this.#noMoreInput();
     if (left) this.#connection.reset();
   }
 
   closed(): void {
     this.#connection.closed();
-    this.#holdNothing();
+    this.#drop();
     this.#request.departed("The client closed the connection");
     this.#config.forget(this);
   }
 
-  turnAway(status: string): void {
-    this.#refuse(status, new RequestHead());
+  /** Sends the server's own error response. `head` has what is known of the request. */
+  turnAway(status: string, head: RequestHead = new RequestHead()): void {
+    this.#exchange.begin(head);
+    this.#exchange.refuse(status);
+    this.#config.gateway.log?.refused(status, head.environ(this.#template, this.#config.scriptName));
   }
 
   get idleOrder(): number {
     const idle = this.#request.state === HEAD && this.#request.count > 0 && this.#connection.isOpen &&
-      !this.#parser.begun && this.#held.length === 0 && this.#transport.buffered === 0;
+      !this.#parser.begun && this.#unread === 0 && this.#transport.buffered === 0;
     return idle ? this.#idleOrder : 0;
   }
 
@@ -140,21 +140,20 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   /** The application waits for bytes of the body. */
   wanted(): void {
-    if (this.#awaitsContinue() && !this.#exchange.headSent) {
+    if (this.#head !== undefined && this.#awaitsContinue() && !this.#exchange.headSent) {
       this.#exchange.informational("100 Continue", []);
-      this.#continued = true;
+      this.#head.expectsContinue = false;
     }
     this.#regulate();
   }
 
   /** Whether the client waits for 100 Continue and has sent nothing of the body (RFC 9110 10.1.1). */
   #awaitsContinue(): boolean {
-    const expects = this.#head?.expectsContinue === true && !this.#continued;
-    return expects && !this.#request.bodyBegun && this.#at >= this.#bytes.length;
+    return this.#head?.expectsContinue === true && !this.#request.bodyBegun && this.#unread === 0;
   }
 
   mayPersist(): boolean {
-    const isLast = this.#clientEnded && this.#held.length === 0 && this.#at >= this.#bytes.length;
+    const isLast = this.#clientEnded && this.#unread === 0;
     if (this.#head?.keepAlive !== true || this.#connection.stopping || isLast) return false;
     if (this.#request.state !== BODY) return this.#request.state === RECEIVED;
     return !this.#awaitsContinue() && (this.#request.expected ?? 0) <= DRAIN_LIMIT;
@@ -177,13 +176,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   release(): RawSocket {
     this.#connection.release();
     this.#request.upgraded();
-    const unread = this.#bytes.subarray(this.#at);
-    this.#at = this.#bytes.length;
-    const held = this.#held.subarray(this.#heldAt);
-    this.#holdNothing();
-    const leftover = new Uint8Array(unread.length + held.length);
-    leftover.set(unread);
-    leftover.set(held, unread.length);
+    const leftover = new Uint8Array(this.#bytes.subarray(this.#at)); // a copy
+    this.#drop();
     const transport = this.#transport;
     const attach = (next: RawConnection): void => transport.attach(this.#config.adopt(this, next, transport), leftover);
     return { transport, leftover, attach };
@@ -191,27 +185,28 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   // The loop.
 
-  /** Processes bytes from an index on until something has to wait, and holds the rest. `own` bytes are not lent. */
-  #advance(bytes: Uint8Array, from: number = 0, own: boolean = false): void {
-    this.#bytes = bytes;
-    this.#at = from;
+  /** Processes bytes until something has to wait, and holds the rest. `own` bytes are not lent. */
+  #advance(own: boolean): void {
     this.#advancing = true;
     try {
-      while (this.#at < bytes.length && this.#connection.isOpen && !this.#mustWait()) this.#step(bytes);
+      while (this.#unread > 0 && this.#connection.isOpen && !this.#mustWait()) this.#step();
     } catch (error) {
       this.#broken(error);
     }
     this.#advancing = false;
-    const at = this.#at;
-    this.#bytes = NO_BYTES;
-    this.#at = 0;
-    const waits = at < bytes.length && this.#connection.isOpen && !this.#dropsInput();
-    if (!waits || !own) this.#parser.release();
-    if (waits && own) {
-      this.#held = bytes;
-      this.#heldAt = at;
-    } else if (waits) this.#hold(bytes.subarray(at));
+    const waits = this.#unread > 0 && this.#connection.isOpen && !this.#dropsInput();
+    if (!waits) this.#drop();
+    else if (!own) {
+      const lent = this.#bytes.subarray(this.#at);
+      this.#drop();
+      this.#hold(lent);
+    }
     this.#regulate();
+  }
+
+  /** Number of bytes that have arrived and have not been processed. */
+  get #unread(): number {
+    return this.#bytes.length - this.#at;
   }
 
   /** Whether arriving bytes have to wait for the end of a response, or for the client to read its responses. */
@@ -220,7 +215,8 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
     return state === RECEIVED || state === BROKEN || (state === HEAD && !this.#connection.writer.flowing);
   }
 
-  #step(bytes: Uint8Array): void {
+  #step(): void {
+    const bytes = this.#bytes;
     if (this.#request.state === HEAD) {
       const head = this.#parser.parse(bytes, this.#at, bytes.length);
       this.#at = this.#parser.at;
@@ -233,74 +229,46 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   /** Calls the application, once a head is complete. */
   #begin(head: RequestHead): void {
-    const environ = head.environ(this.#template, this.#config.scriptName);
-    if (this.#forwarding !== undefined && !this.#forwarded(this.#forwarding, environ, head)) return;
-    const request = this.#request;
     this.#head = head;
-    this.#continued = false;
+    const environ = head.environ(this.#template, this.#config.scriptName);
+    this.#forwarding?.apply(environ, head.fields);
+    const request = this.#request;
     this.#exchange.begin(head);
-    request.open(this.#decoder(head), this.#transport.givesInput);
+    const { chunked, contentLength } = head;
+    const decoder = chunked ? new ChunkedDecoder(this.#config, head.fieldCount) : countedBody(contentLength, 0);
+    request.open(decoder, this.#transport.givesInput);
     if (request.count >= this.#maxRequests) this.#connection.stop();
     // A small body that arrived with its head is decoded before the application is called, which then need not wait.
-    const { contentLength } = head;
-    if (contentLength > 0 && contentLength <= Math.min(EARLY_BODY, this.#bytes.length - this.#at)) {
+    if (contentLength > 0 && contentLength <= Math.min(EARLY_BODY, this.#unread)) {
       this.#at = request.feed(this.#bytes, this.#at, this.#bytes.length);
     }
     request.run(this.#exchange, environ);
   }
 
-  /** Changes an environ to what a trusted proxy says about its client. Returns false if the request is refused. */
-  #forwarded(forwarding: Forwarding, environ: Environ, head: RequestHead): boolean {
-    try {
-      forwarding.apply(environ, head.fields);
-      return true;
-    } catch (error) {
-      const refusal = this.#connection.broken(error);
-      if (refusal !== undefined) this.#refuse(refusal.status, head);
-      return false;
-    }
-  }
-
-  #decoder(head: RequestHead): BodyDecoder | undefined {
-    if (head.chunked) return new ChunkedDecoder(this.#config, head.fieldCount, this.#config.latin1);
-    return countedBody(head.contentLength, 0);
-  }
-
   /** After a request that is over, expects the next one or ends the connection. */
   #nextOrEnd(): void {
-    if (this.#request.state === OVER) this.#request.next();
-    else if (this.#request.state === LOST) this.#connection.finish();
+    if (this.#request.state === OVER) {
+      this.#request.next();
+      this.#head = undefined;
+    } else if (this.#request.state === LOST) this.#connection.finish();
   }
 
   /** Handles a protocol error or an internal one. */
   #broken(error: unknown): void {
     const refusal = this.#connection.broken(error);
-    if (refusal !== undefined) this.#refuse(refusal.status, this.#parser.begunHead ?? new RequestHead());
-  }
-
-  /** Sends the server's own error response. `head` has what is known of the request. */
-  #refuse(status: string, head: RequestHead): void {
-    this.#exchange.begin(head);
-    this.#exchange.refuse(status);
-    this.#config.gateway.log?.refused(status, head.environ(this.#template, this.#config.scriptName));
+    if (refusal !== undefined) this.turnAway(refusal.status, this.#parser.begunHead ?? this.#head);
   }
 
   /** Continues with held bytes after a response. */
   #goOn(): void {
     if (this.#mustWait()) return;
-    const held = this.#held;
-    const at = this.#heldAt;
-    this.#holdNothing();
-    if (held.length > 0 && this.#connection.isOpen) this.#advance(held, at, true);
-    if (this.#clientEnded && this.#held.length === 0) this.#noMoreInput();
-    this.#regulate();
+    if (this.#connection.isOpen) this.#advance(true);
+    if (this.#clientEnded && this.#unread === 0) this.#noMoreInput();
   }
 
   /** The client has sent FIN and all its bytes have been processed: an incomplete request will never be complete. */
   #noMoreInput(): void {
-    const { state } = this.#request;
-    if (state === HEAD || state === DRAIN) this.#connection.finish();
-    else if (state === BODY) this.#request.inputEnded();
+    if (this.#request.inputEnded()) this.#connection.finish();
   }
 
   // Flow.
@@ -308,43 +276,42 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
   /** Holds more bytes. They are added in place while there is room, so that small pieces are not copied again and again. */
   #hold(bytes: Uint8Array): void {
     if (this.#dropsInput()) return;
-    const held = this.#held;
+    const held = this.#bytes;
     const { buffer, byteOffset, length } = held;
     if (length > 0 && buffer.byteLength - byteOffset - length >= bytes.length) {
-      this.#held = new Uint8Array(buffer, byteOffset, length + bytes.length);
+      this.#bytes = new Uint8Array(buffer, byteOffset, length + bytes.length);
     } else {
-      const waiting = length - this.#heldAt;
+      const waiting = this.#unread;
       const size = waiting + bytes.length;
-      this.#held = new Uint8Array(waiting > 0 ? 2 * size : size).subarray(0, size);
-      this.#held.set(held.subarray(this.#heldAt));
-      this.#heldAt = 0;
+      this.#bytes = new Uint8Array(waiting > 0 ? 2 * size : size).subarray(0, size);
+      this.#bytes.set(held.subarray(this.#at));
+      this.#at = 0;
     }
-    this.#held.set(bytes, this.#held.length - bytes.length);
+    this.#bytes.set(bytes, this.#bytes.length - bytes.length);
     this.#regulate();
   }
 
-  #holdNothing(): void {
-    this.#held = NO_BYTES;
-    this.#heldAt = 0;
+  #drop(): void {
+    this.#bytes = NO_BYTES;
+    this.#at = 0;
+    this.#parser.release();
   }
 
-  /** Whether bytes behind the last request are dropped. Those behind an Upgrade belong to the new owner of the socket. */
+  /**
+   * Whether bytes behind the current request are dropped, because it is the last one. Those behind an Upgrade belong to
+   * the new owner of the socket.
+   */
   #dropsInput(): boolean {
-    return this.#isLast() && this.#head?.upgrade !== true;
-  }
-
-  /** Whether no request can follow the one whose response runs. */
-  #isLast(): boolean {
     const { state } = this.#request;
-    if (state !== RECEIVED) return state === BROKEN;
+    if (state !== RECEIVED || this.#head?.upgrade === true) return state === BROKEN;
     return this.#head?.keepAlive !== true || (this.#connection.stopping && !this.#exchange.persists);
   }
 
   /** Pauses reading while the application does not read its input or the client its responses, and resumes it. */
   #regulate(): void {
+    if (this.#advancing) return;
     const choked = this.#request.state === HEAD && !this.#connection.writer.flowing;
-    const full = choked || this.#request.isFull || this.#held.length - this.#heldAt >= HELD_LIMIT;
-    this.#connection.regulate(full && this.#connection.isOpen);
+    this.#connection.regulate(choked || this.#request.isFull || this.#unread >= HELD_LIMIT);
   }
 }
 

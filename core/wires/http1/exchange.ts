@@ -12,7 +12,7 @@ import { COPY_LIMIT, type TransportWriter } from "../../lifecycle/transport_writ
 import type { Exchange, HeaderList, Octets, RawSocket, ResponseHead } from "../../seams.ts";
 import type { RequestHead } from "./request_head.ts";
 import { headOctets } from "./head_bytes.ts";
-import { type Framing, framing, serializeInterim, serializeRefusal } from "./serializer.ts";
+import { connectionField, type Framing, framing, serializeInterim, serializeRefusal } from "./serializer.ts";
 
 const LAST_CHUNK = "0\r\n\r\n";
 
@@ -66,7 +66,8 @@ export class Http1Exchange implements Exchange {
     this.#framing = framing(http11, length, bodyless);
     this.#keepAlive = this.#framing !== "close" && this.#owner.mayPersist();
     this.#headSent = true;
-    this.#writer.copy(headOctets(head, length, this.#framing, http11, this.#keepAlive, this.#serverHeader));
+    const connection = connectionField(http11, this.#keepAlive);
+    this.#writer.copy(headOctets(head, length, this.#framing, connection, this.#serverHeader));
   }
 
   body(block: Octets): boolean {

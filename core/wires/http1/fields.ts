@@ -12,17 +12,22 @@ import { environKey } from "../../contract/environ.ts";
 import { CONTROL_IN_VALUE, isOws, TOKEN } from "../../grammar.ts";
 import { BAD_REQUEST, Refusal } from "../../refusal.ts";
 
-/** The meaning of a field for the parser. */
-export const PLAIN = 0;
-export const HOST = 1;
-export const CONTENT_LENGTH = 2;
-export const TRANSFER_ENCODING = 3;
-export const CONNECTION = 4;
-export const EXPECT = 5;
-export const CONTENT_TYPE = 6;
-export const UPGRADE = 7;
-/** A name with an underscore. It has the same environ key as the name with a dash: see `headerMap`. */
-export const UNDERSCORE = 8;
+/** The fields that have a meaning for the parser. */
+const SPECIAL = [
+  "host",
+  "content-length",
+  "transfer-encoding",
+  "connection",
+  "expect",
+  "content-type",
+  "upgrade",
+] as const;
+
+/**
+ * The meaning of a field for the parser: "plain" for none. A name with an underscore has the same environ key as the name
+ * with a dash: see `headerMap`.
+ */
+export type FieldKind = "plain" | "underscore" | typeof SPECIAL[number];
 
 /** The cached facts about a field name. */
 export interface FieldName {
@@ -30,23 +35,13 @@ export interface FieldName {
   readonly name: string;
   /** Key in the environ, or null when the field never enters it. */
   readonly key: string | null;
-  /** One of the constants above. */
-  readonly kind: number;
+  /** Its meaning. */
+  readonly kind: FieldKind;
 }
-
-const KINDS: Readonly<Record<string, number>> = {
-  "host": HOST,
-  "content-length": CONTENT_LENGTH,
-  "transfer-encoding": TRANSFER_ENCODING,
-  "connection": CONNECTION,
-  "expect": EXPECT,
-  "content-type": CONTENT_TYPE,
-  "upgrade": UPGRADE,
-};
 
 const PLACES = 512; // a power of two; each name may be in two of them
 const LONGEST = 64; // code units: longer names are not cached
-const UNKNOWN: FieldName = { name: "", key: null, kind: PLAIN };
+const UNKNOWN: FieldName = { name: "", key: null, kind: "plain" };
 const table: FieldName[] = new Array<FieldName>(PLACES).fill(UNKNOWN);
 
 /**
@@ -56,9 +51,9 @@ const table: FieldName[] = new Array<FieldName>(PLACES).fill(UNKNOWN);
  *
  * @example
  * ```ts
- * import { fieldName, HOST } from "./fields.ts";
+ * import { fieldName } from "./fields.ts";
  * const { key, kind } = fieldName("hOST");
- * console.assert(key === "HTTP_HOST" && kind === HOST);
+ * console.assert(key === "HTTP_HOST" && kind === "host");
  * ```
  */
 export function fieldName(name: string): FieldName {
@@ -81,12 +76,9 @@ export function fieldName(name: string): FieldName {
 
 function newFieldName(name: string): FieldName {
   if (!TOKEN.test(name)) throw new Refusal(BAD_REQUEST, "a field name is not a token");
-  const kind = name.includes("_")
-    ? UNDERSCORE
-    : Object.hasOwn(KINDS, name.toLowerCase())
-    ? KINDS[name.toLowerCase()]
-    : PLAIN;
-  return { name, key: environKey(name), kind: kind as number };
+  const lower = name.toLowerCase();
+  const kind = name.includes("_") ? "underscore" : SPECIAL.find((one) => one === lower) ?? "plain";
+  return { name, key: environKey(name), kind };
 }
 
 /**

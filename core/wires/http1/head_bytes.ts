@@ -12,7 +12,7 @@
  */
 
 import { writeLatin1 } from "../../grammar.ts";
-import type { Octets, ResponseHead } from "../../seams.ts";
+import type { HeaderList, Octets, ResponseHead } from "../../seams.ts";
 import { type Framing, serializeHead } from "./serializer.ts";
 
 const KEPT = 4;
@@ -22,9 +22,8 @@ interface Kept {
   readonly head: ResponseHead;
   readonly length: number | null;
   readonly framing: Framing;
-  readonly http11: boolean;
-  readonly keepAlive: boolean;
-  readonly serverHeader: string;
+  readonly connection: HeaderList;
+  readonly server: string;
   readonly second: number;
   octets: Octets; // bytes from the second time on
 }
@@ -37,9 +36,8 @@ export function headOctets(
   head: ResponseHead,
   length: number | null,
   framing: Framing,
-  http11: boolean,
-  keepAlive: boolean,
-  serverHeader: string,
+  connection: HeaderList,
+  server: string,
 ): Octets {
   const now = Date.now();
   const second = Math.floor(now / 1000);
@@ -47,11 +45,11 @@ export function headOctets(
     const one = kept[i];
     if (
       one !== undefined && one.head === head && one.length === length && one.framing === framing &&
-      one.http11 === http11 && one.keepAlive === keepAlive && one.serverHeader === serverHeader && one.second === second
+      one.connection === connection && one.server === server && one.second === second
     ) return typeof one.octets === "string" ? one.octets = bytesOf(one.octets) : one.octets;
   }
-  const octets = serializeHead(head, length, framing, { http11, keepAlive, serverHeader }, now);
-  kept[next] = { head, length, framing, http11, keepAlive, serverHeader, second, octets };
+  const octets = serializeHead(head, length, framing, connection, server, now);
+  kept[next] = { head, length, framing, connection, server, second, octets };
   next = (next + 1) % KEPT;
   return octets;
 }

@@ -15,7 +15,7 @@
  * @module
  */
 
-import * as Field from "./fields.ts";
+import { fieldName, fieldValue } from "./fields.ts";
 import { RequestHead, type RequestLimits } from "./request_head.ts";
 import { checkHost } from "./target.ts";
 
@@ -26,11 +26,8 @@ const PATIENCE = 2; // heads in a row that may differ from a model; the next one
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** Which values other than that of the model a line may have. */
-const FIXED = 0; // none: the head is not like the model
-const FREE = 1; // any valid field value
-const HOST = 2;
-const LENGTH = 3;
+/** Which other values than that of the model a line may have: none, any valid field value, a host, a length. */
+type Change = "none" | "any" | "host" | "length";
 
 /** One line of a model. */
 interface Line {
@@ -38,7 +35,7 @@ interface Line {
   readonly text: string;
   /** The name with its colon. */
   readonly name: string;
-  readonly change: number;
+  readonly change: Change;
   /** Index of its value in `fields`, if the field enters the environ. */
   readonly at: number;
 }
@@ -90,16 +87,16 @@ export class HeadModel {
         continue;
       }
       const colon = at + line.name.length - 1;
-      if (line.change === FIXED || text.slice(at, colon + 1) !== line.name) return 0;
+      if (line.change === "none" || text.slice(at, colon + 1) !== line.name) return 0;
       const lf = text.indexOf("\n", colon);
       if (lf < 0 || text.charCodeAt(lf - 1) !== CR || lf - 1 - at > limits.limitRequestFieldSize) return 0;
-      const value = Field.fieldValue(text, colon, lf - 1);
+      const value = fieldValue(text, colon, lf - 1);
       at = lf + 1;
-      if (line.change === LENGTH) {
+      if (line.change === "length") {
         length = value;
         continue;
       }
-      if (line.change === HOST) checkHost(value);
+      if (line.change === "host") checkHost(value);
       if (fields === model.fields) fields = fields.slice();
       fields[line.at] = value;
     }
@@ -110,13 +107,13 @@ export class HeadModel {
   }
 }
 
-/** The values that a line may have: one of the constants above. `entered` is true if the field enters the environ. */
-function changeOf(nameAndColon: string, entered: boolean): number {
-  const { kind } = Field.fieldName(nameAndColon.slice(0, -1));
-  if (kind === Field.CONTENT_LENGTH) return LENGTH;
-  if (!entered) return FIXED;
-  if (kind === Field.HOST) return HOST;
-  return kind === Field.PLAIN || kind === Field.CONTENT_TYPE ? FREE : FIXED;
+/** The values that a line may have. `entered` is true if the field enters the environ. */
+function changeOf(nameAndColon: string, entered: boolean): Change {
+  const { kind } = fieldName(nameAndColon.slice(0, -1));
+  if (kind === "content-length") return "length";
+  if (!entered) return "none";
+  if (kind === "host") return "host";
+  return kind === "plain" || kind === "content-type" ? "any" : "none";
 }
 
 /** The models that the connections of one server share. */

@@ -13,7 +13,7 @@
 
 import { BAD_REQUEST, FIELDS_TOO_LARGE, Refusal } from "../../refusal.ts";
 import type { HeadModels } from "./head_models.ts";
-import { RequestHead, type RequestLimits, tooLong } from "./request_head.ts";
+import { type HeadConfig, RequestHead, tooLong } from "./request_head.ts";
 
 const EMPTY_LINES = 8; // that may precede a request (RFC 9112 2.2)
 const HEAD_LIMIT = 131072; // bytes of a head, which is what front ends may send of variables, see cgi/variables.ts
@@ -24,8 +24,7 @@ const FIRST = /[!#$%&'*+\-.^_`|~0-9A-Za-z\r]/;
 
 /** Parses the request heads of one connection, one after another. */
 export class HeadParser {
-  readonly #limits: RequestLimits;
-  readonly #latin1: (bytes: Uint8Array, start: number, end: number) => string;
+  readonly #config: HeadConfig;
   readonly #models: HeadModels | undefined;
   #text = ""; // decoded from #bytes, beginning at the index #from
   #bytes: Uint8Array | undefined;
@@ -37,14 +36,9 @@ export class HeadParser {
   #complete: RequestHead | undefined; // the head that the current call of `parse` has completed
   #at = 0;
 
-  /** Creates a parser. `latin1` is the host's decoder; `models` are for the fast path, which is off without them. */
-  constructor(
-    limits: RequestLimits,
-    latin1: (bytes: Uint8Array, start: number, end: number) => string,
-    models?: HeadModels,
-  ) {
-    this.#limits = limits;
-    this.#latin1 = latin1;
+  /** Creates a parser. `models` are for the fast path, which is off without them. */
+  constructor(config: HeadConfig, models?: HeadModels) {
+    this.#config = config;
     this.#models = models;
   }
 
@@ -83,7 +77,7 @@ export class HeadParser {
     for (let at = start; at < end;) {
       const to = Math.min(end, at + WINDOW);
       const before = this.#partial.length;
-      const text = this.#partial + this.#latin1(bytes, at, to);
+      const text = this.#partial + this.#config.latin1(bytes, at, to);
       const used = this.#lines(text, 0, before);
       if (this.#complete !== undefined) {
         this.#partial = "";
@@ -107,7 +101,7 @@ export class HeadParser {
     if (this.#bytes === bytes && start >= this.#from && start < last) return this.#text;
     this.#bytes = bytes;
     this.#from = start;
-    this.#text = this.#latin1(bytes, start, Math.min(end, start + WINDOW));
+    this.#text = this.#config.latin1(bytes, start, Math.min(end, start + WINDOW));
     return this.#text;
   }
 
@@ -115,12 +109,12 @@ export class HeadParser {
   #parseWhole(text: string, at: number, models: HeadModels): number {
     const first = text.indexOf("\n", at) + 1;
     const length = first - 2 - at; // of the request line
-    if (length <= 0 || text.charCodeAt(first - 2) !== CR || length > this.#limits.limitRequestLine) return 0;
+    if (length <= 0 || text.charCodeAt(first - 2) !== CR || length > this.#config.limitRequestLine) return 0;
     if (!FIRST.test(text.charAt(at))) return 0;
     const head = new RequestHead();
     this.#head = head;
     head.requestLine(text, at, first - 2);
-    const followed = models.follow(text, first, head, this.#limits);
+    const followed = models.follow(text, first, head, this.#config);
     if (followed > 0) {
       this.#completed(head);
       return followed - at;
@@ -131,7 +125,7 @@ export class HeadParser {
       return 0;
     }
     this.#lines(text, first, first);
-    if (models.shouldLearn()) models.learn(head, this.#linesApart(text, first, end - 2), this.#limits);
+    if (models.shouldLearn()) models.learn(head, this.#linesApart(text, first, end - 2), this.#config);
     return end - at;
   }
 
@@ -140,7 +134,7 @@ export class HeadParser {
     const lines: string[] = [];
     for (let at = start; at < end;) {
       const next = text.indexOf("\n", at) + 1;
-      lines.push(this.#latin1(this.#bytes as Uint8Array, this.#from + at, this.#from + next));
+      lines.push(this.#config.latin1(this.#bytes as Uint8Array, this.#from + at, this.#from + next));
       at = next;
     }
     return lines;
@@ -154,7 +148,7 @@ export class HeadParser {
         throw new Refusal(BAD_REQUEST, "a request cannot begin with that octet");
       }
       const lf = text.indexOf("\n", from);
-      const limit = this.#head === undefined ? this.#limits.limitRequestLine : this.#limits.limitRequestFieldSize;
+      const limit = this.#head === undefined ? this.#config.limitRequestLine : this.#config.limitRequestFieldSize;
       const stop = lf < 0 ? text.length : lf;
       const end = text.charCodeAt(stop - 1) === CR ? stop - 1 : stop; // a CR at the end may be half of the CRLF
       if (end - at > limit) throw tooLong(this.#head === undefined);
@@ -170,7 +164,7 @@ export class HeadParser {
 
   /** Refuses a head that is too large. One line and one field that the limits allow are never too large. */
   #checkSize(): void {
-    const { limitRequestLine, limitRequestFieldSize } = this.#limits;
+    const { limitRequestLine, limitRequestFieldSize } = this.#config;
     const most = Math.max(HEAD_LIMIT, limitRequestLine + limitRequestFieldSize);
     if (this.#size > most) throw new Refusal(FIELDS_TOO_LARGE, `a head of more than ${most} bytes`);
   }
@@ -184,9 +178,9 @@ export class HeadParser {
         throw new Refusal(BAD_REQUEST, "too many empty lines before a request");
       }
     } else if (end > start) {
-      this.#head.fieldLine(text, start, end, this.#limits);
+      this.#head.fieldLine(text, start, end, this.#config);
     } else {
-      this.#head.settle(this.#limits);
+      this.#head.settle(this.#config);
       this.#completed(this.#head);
     }
   }

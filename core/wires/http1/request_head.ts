@@ -4,7 +4,7 @@
  * The parser adds lines without their CRLF, and each line is checked at once. `settle` decides what needs the whole head:
  * whether Host is there, how the body is framed, and whether the connection persists. The rules against request smuggling
  * (RFC 9112 11.2), by which two parties see different messages in the same bytes, are in this file, `fields.ts`,
- * `head_parser.ts` and `body_decoder.ts`.
+ * `head_parser.ts` and `chunked_decoder.ts`.
  *
  * @module
  */
@@ -12,7 +12,7 @@
 import { addField, type EnvironTemplate, requestEnviron, type RequestLine } from "../../contract/environ.ts";
 import type { Environ } from "../../contract/types.ts";
 import { DIGITS, listMembers, TOKEN } from "../../grammar.ts";
-import * as Field from "./fields.ts";
+import { fieldColon, type FieldKind, fieldName, fieldValue } from "./fields.ts";
 import { BAD_REQUEST, CONTENT_TOO_LARGE, EXPECTATION_FAILED, FIELDS_TOO_LARGE } from "../../refusal.ts";
 import { NOT_IMPLEMENTED, Refusal, URI_TOO_LONG, VERSION_NOT_SUPPORTED } from "../../refusal.ts";
 import { checkHost, parseTarget, type Target } from "./target.ts";
@@ -32,6 +32,12 @@ export interface RequestLimits {
   readonly limitRequestBody: number;
   /** How to treat fields with an underscore in their name. */
   readonly headerMap: HeaderMap;
+}
+
+/** What the parsers of heads and trailers need: limits, and the host's decoder. */
+export interface HeadConfig extends RequestLimits {
+  /** Decodes `bytes[start, end)` as latin-1. */
+  latin1(bytes: Uint8Array, start: number, end: number): string;
 }
 
 // deno-lint-ignore no-control-regex
@@ -117,43 +123,43 @@ export class RequestHead implements RequestLine {
     if (++this.fieldCount > limits.limitRequestFields) {
       throw new Refusal(FIELDS_TOO_LARGE, `more than ${limits.limitRequestFields} header fields`);
     }
-    const colon = Field.fieldColon(text, start, end);
-    const name = Field.fieldName(text.slice(start, colon));
-    const value = Field.fieldValue(text, colon, end);
-    if (name.kind !== Field.PLAIN && !this.#special(name.kind, value, limits)) return;
+    const colon = fieldColon(text, start, end);
+    const name = fieldName(text.slice(start, colon));
+    const value = fieldValue(text, colon, end);
+    if (name.kind !== "plain" && !this.#special(name.kind, value, limits)) return;
     if (name.key !== null) this.fields.push(name.key, value);
   }
 
   /** Processes a field that has a meaning for the server. Returns false if the field does not enter `fields`. */
-  #special(kind: number, value: string, limits: RequestLimits): boolean {
+  #special(kind: FieldKind, value: string, limits: RequestLimits): boolean {
     switch (kind) {
-      case Field.HOST:
+      case "host":
         if (this.#host !== null) throw new Refusal(BAD_REQUEST, "Host is given twice");
         checkHost(value);
         this.#host = value;
         return true;
-      case Field.CONTENT_LENGTH:
+      case "content-length":
         if (this.#length !== null) throw new Refusal(BAD_REQUEST, "Content-Length is given twice");
         this.#length = value;
         return false;
-      case Field.TRANSFER_ENCODING:
+      case "transfer-encoding":
         this.#codings = this.#codings === null ? value : `${this.#codings},${value}`;
         return false;
-      case Field.CONNECTION:
+      case "connection":
         this.#connection += `,${value}`;
         return true;
-      case Field.EXPECT:
+      case "expect":
         if (value.toLowerCase() === "100-continue") this.expectsContinue = true;
         else if (this.http11) throw new Refusal(EXPECTATION_FAILED, "the only known expectation is 100-continue");
         return true;
-      case Field.CONTENT_TYPE:
+      case "content-type":
         if (this.#hasType) throw new Refusal(BAD_REQUEST, "Content-Type is given twice");
         this.#hasType = true;
         return true;
-      case Field.UPGRADE:
+      case "upgrade":
         this.#hasUpgrade = true;
         return true;
-      default: // an underscore in the name
+      default: // "underscore"
         if (limits.headerMap === "refuse") throw new Refusal(BAD_REQUEST, "a field name holds an underscore");
         return limits.headerMap === "dangerous";
     }

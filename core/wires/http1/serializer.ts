@@ -15,17 +15,16 @@ import { SERVICE_UNAVAILABLE } from "../../refusal.ts";
 export type Framing = "none" | "length" | "chunked" | "close";
 
 const CHUNKED: HeaderList = [["Transfer-Encoding", "chunked"]];
+const NONE: HeaderList = [];
 const KEPT_ALIVE: HeaderList = [["Connection", "keep-alive"]];
-const CLOSED: HeaderList = [["Connection", "close"]];
 
-/** The facts about the connection that the serializer needs. */
-export interface HeadContext {
-  /** Whether the client speaks HTTP/1.1. */
-  readonly http11: boolean;
-  /** Whether the connection stays open after this response. */
-  readonly keepAlive: boolean;
-  /** Value for the Server field, or "" for none. */
-  readonly serverHeader: string;
+/** The Connection field of a connection that ends with the response. */
+export const CLOSED: HeaderList = [["Connection", "close"]];
+
+/** The Connection field of a response (RFC 9112 9.3). Equal arguments give the same list. */
+export function connectionField(http11: boolean, keepAlive: boolean): HeaderList {
+  if (!keepAlive) return CLOSED;
+  return http11 ? NONE : KEPT_ALIVE; // in HTTP/1.1 persistence is the default
 }
 
 /**
@@ -44,21 +43,23 @@ export function framing(http11: boolean, length: number | null, bodyless: boolea
   return http11 ? "chunked" : "close";
 }
 
-/** The head of a final response with its empty line, as latin-1 text. `now` is the time for Date. */
+/**
+ * The head of a final response with its empty line, as latin-1 text.
+ *
+ * @param connection Its Connection field.
+ * @param server Value for the Server field, or "" for none.
+ * @param now The time for Date.
+ */
 export function serializeHead(
   head: ResponseHead,
   length: number | null,
   how: Framing,
-  context: HeadContext,
+  connection: HeaderList,
+  server: string,
   now: number = Date.now(),
 ): string {
-  const persists = context.http11 ? [] : KEPT_ALIVE; // in HTTP/1.1 persistence is the default
-  const fields = finalFields(head, length, {
-    date: httpDate(now),
-    server: context.serverHeader,
-    framing: how === "chunked" ? CHUNKED : [],
-    connection: context.keepAlive ? persists : CLOSED,
-  });
+  const framing = how === "chunked" ? CHUNKED : NONE;
+  const fields = finalFields(head, length, { date: httpDate(now), server, framing, connection });
   return `HTTP/1.1 ${head.status}\r\n${fieldLines(fields)}\r\n`;
 }
 

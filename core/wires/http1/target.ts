@@ -4,7 +4,7 @@
  * @module
  */
 
-import { percentDecode } from "../../grammar.ts";
+import { isIPv6, percentDecode } from "../../grammar.ts";
 import { BAD_REQUEST, NOT_IMPLEMENTED, Refusal } from "../../refusal.ts";
 
 /** The parts of a request target. */
@@ -21,9 +21,6 @@ const UNRESERVED_OR_DELIM = "A-Za-z0-9\\-._~!$&'()*+,;=";
 const REG_NAME = `(?:[${UNRESERVED_OR_DELIM}]|%[0-9A-Fa-f]{2})*`;
 const IPV_FUTURE = new RegExp(`^[Vv][0-9A-Fa-f]+\\.[${UNRESERVED_OR_DELIM}:]+$`);
 const HOST = new RegExp(`^(?:\\[([^\\]]*)\\]|${REG_NAME})(?::[0-9]*)?$`);
-const H16 = /^[0-9A-Fa-f]{1,4}$/;
-const OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
-const IPV4 = new RegExp(`^(?:${OCTET}\\.){3}${OCTET}$`);
 const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i;
 
 /**
@@ -52,18 +49,6 @@ function isHost(value: string): boolean {
   const parts = HOST.exec(value);
   const literal = parts?.[1];
   return parts !== null && (literal === undefined || isIPv6(literal) || IPV_FUTURE.test(literal));
-}
-
-/** Whether text is an IPv6 address: eight groups, or fewer around one `::`; the last two may be an IPv4 address. */
-function isIPv6(text: string): boolean {
-  const halves = text.split("::");
-  if (halves.length > 2) return false;
-  const groups = halves.flatMap((half) => half === "" ? [] : half.split(":"));
-  const last = groups.at(-1);
-  const mixed = last !== undefined && text.endsWith(last) && IPV4.test(last);
-  if (mixed) groups.pop();
-  const count = groups.length + (mixed ? 2 : 0);
-  return groups.every((group) => H16.test(group)) && (halves.length === 2 ? count <= 7 : count === 8);
 }
 
 /**

@@ -61,7 +61,7 @@ function decode(pieces: readonly Uint8Array[]): [outcome: string, body: string |
   const sink = {
     push: (bytes: Uint8Array, start: number, end: number) => void (body += readLatin1(bytes, start, end)),
   };
-  const decoder = new ChunkedDecoder(LIMITS, FIELDS, readLatin1);
+  const decoder = new ChunkedDecoder({ ...LIMITS, latin1: readLatin1 }, FIELDS);
   for (const piece of pieces) {
     const lent = piece.slice();
     let at: number;
@@ -79,7 +79,7 @@ function decode(pieces: readonly Uint8Array[]): [outcome: string, body: string |
     lent.fill(0x3f);
     used += at;
     expect(body.length <= LIMITS.limitRequestBody, "the limit holds", () => body.length);
-    if (decoder.done) return ["done", body, used];
+    if (decoder.expected === 0) return ["done", body, used];
     expect(at === lent.length, "every byte is used until the end", () => [at, lent.length]);
   }
   return ["more", null, used];

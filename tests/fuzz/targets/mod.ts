@@ -71,6 +71,7 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
   },
   "addresses": {
     parsers: ["core/server/peer_policy.ts"],
+    guides: ["core/grammar.ts"],
     load: async () => (await import("./addresses.ts")).addresses,
   },
   "tls-options": {
