@@ -7,6 +7,7 @@
  *
  * - `bridges/python/child.py` is the side of Python. `frames.ts` has the frames between the two sides.
  * - `call.ts` is one request, `link.ts` the connection of one thread, `python_process.ts` one process.
+ * - `specification.ts` has the names of applications.
  * - `introduction.ts` has what comes before a process is known: the path of its program, the first frame of a connection.
  * - `pool.ts` keeps the processes, `dispatcher.ts` gives requests to threads.
  * - `spooled_buffer.ts` holds bodies: in memory, and in a file where they are long.
@@ -20,6 +21,7 @@ import type { ApplicationFunction, Body, Environ, StartResponse } from "../core/
 import { statSync } from "node:fs";
 import process from "node:process";
 import { interpreter } from "./python/interpreter.ts";
+import { FORMS, isSpecification } from "./python/specification.ts";
 import { Pool } from "./python/pool.ts";
 import { bufferedBody, liveBody, NO_BODY } from "./python/request_body.ts";
 
@@ -90,6 +92,11 @@ export interface PythonApplication extends ApplicationFunction {
   reload(): Promise<void>;
   /** Changes the number of processes. */
   resize(processes: number): void;
+  /**
+   * Says that the program is about to end: a SIGTERM that has reached a process too replaces it no longer. Requests are
+   * served as before, until `close()` or the end of the program.
+   */
+  drain(): void;
   /** Ends the processes; settles when they are gone. Running requests have `timeout` seconds, by default 30. */
   close(options?: { readonly timeout?: number }): Promise<void>;
 }
@@ -99,7 +106,8 @@ export interface PythonApplication extends ApplicationFunction {
  * process, however it comes. They keep this process alive only until `ready` settles, and while a request, `reload()` or
  * `close()` runs.
  *
- * @param application What to import: `MODULE`, `MODULE:NAME`, or `MODULE:FACTORY()`. The default name is `application`.
+ * @param application What to import: `MODULE`, `MODULE:NAME`, or `MODULE:FACTORY(...)` with literals of Python as
+ *   arguments. The default name is `application`.
  * @param options See {@linkcode FromPythonOptions}.
  * @throws {ApplicationError} when `application` has another form.
  * @throws {OptionError} for an unknown option, an option with a value it cannot have, or a `cwd` that does not exist.
@@ -119,11 +127,9 @@ export interface PythonApplication extends ApplicationFunction {
  * ```
  */
 export function fromPython(application: string, options: FromPythonOptions = {}): PythonApplication {
-  if (typeof application !== "string" || !SPEC.test(application)) {
+  if (typeof application !== "string" || !isSpecification(application)) {
     throw new ApplicationError(
-      `fromPython: expected MODULE, MODULE:NAME or MODULE:FACTORY(), such as "mysite.wsgi:application", got ${
-        describe(application)
-      }`,
+      `fromPython: expected ${FORMS}, such as "mysite.wsgi:application", got ${describe(application)}`,
     );
   }
   const { python, env, bufferRequests, ...rest } = checked(options);
@@ -143,11 +149,11 @@ export function fromPython(application: string, options: FromPythonOptions = {})
     pids: { get: () => pool.pids },
     reload: { value: () => pool.reload() },
     resize: { value: (processes: number) => pool.resize(wholeFrom(1, "processes", processes)) },
+    drain: { value: () => pool.drain() },
     close: { value: ({ timeout = 30 }: { timeout?: number } = {}) => pool.close(timeout) },
   }) as unknown as PythonApplication;
 }
 
-const SPEC = /^[\w.]+(?::[A-Za-z_][\w.]*(?:\(\))?)?$/;
 const MIB = 1024 * 1024;
 
 /** Options with a value each; `python` and `env` stay as they are. */

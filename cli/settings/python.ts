@@ -4,6 +4,7 @@
  * @module
  */
 
+import { FORMS, isSpecification } from "../../bridges/python/specification.ts";
 import { integer, optional, text } from "./kinds.ts";
 import type { Topic } from "./setting.ts";
 
@@ -23,8 +24,8 @@ export const python: Topic<PythonSettings> = {
     kind: optional(
       text(
         "APP",
-        "MODULE, MODULE:NAME or MODULE:FACTORY()",
-        (given) => /^[\w.]+(?::[A-Za-z_][\w.]*(?:\(\))?)?$/.test(given),
+        FORMS,
+        isSpecification,
       ),
     ),
     default: null,

@@ -89,6 +89,25 @@ describe.each(RUNTIMES)("the only Python thread on %s", (runtime) => {
     await until("the error", async () => (await events(served)).includes(`late ${name}: ${message}`));
   });
 
+  it("20.4 what threads of an application write behind the end of its response reaches no other request", async () => {
+    expect((await served.ask("/flood?flood")).text).toMatch(/^one(?:flood)*$|^(?:flood)*one(?:flood)*$/);
+    await until("late text", () => served.process.stderr.includes("late line\n"));
+    for (let i = 0; i < 20; i++) expect((await served.ask("/facts?tag-next")).status).toBe(200);
+    const { text, bytes } = await served.ask("/big?3000000");
+    expect([bytes.length, text.includes("flood")]).toEqual([3_000_000, false]);
+    const held = served.ask("/hold?tag-two");
+    await begun(served, "tag-two");
+    const lines = (): number => served.process.stderr.split("late line\n").length;
+    const before = lines();
+    await until("more late text", () => lines() > before + 10);
+    release(served, "tag-two");
+    release(served, "flood");
+    expect((await held).text).toBe("held");
+    await until("the end of the thread", async () => (await events(served)).includes("flood True"));
+    expect(served.process.stderr).toContain("[tag-two] begun tag-two\n");
+    expect(served.process.stderr).not.toMatch(/\[tag-.*late line/);
+  });
+
   it("20.2 clients that have left the queue leave room in it", async () => {
     const held = served.ask("/hold?room");
     await begun(served, "room");
