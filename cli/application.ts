@@ -107,15 +107,14 @@ export interface Loaded {
  */
 export async function loadApp(spec: string, options: LoadOptions = {}): Promise<Loaded> {
   const { type = "auto", args = [], capture: captured, patience = 0 } = options;
-  const parsed = parseSpec(spec);
-  const { name, factory } = parsed;
+  const { module, name, factory } = parseSpec(spec);
   process.argv.splice(2, Infinity, ...args);
   const mayBeProgram = type === "program" || (type === "auto" && name === undefined);
   if (type === "program" && name !== undefined) {
     throw new AppLoadError(spec, `--app-type program takes a module that listens, without a name, got ${name}`);
   }
   const capture = captured === undefined ? undefined : await startCapture(captured, mayBeProgram);
-  const importing = importModule(spec, parsed, capture !== undefined);
+  const importing = importModule(spec, module, capture !== undefined);
   // The import may not settle before the server ends: a module may contain `await server.finished`.
   const exports = unwrapped((capture === undefined ? await importing : await untilListening(importing, capture)) ?? {});
   if (capture !== undefined) {
@@ -231,8 +230,8 @@ async function settled(spec: string, name: string, promise: Promise<unknown>): P
   }
 }
 
-async function importModule(spec: string, parsed: Spec, asMain: boolean): Promise<Record<string, unknown>> {
-  const url = specifierOf(spec, parsed);
+async function importModule(spec: string, module: string, asMain: boolean): Promise<Record<string, unknown>> {
+  const url = specifierOf(spec, module);
   try {
     if (asMain && url.startsWith("file:")) return await (await import("./programs/main_module.ts")).importMain(url);
     return await import(url) as Record<string, unknown>;
@@ -253,18 +252,17 @@ function moduleAdvice(error: unknown, url: string): string {
 }
 
 /** The specifier to pass to `import()` for a module. */
-function specifierOf(spec: string, parsed: Spec): string {
-  const { module } = parsed;
+function specifierOf(spec: string, module: string): string {
   const file = fileOf(module);
   if (file?.endsWith(".py")) {
-    throw new AppLoadError(spec, `it is no module of JavaScript or TypeScript${pythonHint(parsed)}`);
+    throw new AppLoadError(spec, `it is no module of JavaScript or TypeScript${pythonHint(spec, module)}`);
   }
   if (file !== null || /^[a-z]+:/.test(module)) return file ?? module;
   const here = process.cwd();
   if (/^[./]/.test(module)) {
     throw new AppLoadError(
       spec,
-      `there is no file ${resolve(here, module)}${pythonHint(parsed) || nearFile(module, here)}`,
+      `there is no file ${resolve(here, module)}${pythonHint(spec, module) || nearFile(module, here)}`,
     );
   }
   try {
@@ -278,7 +276,7 @@ function specifierOf(spec: string, parsed: Spec): string {
     throw new AppLoadError(
       spec,
       `there is neither a file ${module} in ${here}, with or without .ts, nor such a package${
-        pythonHint(parsed) || nearFile(module, here)
+        pythonHint(spec, module) || nearFile(module, here)
       }`,
     );
   }

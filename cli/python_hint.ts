@@ -7,16 +7,19 @@
 import { existsSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import process from "node:process";
-import type { Spec } from "./application.ts";
 
-/** A sentence that says how to serve the application, or "" if the specification names no file of Python. */
-export function pythonHint({ module, name, factory }: Spec, directory: string = process.cwd()): string {
+/**
+ * A sentence that says how to serve the application of `spec`, or "" if its module is no file of Python.
+ *
+ * @param module The module in the specification, without the name behind it.
+ */
+export function pythonHint(spec: string, module: string, directory: string = process.cwd()): string {
   const file = pythonFile(module, directory);
   if (file === undefined) return "";
   const isWithin = !relative(directory, file).startsWith("..");
   const folder = isWithin ? directory : dirname(file);
   const dotted = relative(folder, file).replace(/(?:\/__init__)?\.py$/, "").replaceAll("/", ".");
-  const application = name === undefined ? "NAME" : `${name}${factory ? "()" : ""}`;
+  const application = spec.slice(module.length + 1) || "NAME";
   return `. ${file} is a file of Python: serve it with ${
     isWithin ? "" : `--chdir ${folder} `
   }--python ${dotted}:${application}`;

@@ -188,7 +188,7 @@ describe("tsgi --python", () => {
     const here = spec.startsWith("..") ? join(folder, "pkg") : folder;
     mkdirSync(join(folder, "pkg"));
     for (const file of ["shop.py", "pkg/__init__.py", "pkg/web.py"]) writeFileSync(join(folder, file), "");
-    const text = pythonHint(parseSpec(spec), here);
+    const text = pythonHint(spec, parseSpec(spec).module, here);
     if (hint === undefined) return expect(text).toBe("");
     const chdir = here === folder ? "" : `--chdir ${folder} `;
     expect(text).toMatch(/^\. \/.*\.py is a file of Python: serve it with /);
