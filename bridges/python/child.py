@@ -58,6 +58,7 @@ BEAT = 1.0  # seconds between two reports
 ORPHAN_TIME = 2.0  # seconds that running requests have when tsgi is gone
 COMPLETE = "write: the response is complete"
 
+OWN = os.path.abspath(__file__)  # Python removes __file__ when the main thread ends, and other threads may run on
 STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
 PACKAGES = tuple(STANDARD + name for name in ("site-packages", "dist-packages"))
 
@@ -567,8 +568,7 @@ def arguments(spec):
 def module_files():
     """The files of the imported modules."""
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    own = os.path.abspath(__file__)
-    paths = {os.path.abspath(file) for file in files if isinstance(file, str) and file.endswith(".py")} - {own}
+    paths = {os.path.abspath(file) for file in files if isinstance(file, str) and file.endswith(".py")} - {OWN}
     return sorted(path for path in paths if not is_standard(path))
 
 
@@ -586,7 +586,7 @@ def failure_files(error):
         for frame in traceback.extract_tb(error.__traceback__):
             files.add(os.path.abspath(frame.filename))
         error = error.__cause__ or error.__context__
-    return [file for file in files if os.path.exists(file) and file != os.path.abspath(__file__)]
+    return [file for file in files if os.path.exists(file) and file != OWN]
 
 
 def watch(pipe, reports, server):
@@ -619,7 +619,7 @@ def remove_folder(pipe, options):
 def main():
     options = json.loads(sys.argv[1])
     sys.argv[:] = ["tsgi"]
-    if sys.path[:1] == [os.path.dirname(os.path.abspath(__file__))]:
+    if sys.path[:1] == [os.path.dirname(OWN)]:
         del sys.path[0]
     sys.path.insert(0, os.getcwd())
     faulthandler.enable()  # tsgi ends a process that is stuck by SIGABRT: then this shows where

@@ -239,7 +239,9 @@ export class PythonProcess implements Serving {
     this.state = "gone";
     for (const link of this.links) link.close();
     for (const link of [...this.links]) link.wasClosed(); // a process that it has forked may hold its connections
-    if (booting) this.#owner.notLoaded(this, `the Python process ${how}`);
+    if (booting) {
+      this.#owner.notLoaded(this, `the Python process ${how.startsWith("SIG") ? "was ended by " : ""}${how}`);
+    }
     this.#owner.exited(this, how);
   }
 }

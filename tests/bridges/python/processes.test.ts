@@ -2,7 +2,7 @@
  * The Python processes: what happens when one of them, or tsgi, ends, hangs or is replaced, on each runtime.
  */
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -117,6 +117,19 @@ def application(environ, start_response):
 });
 
 describe.each(RUNTIMES)("an application on %s", (runtime) => {
+  it("20.4 a process whose threads run on notices the death of tsgi", async () => {
+    const served = await Served.start(runtime, "suite:application");
+    onTestFinished(() => served.stop());
+    const pid = Number((await served.ask("/linger")).text);
+    served.process.kill("SIGHUP");
+    await until("the reload", () => served.told.reload === "loaded");
+    await until("two beats behind the end of the main thread", () => existsSync(join(served.folder, "lingered")));
+    expect([await runs(pid), served.process.stderr]).toEqual([true, ""]);
+    served.process.kill("SIGKILL");
+    await served.process.exited;
+    await until("the end of the process", async () => !await runs(pid));
+  }, 30_000);
+
   it("20.1 closes, and one that does not load says why", async () => {
     const served = await Served.start(runtime, "suite:application", {
       processes: 2,
@@ -152,6 +165,9 @@ describe.each(RUNTIMES)("an application on %s", (runtime) => {
     expect((await Promise.all([...seen].map(runs))).some((one) => one)).toBe(false);
     await expect(Served.start(runtime, "suite:nothing")).rejects.toThrow(
       /Cannot load the Python application suite:nothing: [^]*has no attribute 'nothing'/,
+    );
+    await expect(Served.start(runtime, "signal:raise_signal(9)")).rejects.toThrow(
+      /Cannot load the Python application [^]*: the Python process was ended by SIGKILL/,
     );
     await expect(Served.start(runtime, "suite:application", { python: "/nowhere/python" })).rejects.toThrow(
       /Cannot load the Python application [^]*could not be started/,

@@ -319,6 +319,22 @@ def flood(environ, start_response):
     return [b"one"]
 
 
+def linger(environ, start_response):
+    """A thread runs on when the process ends otherwise, and imports a module then."""
+
+    def run():
+        while threading.main_thread().is_alive():
+            time.sleep(0.01)
+        import colorsys
+
+        time.sleep(2)  # two beats
+        open(os.path.join(folder, "lingered"), "w").close()
+        time.sleep(60)
+
+    threading.Thread(target=run).start()
+    return text(start_response, str(os.getpid()))
+
+
 def small(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "40000000")])
     return (b"x" * 4000 for _ in range(10000))
@@ -373,6 +389,7 @@ PATHS = {
     "/read-aside": read_aside,
     "/late-write": late_write,
     "/flood": flood,
+    "/linger": linger,
     "/small": small,
     "/stubborn": stubborn,
     "/background": background_errors,
