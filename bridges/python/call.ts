@@ -89,6 +89,11 @@ export class Call {
     return this.#ended;
   }
 
+  /** Whether its client may be gone: it has sent FIN. */
+  get clientEnded(): boolean {
+    return this.environ["tsgi.request"].clientEnded;
+  }
+
   /** Whether nobody wants the rest of the response; its thread, if it has one, has got the abort frame. */
   get aborted(): boolean {
     return this.#aborted;

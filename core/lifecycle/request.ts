@@ -126,6 +126,7 @@ export class RequestLifecycle {
   run(exchange: Exchange, environ: Environ): void {
     const invocation = new Invocation(this.#config.gateway, exchange, environ, this.#body as RequestBody);
     this.#invocation = invocation;
+    invocation.clientEnded = this.#clientEnded; // the client of a pipelined request may have sent FIN before
     invocation.run();
   }
 
@@ -200,7 +201,9 @@ export class RequestLifecycle {
   clientEnded(): boolean {
     this.#clientEnded = true;
     this.#emptyBlocks = this.#invocation?.emptyBlocks ?? 0;
-    return this.#invocation?.streaming === true;
+    if (this.#invocation === undefined) return false;
+    this.#invocation.clientEnded = true;
+    return this.#invocation.streaming;
   }
 
   /** The client has left: ends the request. */

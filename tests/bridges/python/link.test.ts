@@ -121,6 +121,28 @@ describe.each(RUNTIMES)("the only Python thread on %s", (runtime) => {
     expect([(await held).status, (await last)?.status]).toEqual([200, 200]);
   });
 
+  it("20.2 clients that have sent FIN lose their place in a full queue to others, with an answer", async () => {
+    const held = served.ask("/hold?fin");
+    await begun(served, "fin");
+    const texts: string[] = [];
+    const waiting: Socket[] = [];
+    for (let i = 0; i < QUEUE; i++) {
+      const socket = await served.open("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      texts.push("");
+      socket.setEncoding("latin1").on("data", (part) => texts[i] = `${texts[i]}${part}`);
+      waiting.push(socket);
+    }
+    const closed = Promise.all(waiting.map((socket) => new Promise((resolve) => socket.once("close", resolve))));
+    await until("a full queue", async () => await refused(served.ask("/")) === true);
+    for (const socket of waiting) socket.end();
+    let last: Promise<Answer> | undefined;
+    await until("a place", async () => !await refused(last = served.ask("/")), 2);
+    release(served, "fin");
+    expect([(await held).status, (await last)?.status]).toEqual([200, 200]);
+    await closed;
+    expect(new Set(texts.map((text) => text.slice(9, 12)))).toEqual(new Set(["200", "503"]));
+  });
+
   it("20.2 a slow download ends no time-out: the next request without progress gets 504", async () => {
     for (let i = 0; i < 2; i++) {
       const socket = await served.open("GET /small HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
