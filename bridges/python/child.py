@@ -627,8 +627,10 @@ def main():
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    for name in ("SIGINT", "SIGHUP", "SIGQUIT"):  # a terminal sends them to this process too; tsgi decides what they mean
-        signal.signal(getattr(signal, name), lambda number, frame: None)
+    # A terminal or systemd sends them to this process too; tsgi decides what they mean. Programs that the application
+    # starts do not inherit a handler, as they would SIG_IGN.
+    for name in ("INT", "HUP", "QUIT", "USR1", "USR2", "TTIN", "TTOU"):
+        signal.signal(getattr(signal, "SIG" + name), lambda number, frame: None)
     server = Server(options)
     signal.signal(signal.SIGTERM, server.terminate)  # systemd sends it to all processes of a service
     identity = options["id"].encode("ascii")

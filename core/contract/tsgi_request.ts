@@ -82,7 +82,7 @@ export class GatewayRequest {
    *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
    *   return [String(environ["tsgi.request"].clientEnded)];
    * });
-   * console.assert((await visitor.get("/")).text === "false");
+   * console.assert(await (await visitor.get("/")).text() === "false");
    * ```
    */
   get clientEnded(): boolean {

@@ -94,6 +94,16 @@ def application(environ, start_response):
     );
   });
 
+  it("20.4 signals that mean something to the command, and reach all processes of it, end no Python process", async () => {
+    const before = await pids();
+    for (const name of ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH"] as const) {
+      const asked = Array.from({ length: 2 }, () => served.ask("/nap?0.1"));
+      for (const pid of before) process.kill(Number(pid), name);
+      expect([name, (await Promise.all(asked)).map(({ status }) => status)]).toEqual([name, [200, 200]]);
+      expect([name, await pids()]).toEqual([name, before]);
+    }
+  });
+
   it("20.4 SIGTERM to a Python process replaces it and loses no request", async () => {
     const before = await pids();
     process.kill(Number([...before][0]), "SIGTERM");
