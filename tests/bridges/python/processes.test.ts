@@ -96,7 +96,9 @@ def application(environ, start_response):
 
   it("20.4 signals that mean something to the command, and reach all processes of it, end no Python process", async () => {
     const before = await pids();
-    for (const name of ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH"] as const) {
+    for (
+      const name of ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH"] as const
+    ) {
       const asked = Array.from({ length: 2 }, () => served.ask("/nap?0.1"));
       for (const pid of before) process.kill(Number(pid), name);
       expect([name, (await Promise.all(asked)).map(({ status }) => status)]).toEqual([name, [200, 200]]);
