@@ -84,6 +84,9 @@ def pack(kind, content=b""):
     return HEAD.pack(kind, len(content)) + content
 
 
+IDLE = pack(b"I")
+
+
 class Link:
     """A connection to tsgi. Other threads of the application may send too, by wsgi.errors."""
 
@@ -119,6 +122,7 @@ class Link:
                     return False
                 if after:
                     response.over = True
+                    response.done = after.endswith(IDLE)
                 for part in parts:
                     if part:
                         self.sock.sendall(part)
@@ -127,15 +131,24 @@ class Link:
         return True
 
     def send_text(self, response, frame):
-        """Sends text for wsgi.errors, unless the last frame of the response has been sent. Returns whether it has."""
+        """Sends text for wsgi.errors, unless the thread waits for another request. Returns whether it has sent it."""
         try:
             with self.lock:
-                if response.over:
+                if response.done:
                     return False
                 self.sock.sendall(frame)
         except OSError as error:
             raise LinkClosed from error
         return True
+
+    def send_idle(self, response):
+        """Ends a request. An aborted response has no last frame of its own."""
+        try:
+            with self.lock:
+                response.over = response.done = True
+                self.sock.sendall(IDLE)
+        except OSError as error:
+            raise LinkClosed from error
 
     def request(self):
         """Waits for a request: its content."""
@@ -328,7 +341,8 @@ class Response:
         self.sent = False
         self.remaining = None
         self.complete = False  # E is sent, or nothing more may be
-        self.over = False  # its last frame is sent; the lock of the link guards this
+        self.over = False  # its last frame is sent; the lock of the link guards this and `done`
+        self.done = False  # the thread waits for another request
 
     def start(self, status, headers, exc_info=None):
         if exc_info:
@@ -411,7 +425,7 @@ class Response:
         """Ends a response whose body is exhausted."""
         if self.complete:
             if after:
-                self.link.send(after)
+                self.link.send_idle(self)
             return
         if self.head is None or self.head[0] == "":
             raise AssertionError("the application has not called start_response")
@@ -440,7 +454,7 @@ class Server:
     def serve(self, link):
         """Serves requests on a connection until tsgi closes it."""
         try:
-            link.send(pack(b"I"))
+            link.send(IDLE)
             while True:
                 content = link.request()
                 self.busy.add(link)
@@ -473,19 +487,18 @@ class Server:
             }
         )
         response = Response(link, errors)
-        idle = pack(b"I")
+        idle = False  # whether the idle frame is sent
         result = None
         try:
             result = self.application(environ, response.start)
             # Without a close() the thread is free with the end of the response: one system call less.
-            tail = b"" if body is not None or hasattr(result, "close") else idle
+            tail = b"" if body is not None or hasattr(result, "close") else IDLE
             if tail:
                 errors.flush()
             if not self.is_one_block(result, response, tail):
                 self.iterate(result, response)
                 response.end(tail)
-            if tail:
-                idle = b""
+            idle = tail != b""
         except LinkClosed:
             raise
         except Aborted:
@@ -502,10 +515,8 @@ class Server:
         if body is not None:
             body.finish()
         errors.flush()
-        if idle:
-            with link.lock:
-                response.over = True  # that of an aborted response has no last frame
-            link.send(idle)
+        if not idle:
+            link.send_idle(response)
 
     @staticmethod
     def is_one_block(result, response, tail):

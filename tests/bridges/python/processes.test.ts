@@ -94,6 +94,13 @@ def application(environ, start_response):
     );
   });
 
+  it("20.3 text for wsgi.errors is progress, also while close() runs", async () => {
+    const before = await pids();
+    expect((await served.ask("/chatty-close")).text).toBe("chat");
+    await until("the end of close()", () => served.process.stderr.includes("closing 9\n"));
+    expect(await pids()).toEqual(before);
+  });
+
   it("20.4 signals that mean something to the command, and reach all processes of it, end no Python process", async () => {
     const before = await pids();
     for (

@@ -319,6 +319,16 @@ def flood(environ, start_response):
     return [b"one"]
 
 
+def chatty_close(environ, start_response):
+    def close():
+        for i in range(10):
+            time.sleep(0.25)
+            environ["wsgi.errors"].write("closing %d\n" % i)
+
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "4")])
+    return Closing([b"chat"], close)
+
+
 def linger(environ, start_response):
     """A thread runs on when the process ends otherwise, and imports a module then."""
 
@@ -389,6 +399,7 @@ PATHS = {
     "/read-aside": read_aside,
     "/late-write": late_write,
     "/flood": flood,
+    "/chatty-close": chatty_close,
     "/linger": linger,
     "/small": small,
     "/stubborn": stubborn,
