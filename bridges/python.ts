@@ -7,7 +7,6 @@
  *
  * - `bridges/python/child.py` is the side of Python. `frames.ts` has the frames between the two sides.
  * - `call.ts` is one request, `link.ts` the connection of one thread, `python_process.ts` one process.
- * - `specification.ts` has the names of applications.
  * - `introduction.ts` has what comes before a process is known: the path of its program, the first frame of a connection.
  * - `pool.ts` keeps the processes, `dispatcher.ts` gives requests to threads.
  * - `spooled_buffer.ts` holds bodies: in memory, and in a file where they are long.
@@ -21,7 +20,6 @@ import type { ApplicationFunction, Body, Environ, StartResponse } from "../core/
 import { statSync } from "node:fs";
 import process from "node:process";
 import { interpreter } from "./python/interpreter.ts";
-import { FORMS, isSpecification } from "./python/specification.ts";
 import { Pool } from "./python/pool.ts";
 import { bufferedBody, liveBody, NO_BODY } from "./python/request_body.ts";
 
@@ -127,9 +125,11 @@ export interface PythonApplication extends ApplicationFunction {
  * ```
  */
 export function fromPython(application: string, options: FromPythonOptions = {}): PythonApplication {
-  if (typeof application !== "string" || !isSpecification(application)) {
+  if (typeof application !== "string" || !SPEC.test(application)) {
     throw new ApplicationError(
-      `fromPython: expected ${FORMS}, such as "mysite.wsgi:application", got ${describe(application)}`,
+      `fromPython: expected MODULE, MODULE:NAME or MODULE:FACTORY(...), such as "mysite.wsgi:application", got ${
+        describe(application)
+      }`,
     );
   }
   const { python, env, bufferRequests, ...rest } = checked(options);
@@ -154,6 +154,7 @@ export function fromPython(application: string, options: FromPythonOptions = {})
   }) as unknown as PythonApplication;
 }
 
+const SPEC = /^[^\s:()/]+(?::[^\W\d][\w.]*(?:\(.*\))?)?$/s;
 const MIB = 1024 * 1024;
 
 /** Options with a value each; `python` and `env` stay as they are. */

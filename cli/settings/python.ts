@@ -4,9 +4,11 @@
  * @module
  */
 
-import { FORMS, isSpecification } from "../../bridges/python/specification.ts";
 import { integer, optional, text } from "./kinds.ts";
 import type { Topic } from "./setting.ts";
+
+/** What names an application, as `fromPython` takes it. */
+const SPEC = /^[^\s:()/]+(?::[^\W\d][\w.]*(?:\(.*\))?)?$/s;
 
 /** The settings of this topic. */
 export interface PythonSettings {
@@ -21,13 +23,7 @@ export interface PythonSettings {
 /** The settings of this topic. */
 export const python: Topic<PythonSettings> = {
   python: {
-    kind: optional(
-      text(
-        "APP",
-        FORMS,
-        isSpecification,
-      ),
-    ),
+    kind: optional(text("APP", "MODULE, MODULE:NAME or MODULE:FACTORY(...)", (given) => SPEC.test(given))),
     default: null,
     defaultText: "none",
     restart: true,
