@@ -90,6 +90,11 @@ export interface PythonApplication extends ApplicationFunction {
   reload(): Promise<void>;
   /** Changes the number of processes. */
   resize(processes: number): void;
+  /**
+   * Says that the program is about to end: a SIGTERM that has reached a process too replaces it no longer. Requests are
+   * served as before, until `close()` or the end of the program.
+   */
+  drain(): void;
   /** Ends the processes; settles when they are gone. Running requests have `timeout` seconds, by default 30. */
   close(options?: { readonly timeout?: number }): Promise<void>;
 }
@@ -99,7 +104,8 @@ export interface PythonApplication extends ApplicationFunction {
  * process, however it comes. They keep this process alive only until `ready` settles, and while a request, `reload()` or
  * `close()` runs.
  *
- * @param application What to import: `MODULE`, `MODULE:NAME`, or `MODULE:FACTORY()`. The default name is `application`.
+ * @param application What to import: `MODULE`, `MODULE:NAME`, or `MODULE:FACTORY(...)` with literals of Python as
+ *   arguments. The default name is `application`.
  * @param options See {@linkcode FromPythonOptions}.
  * @throws {ApplicationError} when `application` has another form.
  * @throws {OptionError} for an unknown option, an option with a value it cannot have, or a `cwd` that does not exist.
@@ -121,7 +127,7 @@ export interface PythonApplication extends ApplicationFunction {
 export function fromPython(application: string, options: FromPythonOptions = {}): PythonApplication {
   if (typeof application !== "string" || !SPEC.test(application)) {
     throw new ApplicationError(
-      `fromPython: expected MODULE, MODULE:NAME or MODULE:FACTORY(), such as "mysite.wsgi:application", got ${
+      `fromPython: expected MODULE, MODULE:NAME or MODULE:FACTORY(...), such as "mysite.wsgi:application", got ${
         describe(application)
       }`,
     );
@@ -143,11 +149,12 @@ export function fromPython(application: string, options: FromPythonOptions = {})
     pids: { get: () => pool.pids },
     reload: { value: () => pool.reload() },
     resize: { value: (processes: number) => pool.resize(wholeFrom(1, "processes", processes)) },
+    drain: { value: () => pool.drain() },
     close: { value: ({ timeout = 30 }: { timeout?: number } = {}) => pool.close(timeout) },
   }) as unknown as PythonApplication;
 }
 
-const SPEC = /^[\w.]+(?::[A-Za-z_][\w.]*(?:\(\))?)?$/;
+const SPEC = /^[^\s:()/]+(?::[^\W\d][\w.]*(?:\(.*\))?)?$/s;
 const MIB = 1024 * 1024;
 
 /** Options with a value each; `python` and `env` stay as they are. */

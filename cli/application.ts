@@ -19,6 +19,7 @@ import { typeOf } from "../core/contract/application.ts";
 import { applicationOf, type AppType, served } from "./app_type.ts";
 import type { CaptureOptions, ListenCapture } from "./programs/capture.ts";
 import { inUseHint, type Served } from "./programs/program.ts";
+import { pythonHint } from "./python_hint.ts";
 import { suggestion } from "./suggestion.ts";
 
 /** An application cannot be loaded. */
@@ -253,10 +254,16 @@ function moduleAdvice(error: unknown, url: string): string {
 /** The specifier to pass to `import()` for a module. */
 function specifierOf(spec: string, module: string): string {
   const file = fileOf(module);
+  if (file?.endsWith(".py")) {
+    throw new AppLoadError(spec, `it is no module of JavaScript or TypeScript${pythonHint(spec, module)}`);
+  }
   if (file !== null || /^[a-z]+:/.test(module)) return file ?? module;
   const here = process.cwd();
   if (/^[./]/.test(module)) {
-    throw new AppLoadError(spec, `there is no file ${resolve(here, module)}${nearFile(module, here)}`);
+    throw new AppLoadError(
+      spec,
+      `there is no file ${resolve(here, module)}${pythonHint(spec, module) || nearFile(module, here)}`,
+    );
   }
   try {
     return pathToFileURL(createRequire(join(here, "_.js")).resolve(module)).href;
@@ -268,7 +275,9 @@ function specifierOf(spec: string, module: string): string {
   } catch {
     throw new AppLoadError(
       spec,
-      `there is neither a file ${module} in ${here}, with or without .ts, nor such a package${nearFile(module, here)}`,
+      `there is neither a file ${module} in ${here}, with or without .ts, nor such a package${
+        pythonHint(spec, module) || nearFile(module, here)
+      }`,
     );
   }
 }

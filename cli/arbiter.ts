@@ -249,8 +249,10 @@ class Arbiter {
     if (this.#told) return;
     this.#told = true;
     this.#reports.forget();
-    this.#log.info(`All workers are ready (${this.#pool.wanted})`);
-    notify(this.#log, "--ready", `--status=${this.#pool.wanted} workers`);
+    const { wanted } = this.#pool;
+    const python = this.#settings.python === null ? "" : `, with Python processes: ${this.#processes}`;
+    this.#log.info(`All workers are ready (${wanted}${python})`);
+    notify(this.#log, "--ready", `--status=${wanted} workers${python}`);
     if (!this.#served) this.#call("whenReady", () => this.#settings.whenReady?.(this.#info));
     this.#served = true;
   }

@@ -16,6 +16,8 @@ import { processCount } from "./config.ts";
 export interface PythonServed extends ApplicationFunction {
   /** Changes the number of processes. */
   resize(processes: number): void;
+  /** The server shuts down: processes that have got the same SIGTERM are not replaced. */
+  drain(): void;
   /** Ends the processes; running requests have `timeout` seconds. */
   close(options: { readonly timeout: number }): Promise<void>;
 }

@@ -334,6 +334,7 @@ class Worker {
     if (!this.#listens) return this.exit(0); // it has no connections yet
     this.#stopTime = Math.min(this.#stopTime ?? Infinity, seconds);
     if (this.#server === undefined) return; // run() calls this again as soon as it listens
+    this.#python?.drain();
     this.#server.shutdown({ timeout: seconds }).then(() => this.#programEnds()).then(() => this.exit(0));
     setTimeout(() => this.exit(0), seconds * 1000 + EXIT_GRACE).unref();
   }

@@ -120,8 +120,8 @@ export function isMountPoint(value: unknown): boolean {
 }
 
 /**
- * An IP address, 16 bits an element; null when the text is none. An IPv4-mapped IPv6 address in its usual form is the
- * IPv4 address in it.
+ * An IP address, 16 bits an element; null when the text is none. An IPv4-mapped IPv6 address is the IPv4 address in
+ * it, in each spelling.
  *
  * @example
  * ```ts
@@ -131,9 +131,13 @@ export function isMountPoint(value: unknown): boolean {
  */
 export function parseAddress(text: string): readonly number[] | null {
   if (!text.includes(":")) return parseV4(text);
-  const address = text.replace(/%.+$/, ""); // without the zone
-  const mapped = /^::ffff:([0-9]+\.[0-9.]+)$/i.exec(address);
-  return mapped === null ? parseV6(withoutDots(address)) : parseV4(mapped[1] as string);
+  const address = parseV6(withoutDots(text.replace(/%.+$/, ""))); // without the zone
+  return address !== null && isMapped(address) ? address.slice(6) : address;
+}
+
+/** Whether the words of an IPv6 address are an IPv4 address in it (RFC 4291 2.5.5.2). */
+function isMapped(words: readonly number[]): boolean {
+  return words[5] === 0xffff && words.slice(0, 5).every((word) => word === 0);
 }
 
 /** Whether a text is an IPv6 address, without a zone. */

@@ -75,6 +75,7 @@ export function createEnviron(options: EnvironOptions = {}): Environ {
   environ["tsgi.request"] = new GatewayRequest({
     exchange: undefined,
     headSent: false,
+    clientEnded: false,
     get signal() {
       return signal ??= new AbortController().signal;
     },

@@ -8,6 +8,7 @@
  */
 
 import type { Buffer } from "node:buffer";
+import { ForeignStatus } from "../../core/contract/response_head.ts";
 import type { Body, Environ, StartResponse } from "../../core/contract/types.ts";
 import { PythonError, PythonProcessError } from "./errors.ts";
 import { DATA, END, RESPONSE_HEAD, TRACEBACK } from "./frames.ts";
@@ -86,6 +87,11 @@ export class Call {
   /** Whether nobody waits for more of the response. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Whether its client may be gone: it has sent FIN. */
+  get clientEnded(): boolean {
+    return this.environ["tsgi.request"].clientEnded;
   }
 
   /** Whether nobody wants the rest of the response; its thread, if it has one, has got the abort frame. */
@@ -181,7 +187,7 @@ export class Call {
     this.#settled = true;
     try {
       const [status, headers] = this.#head as [string, [string, string][]];
-      this.#startResponse(status, headers);
+      this.#startResponse(status < "6" ? status : new ForeignStatus(status) as unknown as string, headers);
       this.#resolve(body);
     } catch (error) {
       this.#reject(error);

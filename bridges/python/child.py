@@ -24,14 +24,15 @@ No frame of one request is taken as one of another. tsgi answers each P, unless 
 read until its close() has returned: until then, tsgi sends no other request. I is sent when no P waits for its answer.
 After E or T, nothing more of a response is sent, from whatever thread.
 
-Reports are L (loaded: the files of the modules), F (not loaded: traceback and files), M (more files), K (alive) and Q (a
-SIGTERM came: another process is to take the place of this one).
+Reports are L (loaded: the files of the modules), F (not loaded: traceback and files), M (more files), K (alive), Q (a
+SIGTERM came: another process is to take the place of this one) and G (text for wsgi.errors of a request that is over).
 
 The process ends when tsgi has closed all its connections, or is gone: then standard input, which is a pipe, ends.
 
 It uses the standard library only, with the grammar of Python 3.9.
 """
 
+import ast
 import faulthandler
 import importlib
 import io
@@ -57,12 +58,15 @@ BEAT = 1.0  # seconds between two reports
 ORPHAN_TIME = 2.0  # seconds that running requests have when tsgi is gone
 COMPLETE = "write: the response is complete"
 
+OWN = os.path.abspath(__file__)  # Python removes __file__ when the main thread ends, and other threads may run on
 STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
 PACKAGES = tuple(STANDARD + name for name in ("site-packages", "dist-packages"))
 
-STATUS = re.compile(r"[2-5][0-9]{2} [^\x00-\x1f\x7f]*\Z")
+# What the gateway of tsgi accepts: what it would refuse is refused here, where the application can see why.
+STATUS = re.compile(r"[2-9][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?\Z")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
+LENGTH_VALUE = re.compile(r"[0-9]{1,15}\Z")
 HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailers", "transfer-encoding", "upgrade")
 )
@@ -78,6 +82,9 @@ class Aborted(Exception):
 
 def pack(kind, content=b""):
     return HEAD.pack(kind, len(content)) + content
+
+
+IDLE = pack(b"I")
 
 
 class Link:
@@ -115,12 +122,33 @@ class Link:
                     return False
                 if after:
                     response.over = True
+                    response.done = after.endswith(IDLE)
                 for part in parts:
                     if part:
                         self.sock.sendall(part)
         except OSError as error:
             raise LinkClosed from error
         return True
+
+    def send_text(self, response, frame):
+        """Sends text for wsgi.errors, unless the thread waits for another request. Returns whether it has sent it."""
+        try:
+            with self.lock:
+                if response.done:
+                    return False
+                self.sock.sendall(frame)
+        except OSError as error:
+            raise LinkClosed from error
+        return True
+
+    def send_idle(self, response):
+        """Ends a request. An aborted response has no last frame of its own."""
+        try:
+            with self.lock:
+                response.over = response.done = True
+                self.sock.sendall(IDLE)
+        except OSError as error:
+            raise LinkClosed from error
 
     def request(self):
         """Waits for a request: its content."""
@@ -243,18 +271,26 @@ class Body(io.RawIOBase):
 
 
 class Errors:
-    """wsgi.errors. It sends whole lines, and the rest when it is flushed."""
+    """wsgi.errors. It sends whole lines, and the rest when it is flushed.
+
+    Other threads of the application may write, also when the request is over. Then the text goes with the reports, which
+    belong to no request: on the connection of the thread it would be that of the next request.
+    """
 
     encoding = "utf-8"
 
-    def __init__(self, link):
+    def __init__(self, link, reports):
         self.link = link
+        self.reports = reports
+        self.response = None
         self.text = ""
+        self.lock = threading.Lock()  # of the text
 
     def write(self, text):
         if not isinstance(text, str):
             raise TypeError("wsgi.errors: expected str, got " + type(text).__name__)
-        self.text += text
+        with self.lock:
+            self.text += text
         if "\n" in text:
             self.flush()
         return len(text)
@@ -264,10 +300,13 @@ class Errors:
             self.write(text)
 
     def flush(self):
-        text, self.text = self.text, ""
+        with self.lock:
+            text, self.text = self.text, ""
         if text:
+            frame = pack(b"G", text.encode("utf-8", "backslashreplace"))
             try:
-                self.link.send(pack(b"G", text.encode("utf-8", "backslashreplace")))
+                if not self.link.send_text(self.response, frame):
+                    self.reports.send(frame)
             except LinkClosed:
                 sys.stderr.write(text)
 
@@ -297,11 +336,13 @@ class Response:
     def __init__(self, link, errors):
         self.link = link
         self.errors = errors
+        errors.response = self
         self.head = None
         self.sent = False
         self.remaining = None
         self.complete = False  # E is sent, or nothing more may be
-        self.over = False  # its last frame is sent; the lock of the link guards this
+        self.over = False  # its last frame is sent; the lock of the link guards this and `done`
+        self.done = False  # the thread waits for another request
 
     def start(self, status, headers, exc_info=None):
         if exc_info:
@@ -314,7 +355,7 @@ class Response:
             raise AssertionError("start_response was called before, and this call has no exc_info")
         self.head = ("", [])  # a call that fails counts as a call
         if not isinstance(status, str) or STATUS.match(status) is None:
-            raise ValueError("start_response: expected a status such as '200 OK', got %r" % (status,))
+            raise ValueError("start_response: expected a status such as '200 OK', from 200 to 999, got %r" % (status,))
         if not isinstance(headers, list):
             raise TypeError("start_response: expected a list of headers, got " + type(headers).__name__)
         remaining = None
@@ -329,8 +370,12 @@ class Response:
             lower = name.lower()
             if lower in HOP_BY_HOP:
                 raise ValueError("start_response: %s is hop-by-hop: only the server sends it" % name)
+            if lower == "status" or name[-1] in "-_":
+                raise ValueError("start_response: the header %s is not the application's to set" % name)
             if lower == "content-length":
-                if re.match(r"[0-9]{1,18}\Z", value.strip()) is None:
+                if remaining is not None:
+                    raise ValueError("start_response: Content-Length is given twice")
+                if LENGTH_VALUE.match(value) is None:
                     raise ValueError("start_response: expected a whole number as Content-Length, got %r" % value)
                 remaining = int(value)
         self.remaining = remaining
@@ -380,7 +425,7 @@ class Response:
         """Ends a response whose body is exhausted."""
         if self.complete:
             if after:
-                self.link.send(after)
+                self.link.send_idle(self)
             return
         if self.head is None or self.head[0] == "":
             raise AssertionError("the application has not called start_response")
@@ -398,6 +443,7 @@ class Server:
 
     def __init__(self, options):
         self.options = options
+        self.reports = None
         self.application = None
         self.terminated = False
         self.busy = set()  # the links with a running request
@@ -408,7 +454,7 @@ class Server:
     def serve(self, link):
         """Serves requests on a connection until tsgi closes it."""
         try:
-            link.send(pack(b"I"))
+            link.send(IDLE)
             while True:
                 content = link.request()
                 self.busy.add(link)
@@ -428,7 +474,7 @@ class Server:
             raw = io.BytesIO(content[5 + size :])
         else:
             raw = body = Body(link, environ.get("CONTENT_LENGTH", ""))
-        errors = Errors(link)
+        errors = Errors(link, self.reports)
         environ.update(
             {
                 "wsgi.version": (1, 0),
@@ -441,19 +487,18 @@ class Server:
             }
         )
         response = Response(link, errors)
-        idle = pack(b"I")
+        idle = False  # whether the idle frame is sent
         result = None
         try:
             result = self.application(environ, response.start)
             # Without a close() the thread is free with the end of the response: one system call less.
-            tail = b"" if body is not None or hasattr(result, "close") else idle
+            tail = b"" if body is not None or hasattr(result, "close") else IDLE
             if tail:
                 errors.flush()
             if not self.is_one_block(result, response, tail):
                 self.iterate(result, response)
                 response.end(tail)
-            if tail:
-                idle = b""
+            idle = tail != b""
         except LinkClosed:
             raise
         except Aborted:
@@ -470,10 +515,8 @@ class Server:
         if body is not None:
             body.finish()
         errors.flush()
-        if idle:
-            with link.lock:
-                response.over = True  # that of an aborted response has no last frame
-            link.send(idle)
+        if not idle:
+            link.send_idle(response)
 
     @staticmethod
     def is_one_block(result, response, tail):
@@ -502,24 +545,41 @@ def failed(response, errors):
 
 
 def load(spec):
-    """Imports MODULE, MODULE:NAME or MODULE:FACTORY()."""
+    """Imports MODULE, MODULE:NAME or MODULE:FACTORY(...), whose arguments are literals."""
     module, _, name = spec.partition(":")
-    factory = name.endswith("()")
-    value = importlib.import_module(module)
-    for part in (name[:-2] if factory else name or "application").split("."):
+    try:
+        value = importlib.import_module(module)
+    except ImportError as error:
+        if module.endswith(".py") and os.path.exists(module):
+            raise ImportError("expected a module, not a file: did you mean %s?" % spec.replace(".py", "", 1)) from error
+        raise
+    name, bracket, _ = (name or "application").partition("(")
+    for part in name.split("."):
         value = getattr(value, part)
-    if factory:
-        value = value()
+    if bracket:
+        args, named = arguments(spec)
+        value = value(*args, **named)
     if not callable(value):
         raise TypeError("%s: expected a callable, got %s" % (spec, type(value).__name__))
     return value
 
 
+def arguments(spec):
+    """The arguments of a factory: a list of positional ones, and named ones."""
+    call = ast.parse(spec.partition(":")[2], mode="eval").body
+    try:
+        if not isinstance(call, ast.Call) or any(keyword.arg is None for keyword in call.keywords):
+            raise ValueError
+        named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        return [ast.literal_eval(value) for value in call.args], named
+    except ValueError:
+        raise ValueError("%s: expected literals as arguments, such as 'text', 1 or debug=True" % spec) from None
+
+
 def module_files():
     """The files of the imported modules."""
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    own = os.path.abspath(__file__)
-    paths = {os.path.abspath(file) for file in files if isinstance(file, str) and file.endswith(".py")} - {own}
+    paths = {os.path.abspath(file) for file in files if isinstance(file, str) and file.endswith(".py")} - {OWN}
     return sorted(path for path in paths if not is_standard(path))
 
 
@@ -537,7 +597,7 @@ def failure_files(error):
         for frame in traceback.extract_tb(error.__traceback__):
             files.add(os.path.abspath(frame.filename))
         error = error.__cause__ or error.__context__
-    return [file for file in files if os.path.exists(file) and file != os.path.abspath(__file__)]
+    return [file for file in files if os.path.exists(file) and file != OWN]
 
 
 def watch(pipe, reports, server):
@@ -570,7 +630,7 @@ def remove_folder(pipe, options):
 def main():
     options = json.loads(sys.argv[1])
     sys.argv[:] = ["tsgi"]
-    if sys.path[:1] == [os.path.dirname(os.path.abspath(__file__))]:
+    if sys.path[:1] == [os.path.dirname(OWN)]:
         del sys.path[0]
     sys.path.insert(0, os.getcwd())
     faulthandler.enable()  # tsgi ends a process that is stuck by SIGABRT: then this shows where
@@ -578,12 +638,14 @@ def main():
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    for name in ("SIGINT", "SIGHUP", "SIGQUIT"):  # a terminal sends them to this process too; tsgi decides what they mean
-        signal.signal(getattr(signal, name), lambda number, frame: None)
+    # A terminal or systemd sends them to this process too; tsgi decides what they mean. Programs that the application
+    # starts do not inherit a handler, as they would SIG_IGN.
+    for name in ("INT", "HUP", "QUIT", "USR1", "USR2", "TTIN", "TTOU"):
+        signal.signal(getattr(signal, "SIG" + name), lambda number, frame: None)
     server = Server(options)
     signal.signal(signal.SIGTERM, server.terminate)  # systemd sends it to all processes of a service
     identity = options["id"].encode("ascii")
-    reports = Link(options["path"])
+    server.reports = reports = Link(options["path"])
     reports.send(pack(b"C", identity))
     threading.Thread(target=watch, args=(pipe, reports, server), name="tsgi-watch", daemon=True).start()
     try:

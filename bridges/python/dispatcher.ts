@@ -54,12 +54,8 @@ export class Dispatcher {
   submit(call: Call): void {
     if (call.ended) return;
     if (this.#queue.length === 0 && this.#assign(call)) return;
-    if (this.#queue.length >= this.#limits.queueLimit) this.#forget();
-    if (this.#queue.length >= this.#limits.queueLimit) {
-      const reason = `${this.#queue.length} requests wait for a Python thread already (queueLimit)`;
-      return call.refuse(UNAVAILABLE, reason, [["Retry-After", "1"]]);
-    }
-    this.#queue.push(call);
+    if (this.#queue.length < this.#limits.queueLimit || this.#makesRoom(call)) this.#queue.push(call);
+    else this.#refuse(call, `${this.#queue.length} requests wait for a Python thread already (queueLimit)`);
   }
 
   /** Puts a request that was not begun first in the queue again. */
@@ -93,10 +89,7 @@ export class Dispatcher {
     const { queueTimeout } = this.#limits;
     if (queueTimeout === 0) return;
     while (this.#queue.length > 0 && now - (this.#queue[0] as Call).since >= queueTimeout * 1000) {
-      this.#queue.shift()?.refuse(UNAVAILABLE, `no Python thread was free for ${queueTimeout} s (queueTimeout)`, [[
-        "Retry-After",
-        "1",
-      ]]);
+      this.#refuse(this.#queue.shift() as Call, `no Python thread was free for ${queueTimeout} s (queueTimeout)`);
     }
   }
 
@@ -114,9 +107,24 @@ export class Dispatcher {
     }
   }
 
-  /** Drops requests whose clients have left. It runs only when the queue is full: else `next` does it in passing. */
-  #forget(): void {
+  /**
+   * Makes room in a full queue, if it can. Requests whose clients have left are dropped: `next` would do it in passing. If
+   * there are none, a request whose client has sent FIN is refused, since that client has probably left; one that has
+   * half-closed its connection reads the refusal.
+   */
+  #makesRoom(other: Call): boolean {
+    const { length } = this.#queue;
     this.#queue = this.#queue.filter((call) => !call.ended);
+    if (this.#queue.length < length) return true;
+    const at = other.clientEnded ? -1 : this.#queue.findIndex((call) => call.clientEnded);
+    if (at < 0) return false;
+    const [call] = this.#queue.splice(at, 1) as [Call];
+    this.#refuse(call, `${length} requests wait for a Python thread (queueLimit), and its client has sent FIN`);
+    return true;
+  }
+
+  #refuse(call: Call, reason: string): void {
+    call.refuse(UNAVAILABLE, reason, [["Retry-After", "1"]]);
   }
 
   #assign(call: Call): boolean {

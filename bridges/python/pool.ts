@@ -89,6 +89,7 @@ export class Pool implements ProcessOwner {
   #retryAt = 0;
   #failure: PythonLoadError | undefined; // nothing was ever loaded
   #stopping = false;
+  #draining = false; // the program is about to end
   #emptied: (() => void) | undefined;
   #lastTick: number = performance.now();
   /** Settles when the application is loaded. */
@@ -146,6 +147,11 @@ export class Pool implements ProcessOwner {
   resize(count: number): void {
     this.#wanted = count;
     this.#manage();
+  }
+
+  /** The program is about to end: processes that have got its SIGTERM too are not replaced. */
+  drain(): void {
+    this.#draining = true;
   }
 
   /** Ends the processes; running requests have `seconds`. Settles when they are gone. */
@@ -206,6 +212,11 @@ export class Pool implements ProcessOwner {
     }
     if (this.#processes.size === 0) this.#emptied?.();
     this.#manage();
+  }
+
+  /** A process has had a SIGTERM for a while. */
+  signalled(of: PythonProcess): void {
+    if (!this.#draining) this.worn(of, "SIGTERM");
   }
 
   /** A process asks to be replaced. */

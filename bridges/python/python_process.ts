@@ -13,7 +13,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import process from "node:process";
 import type { Serving } from "./dispatcher.ts";
-import { FILES, FrameReader, LOADED, NOT_LOADED, QUIT } from "./frames.ts";
+import { ERROR_TEXT, FILES, FrameReader, LOADED, NOT_LOADED, QUIT } from "./frames.ts";
 import { Link } from "./link.ts";
 
 const QUICK = 2; // ms that close() may take, for the thread to get its next request before
@@ -32,6 +32,8 @@ export interface ProcessOwner {
   exited(of: PythonProcess, how: string): void;
   /** It asks to be replaced. */
   worn(of: PythonProcess, why: string): void;
+  /** It has had a SIGTERM for a while. */
+  signalled(of: PythonProcess): void;
   /** The files of its modules. */
   files(files: readonly string[]): void;
   /** A thread has sent its response. */
@@ -210,6 +212,7 @@ export class PythonProcess implements Serving {
   #report(type: number, content: Buffer): void {
     if (type === FILES) return this.#owner.files(JSON.parse(content.toString()));
     if (type === QUIT) return this.#signalled();
+    if (type === ERROR_TEXT) return this.#owner.errorText(content.toString());
     if (this.state !== "booting") return;
     if (type === LOADED) {
       this.state = "ready";
@@ -227,7 +230,7 @@ export class PythonProcess implements Serving {
   /** It has got a SIGTERM. It says so again and again. */
   #signalled(): void {
     this.#signalledAt ??= performance.now();
-    if (!this.worn && performance.now() - this.#signalledAt >= SIGNALLED) this.#owner.worn(this, "SIGTERM");
+    if (!this.worn && performance.now() - this.#signalledAt >= SIGNALLED) this.#owner.signalled(this);
   }
 
   #exited(how: string): void {
@@ -236,7 +239,9 @@ export class PythonProcess implements Serving {
     this.state = "gone";
     for (const link of this.links) link.close();
     for (const link of [...this.links]) link.wasClosed(); // a process that it has forked may hold its connections
-    if (booting) this.#owner.notLoaded(this, `the Python process ${how}`);
+    if (booting) {
+      this.#owner.notLoaded(this, `the Python process ${how.startsWith("SIG") ? "was ended by " : ""}${how}`);
+    }
     this.#owner.exited(this, how);
   }
 }

@@ -7,6 +7,9 @@
 import { integer, optional, text } from "./kinds.ts";
 import type { Topic } from "./setting.ts";
 
+/** What names an application, as `fromPython` takes it. */
+const SPEC = /^[^\s:()/]+(?::[^\W\d][\w.]*(?:\(.*\))?)?$/s;
+
 /** The settings of this topic. */
 export interface PythonSettings {
   /** The Python application. */
@@ -20,13 +23,7 @@ export interface PythonSettings {
 /** The settings of this topic. */
 export const python: Topic<PythonSettings> = {
   python: {
-    kind: optional(
-      text(
-        "APP",
-        "MODULE, MODULE:NAME or MODULE:FACTORY()",
-        (given) => /^[\w.]+(?::[A-Za-z_][\w.]*(?:\(\))?)?$/.test(given),
-      ),
-    ),
+    kind: optional(text("APP", "MODULE, MODULE:NAME or MODULE:FACTORY(...)", (given) => SPEC.test(given))),
     default: null,
     defaultText: "none",
     restart: true,

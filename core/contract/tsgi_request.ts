@@ -26,6 +26,8 @@ export interface RequestState {
   readonly headSent: boolean;
   /** Fires when the client goes away before the response is complete. */
   readonly signal: AbortSignal;
+  /** Whether the client has sent FIN. */
+  readonly clientEnded: boolean;
   /** Calls `listener` when `signal` fires, or would fire if it had been created. */
   onDeparture(listener: (reason: Error) => void): void;
   /** The Upgrade field of the request: the protocols that the client offers to change to. */
@@ -66,6 +68,25 @@ export class GatewayRequest {
    */
   get signal(): AbortSignal {
     return this.#state.signal;
+  }
+
+  /**
+   * Whether the client has sent FIN: it has half-closed its connection and waits for the response, or it has gone. Which of
+   * them, only output shows. It is for callers that have to choose whose requests to serve. Over FastCGI and on a fetch
+   * host it is always false, because there a departure is known as such.
+   *
+   * @example
+   * ```ts
+   * import { client } from "tsgi/testing";
+   * const visitor = client((environ, startResponse) => {
+   *   startResponse("200 OK", [["Content-Type", "text/plain"]]);
+   *   return [String(environ["tsgi.request"].clientEnded)];
+   * });
+   * console.assert(await (await visitor.get("/")).text() === "false");
+   * ```
+   */
+  get clientEnded(): boolean {
+    return this.#state.clientEnded;
   }
 
   /**

@@ -57,6 +57,8 @@ export class Invocation implements RequestState, Pumped {
   #waiters: (() => void)[] | undefined; // called by `drained`
   #failure: unknown; // the error that has been reported
   #departure: Departure | undefined; // created on first use
+  /** Whether the client has sent FIN. The wire sets it. */
+  clientEnded = false;
 
   /** Prepares a call: adds `wsgi.input` and `tsgi.request` to `environ`. The response goes to `exchange`. */
   constructor(gateway: Gateway, exchange: Exchange, environ: Environ, body: RequestBody) {

@@ -52,7 +52,8 @@ export class RequestLifecycle {
   #count = 0; // of requests, for the stopwatches
   #received = 0; // bytes of all bodies
   #drained = 0; // of them, dropped after the response
-  #emptyBlocks = Infinity; // number that the application had yielded when the client's FIN came
+  #clientEnded = false;
+  #emptyBlocks = 0; // number that the application had yielded when the client's FIN came
   #input: Stopwatch | undefined; // created by the first tick, which most FastCGI requests never reach
   #response: Stopwatch | undefined;
   #rate: BodyRate | undefined;
@@ -110,6 +111,7 @@ export class RequestLifecycle {
   run(exchange: Exchange, environ: Environ): void {
     const invocation = new Invocation(this.#config.gateway, exchange, environ, this.#body as RequestBody);
     this.#invocation = invocation;
+    invocation.clientEnded = this.#clientEnded; // the client of a pipelined request may have sent FIN before
     invocation.run();
   }
 
@@ -186,8 +188,11 @@ export class RequestLifecycle {
    * @returns whether it means that the client left, because the body of the response is under way.
    */
   clientEnded(): boolean {
+    this.#clientEnded = true;
     this.#emptyBlocks = this.#invocation?.emptyBlocks ?? 0;
-    return this.#invocation?.streaming === true;
+    if (this.#invocation === undefined) return false;
+    this.#invocation.clientEnded = true;
+    return this.#invocation.streaming;
   }
 
   /** The client has left: ends the request. */
@@ -224,7 +229,7 @@ export class RequestLifecycle {
     } else if (awaited && waited >= bodyTimeout * 1000) {
       this.fail(new BodyTimeoutError(`No byte of the request body came for ${bodyTimeout} s`));
     }
-    return (this.#invocation?.emptyBlocks ?? 0) > this.#emptyBlocks + 1;
+    return this.#clientEnded && (this.#invocation?.emptyBlocks ?? 0) > this.#emptyBlocks + 1;
   }
 
   /**

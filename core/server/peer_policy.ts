@@ -1,7 +1,8 @@
 /**
  * Decides which peers may connect, by addresses and networks (RFC 4632 3.1, RFC 4291 2.3).
  *
- * An IPv4-mapped IPv6 address in its usual form (`::ffff:192.0.2.1`) counts as the IPv4 address in it.
+ * An IPv4-mapped IPv6 address counts as the IPv4 address in it, in each spelling: `::ffff:192.0.2.1`, `::ffff:c000:201`. A
+ * network of such addresses has the bits of IPv6 from 96 on, or those of IPv4 up to 32.
  *
  * @module
  */
@@ -35,12 +36,16 @@ export interface Network {
  * ```
  */
 export function parseIps(text: unknown): Network | null {
-  const parts = typeof text === "string" ? /^([^/]+)(?:\/(0|[1-9][0-9]{0,2}))?$/.exec(text) : null;
+  if (typeof text !== "string") return null;
+  const parts = /^([^/]+)(?:\/(0|[1-9][0-9]{0,2}))?$/.exec(text);
   if (parts === null) return null;
   const address = parseAddress(parts[1] as string);
   if (address === null) return null;
-  const bits = parts[2] === undefined ? address.length * 16 : Number(parts[2]);
-  return bits <= address.length * 16 ? { address, bits } : null;
+  const most = address.length * 16;
+  if (parts[2] === undefined) return { address, bits: most };
+  const given = Number(parts[2]);
+  const bits = most === 32 && given >= 96 && text.includes(":") ? given - 96 : given;
+  return bits <= most ? { address, bits } : null;
 }
 
 /** Whether a text is an address: not a name, not a network. */

@@ -299,8 +299,11 @@ describe("the client goes away", () => {
   it("L03 FIN before the head is out is half-close: the answer comes", async () => {
     const held = new Held();
     const talk = new Talk(held.app).receive(GET);
+    const request = held.requests[0]?.environ["tsgi.request"] as Environ["tsgi.request"];
+    expect(request.clientEnded).toBe(false);
     talk.connection.ended();
-    const { signal } = held.requests[0]?.environ["tsgi.request"] as { signal: AbortSignal };
+    expect(request.clientEnded).toBe(true);
+    const { signal } = request;
     await held.answer(0, ["late"]);
     expect(talk.sent).toContain("late");
     expect(talk.sent).toContain("Connection: close");
@@ -313,6 +316,7 @@ describe("the client goes away", () => {
     const talk = new Talk(held.app).receive(GET + GET);
     talk.connection.ended();
     await held.answer(0, ["one"]);
+    expect(held.requests.map(({ environ }) => environ["tsgi.request"].clientEnded)).toEqual([true, true]);
     await held.answer(1, ["two"]);
     expect(talk.statuses).toEqual([200, 200]);
     expect(talk.transport.calls).toEqual(["end"]);

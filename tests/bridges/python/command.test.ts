@@ -3,11 +3,13 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, describe, expect, it } from "vitest";
+import { parseSpec } from "../../../cli/application.ts";
+import { pythonHint } from "../../../cli/python_hint.ts";
 import { childrenOf, type Command, ended, projectPath, runs, runtimes, until, withCommand } from "../../cli/command.ts";
 import { nothingLost, underLoad } from "../../cli/load.ts";
 
@@ -102,6 +104,21 @@ describe.each(runtimes)("tsgi --python on %s", (runtime) => {
     });
   }, 30_000);
 
+  it("20.3 a SIGTERM to the whole process group replaces no Python process, and a long request ends", async () => {
+    await withCommand(runtime, { args: ["-w", "2", ...PYTHON], files: FILES, env }, async (command) => {
+      await command.logged(/All workers are ready \(1, with Python processes: 2\)/);
+      const [worker = 0] = command.workers;
+      const python = await pids(command, 8);
+      const waiting = command.get("/wait?id=5000");
+      await until("the request", async () => (await pids(command, 4)).size === 1); // the other process has it
+      for (const pid of [worker, ...python]) process.kill(pid, "SIGTERM");
+      command.kill("SIGTERM");
+      expect(await waiting).toBe("waited");
+      expect(await command.exit()).toEqual({ code: 0, signal: null });
+      expect(command.log).not.toMatch(/is replaced|Python process \(pid:\d+\) serves/);
+    });
+  }, 30_000);
+
   it("20.3 --timeout, --reload, --threads", async () => {
     const args = ["--timeout", "2", "--reload", "--threads", "3", "--access-logfile", "-", ...PYTHON];
     await withCommand(runtime, { args, files: FILES, env }, async (command) => {
@@ -156,6 +173,51 @@ describe("tsgi --python", () => {
     });
   }, 30_000);
 
+  it.each([
+    ["shop.py", "shop:NAME"],
+    ["shop", "shop:NAME"],
+    ["./shop:app", "shop:app"],
+    ["pkg", "pkg:NAME"],
+    ["pkg.web:make()", "pkg.web:make()"],
+    ["pkg/web.py:site.app", "pkg.web:site.app"],
+    ["../shop.py:app", "shop:app"],
+    ["nothing", undefined],
+    ["pkg.nothing:app", undefined],
+  ])("20.3 the hint for %s without --python", (spec, hint) => {
+    const folder = mkdtempSync(join(temporary, "hint-"));
+    const here = spec.startsWith("..") ? join(folder, "pkg") : folder;
+    mkdirSync(join(folder, "pkg"));
+    for (const file of ["shop.py", "pkg/__init__.py", "pkg/web.py"]) writeFileSync(join(folder, file), "");
+    const text = pythonHint(spec, parseSpec(spec).module, here);
+    if (hint === undefined) return expect(text).toBe("");
+    const chdir = here === folder ? "" : `--chdir ${folder} `;
+    expect(text).toMatch(/^\. \/.*\.py is a file of Python: serve it with /);
+    expect(text.endsWith(`with ${chdir}--python ${hint}`)).toBe(true);
+  });
+
+  it("20.3 a factory gets its arguments, and a module may have any name that Python imports", async () => {
+    const factory = `
+def make(name, *more, debug=False):
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return [repr((name, more, debug)).encode()]
+    return application
+class Sites:
+    site = staticmethod(make)
+`;
+    for (
+      const [spec, text] of [
+        ["my-shop:make('a b', 1, [2], debug=True)", "('a b', (1, [2]), True)"],
+        ['my-shop:Sites.site("x:y(z)")', "('x:y(z)', (), False)"],
+      ]
+    ) {
+      const args = ["--python", spec as string, ...PYTHON.slice(2)];
+      await withCommand("node", { args, files: { "my-shop.py": factory }, env }, async (command) => {
+        expect(await command.get("/")).toBe(text);
+      });
+    }
+  }, 30_000);
+
   it("20.3 says what is wrong", async () => {
     const cases: [readonly string[], number, RegExp][] = [
       [["--preload", ...PYTHON], 2, /no --preload: processes are started, not forked/],
@@ -167,15 +229,31 @@ describe("tsgi --python", () => {
       [["--threads", "4", "app.ts"], 2, /--threads: expected --python beside it: .*, got 4/],
       [["--python-path", "venv", "app.ts"], 2, /--python-path: expected --python beside it: .*, got venv/],
       [["-c", "threads.config.mjs", "app.ts"], 2, /--threads: expected --python beside it/],
-      [["--python", "site-app.py"], 2, /--python: expected MODULE, MODULE:NAME or MODULE:FACTORY\(\)/],
+      [["--python", "./site_app.py"], 2, /--python: expected MODULE, MODULE:NAME or MODULE:FACTORY\(\.\.\.\), got/],
+      [
+        ["--python", "site_app.py:other", "--check-config"],
+        3,
+        /expected a module, not a file: did you mean site_app:other\?/,
+      ],
+      [
+        ["--python", "site_app:application(name)", "--check-config"],
+        3,
+        /site_app:application\(name\): expected literals as arguments/,
+      ],
+      [
+        ["site_app:application", "--check-config"],
+        3,
+        /site_app\.py is a file of Python: serve it with --python site_app:app/,
+      ],
     ];
-    await Promise.all(cases.map(async ([args, code, message]) => {
+    const check = async ([args, code, message]: typeof cases[number]): Promise<void> => {
       const { err, ...exit } = await ended("node", {
         args,
         files: { ...FILES, "threads.config.mjs": "export default { threads: 2 };" },
         env,
       });
       expect([exit.code, err]).toEqual([code, expect.stringMatching(message)]);
-    }));
-  }, 30_000);
+    };
+    while (cases.length > 0) await Promise.all(cases.splice(0, 4).map(check));
+  }, 60_000);
 });

@@ -68,10 +68,29 @@ describe.each(RUNTIMES)("a Python application on %s", (runtime) => {
     expect((await served.ask("/longer")).text).toBe("abc");
     await until("a line about it", () => served.process.stderr.includes("longer than its Content-Length"));
     await expect(served.ask("/shorter")).resolves.toMatchObject({ complete: false });
-    for (const kind of ["status", "name", "value", "wide", "hop"]) {
+    const values = [
+      "status",
+      "name",
+      "value",
+      "wide",
+      "hop",
+      "wide-status",
+      "space",
+      "informational",
+      "number",
+      "Status",
+    ];
+    for (const kind of [...values, "dash", "lengths", "length"]) {
       expect([kind, (await served.ask(`/bad?${kind}`)).text]).toEqual([kind, "ValueError"]);
     }
-    for (const kind of ["tuple", "list"]) {
+    const odd = await served.ask("/bad?odd");
+    expect([odd.status, odd.text, odd.headers.a, odd.headers.server]).toEqual([
+      777,
+      "accepted",
+      "d\u00e9j\u00e0",
+      "mine",
+    ]);
+    for (const kind of ["tuple", "list", "bytes"]) {
       expect([kind, (await served.ask(`/bad?${kind}`)).text]).toEqual([kind, "TypeError"]);
     }
     const head = await served.ask("/big?70000", { method: "HEAD" });

@@ -89,6 +89,25 @@ describe.each(RUNTIMES)("the only Python thread on %s", (runtime) => {
     await until("the error", async () => (await events(served)).includes(`late ${name}: ${message}`));
   });
 
+  it("20.4 what threads of an application write behind the end of its response reaches no other request", async () => {
+    expect((await served.ask("/flood?flood")).text).toMatch(/^one(?:flood)*$|^(?:flood)*one(?:flood)*$/);
+    await until("late text", () => served.process.stderr.includes("late line\n"));
+    for (let i = 0; i < 20; i++) expect((await served.ask("/facts?tag-next")).status).toBe(200);
+    const { text, bytes } = await served.ask("/big?3000000");
+    expect([bytes.length, text.includes("flood")]).toEqual([3_000_000, false]);
+    const held = served.ask("/hold?tag-two");
+    await begun(served, "tag-two");
+    const lines = (): number => served.process.stderr.split("late line\n").length;
+    const before = lines();
+    await until("more late text", () => lines() > before + 10);
+    release(served, "tag-two");
+    release(served, "flood");
+    expect((await held).text).toBe("held");
+    await until("the end of the thread", async () => (await events(served)).includes("flood True"));
+    expect(served.process.stderr).toContain("[tag-two] begun tag-two\n");
+    expect(served.process.stderr).not.toMatch(/\[tag-.*late line/);
+  });
+
   it("20.2 clients that have left the queue leave room in it", async () => {
     const held = served.ask("/hold?room");
     await begun(served, "room");
@@ -100,6 +119,28 @@ describe.each(RUNTIMES)("the only Python thread on %s", (runtime) => {
     await until("room", async () => !await refused(last = served.ask("/")), 1);
     release(served, "room");
     expect([(await held).status, (await last)?.status]).toEqual([200, 200]);
+  });
+
+  it("20.2 clients that have sent FIN lose their place in a full queue to others, with an answer", async () => {
+    const held = served.ask("/hold?fin");
+    await begun(served, "fin");
+    const texts: string[] = [];
+    const waiting: Socket[] = [];
+    for (let i = 0; i < QUEUE; i++) {
+      const socket = await served.open("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      texts.push("");
+      socket.setEncoding("latin1").on("data", (part) => texts[i] = `${texts[i]}${part}`);
+      waiting.push(socket);
+    }
+    const closed = Promise.all(waiting.map((socket) => new Promise((resolve) => socket.once("close", resolve))));
+    await until("a full queue", async () => await refused(served.ask("/")) === true);
+    for (const socket of waiting) socket.end();
+    let last: Promise<Answer> | undefined;
+    await until("a place", async () => !await refused(last = served.ask("/")), 2);
+    release(served, "fin");
+    expect([(await held).status, (await last)?.status]).toEqual([200, 200]);
+    await closed;
+    expect(new Set(texts.map((text) => text.slice(9, 12)))).toEqual(new Set(["200", "503"]));
   });
 
   it("20.2 a slow download ends no time-out: the next request without progress gets 504", async () => {

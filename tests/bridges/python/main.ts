@@ -5,7 +5,7 @@
 
 import process from "node:process";
 import { fromPython } from "../../../bridges/python.ts";
-import { serve } from "../../../mod.ts";
+import { type ApplicationFunction, serve } from "../../../mod.ts";
 import { projectPath } from "../../server_process.ts";
 
 const [application = "", options = "{}"] = process.argv.slice(2);
@@ -15,9 +15,21 @@ const app = fromPython(application, {
   ...JSON.parse(options),
 });
 await app.ready;
+/** Marks what is written to `wsgi.errors` of a request whose query string is a tag. */
+const tagged: ApplicationFunction = (environ, startResponse) => {
+  const { QUERY_STRING: tag, "wsgi.errors": errors } = environ;
+  if (tag.startsWith("tag-")) {
+    environ["wsgi.errors"] = {
+      write: (text) => errors.write(`[${tag}] ${text}`),
+      writelines: (texts) => errors.writelines(texts),
+      flush: () => errors.flush(),
+    } as typeof errors;
+  }
+  return app(environ, startResponse);
+};
 const ports: Record<string, number> = {};
 const servers = await Promise.all((["http", "fastcgi", "scgi", "uwsgi"] as const).map(async (protocol) => {
-  const server = await serve(app, { port: 0, protocol, onListen: () => {}, handleSignals: false });
+  const server = await serve(tagged, { port: 0, protocol, onListen: () => {}, handleSignals: false });
   ports[protocol] = server.address.port;
   return server;
 }));

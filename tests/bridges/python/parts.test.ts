@@ -159,7 +159,7 @@ it("20.5 an application of ours hears of a client that leaves behind Content-Len
 });
 
 it.each([
-  ["site-app", {}, /expected MODULE, MODULE:NAME or MODULE:FACTORY\(\)/],
+  ["site/app.py", {}, /expected MODULE, MODULE:NAME or MODULE:FACTORY\(\.\.\.\)/],
   ["app", { workers: 2 }, /workers: there is no such option of fromPython; it has python, cwd, /],
   ["app", { processes: 0 }, /processes: expected a whole number from 1, got /],
   ["app", { timeout: -1 }, /timeout: expected seconds from 0, got /],

@@ -2,7 +2,7 @@
  * The Python processes: what happens when one of them, or tsgi, ends, hangs or is replaced, on each runtime.
  */
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -94,6 +94,25 @@ def application(environ, start_response):
     );
   });
 
+  it("20.3 text for wsgi.errors is progress, also while close() runs", async () => {
+    const before = await pids();
+    expect((await served.ask("/chatty-close")).text).toBe("chat");
+    await until("the end of close()", () => served.process.stderr.includes("closing 9\n"));
+    expect(await pids()).toEqual(before);
+  });
+
+  it("20.4 signals that mean something to the command, and reach all processes of it, end no Python process", async () => {
+    const before = await pids();
+    for (
+      const name of ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH"] as const
+    ) {
+      const asked = Array.from({ length: 2 }, () => served.ask("/nap?0.1"));
+      for (const pid of before) process.kill(Number(pid), name);
+      expect([name, (await Promise.all(asked)).map(({ status }) => status)]).toEqual([name, [200, 200]]);
+      expect([name, await pids()]).toEqual([name, before]);
+    }
+  });
+
   it("20.4 SIGTERM to a Python process replaces it and loses no request", async () => {
     const before = await pids();
     process.kill(Number([...before][0]), "SIGTERM");
@@ -117,6 +136,19 @@ def application(environ, start_response):
 });
 
 describe.each(RUNTIMES)("an application on %s", (runtime) => {
+  it("20.4 a process whose threads run on notices the death of tsgi", async () => {
+    const served = await Served.start(runtime, "suite:application");
+    onTestFinished(() => served.stop());
+    const pid = Number((await served.ask("/linger")).text);
+    served.process.kill("SIGHUP");
+    await until("the reload", () => served.told.reload === "loaded");
+    await until("two beats behind the end of the main thread", () => existsSync(join(served.folder, "lingered")));
+    expect([await runs(pid), served.process.stderr]).toEqual([true, ""]);
+    served.process.kill("SIGKILL");
+    await served.process.exited;
+    await until("the end of the process", async () => !await runs(pid));
+  }, 30_000);
+
   it("20.1 closes, and one that does not load says why", async () => {
     const served = await Served.start(runtime, "suite:application", {
       processes: 2,
@@ -152,6 +184,9 @@ describe.each(RUNTIMES)("an application on %s", (runtime) => {
     expect((await Promise.all([...seen].map(runs))).some((one) => one)).toBe(false);
     await expect(Served.start(runtime, "suite:nothing")).rejects.toThrow(
       /Cannot load the Python application suite:nothing: [^]*has no attribute 'nothing'/,
+    );
+    await expect(Served.start(runtime, "signal:raise_signal(9)")).rejects.toThrow(
+      /Cannot load the Python application [^]*: the Python process was ended by SIGKILL/,
     );
     await expect(Served.start(runtime, "suite:application", { python: "/nowhere/python" })).rejects.toThrow(
       /Cannot load the Python application [^]*could not be started/,

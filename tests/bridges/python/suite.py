@@ -207,6 +207,16 @@ def bad_head(environ, start_response):
         "hop": ("200 OK", [("Connection", "close")]),
         "tuple": ("200 OK", [["A", "b"]]),
         "list": ("200 OK", (("A", "b"),)),
+        "wide-status": ("200 \u20ac", []),
+        "space": ("200 OK ", []),
+        "informational": ("100 Continue", []),
+        "number": (200, []),
+        "Status": ("200 OK", [("Status", "200")]),
+        "dash": ("200 OK", [("A-", "b")]),
+        "lengths": ("200 OK", [("Content-Length", "8"), ("content-length", "8")]),
+        "length": ("200 OK", [("Content-Length", " 8")]),
+        "bytes": ("200 OK", [("A", b"b")]),
+        "odd": ("777 Odd\tone", [("A", "d\xe9j\xe0 \t"), ("Server", "mine")]),
     }[kind]
     try:
         start_response(*bad)
@@ -290,6 +300,51 @@ def late_write(environ, start_response):
     return [b"one"]
 
 
+def flood(environ, start_response):
+    """Other threads write() and write to wsgi.errors until a file is there, behind the end of the response."""
+    name = environ["QUERY_STRING"]
+    send = start_response("200 OK", [("Content-Type", "text/plain")])
+    refused = []
+
+    def late():
+        while not os.path.exists(os.path.join(folder, name)):
+            try:
+                send(b"flood")
+            except ValueError:
+                refused.append(1)
+            environ["wsgi.errors"].write("late line\n")
+        events.append("%s %s" % (name, len(refused) > 10))
+
+    threading.Thread(target=late).start()
+    return [b"one"]
+
+
+def chatty_close(environ, start_response):
+    def close():
+        for i in range(10):
+            time.sleep(0.25)
+            environ["wsgi.errors"].write("closing %d\n" % i)
+
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "4")])
+    return Closing([b"chat"], close)
+
+
+def linger(environ, start_response):
+    """A thread runs on when the process ends otherwise, and imports a module then."""
+
+    def run():
+        while threading.main_thread().is_alive():
+            time.sleep(0.01)
+        import colorsys
+
+        time.sleep(2)  # two beats
+        open(os.path.join(folder, "lingered"), "w").close()
+        time.sleep(60)
+
+    threading.Thread(target=run).start()
+    return text(start_response, str(os.getpid()))
+
+
 def small(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "40000000")])
     return (b"x" * 4000 for _ in range(10000))
@@ -343,6 +398,9 @@ PATHS = {
     "/drain": drain,
     "/read-aside": read_aside,
     "/late-write": late_write,
+    "/flood": flood,
+    "/chatty-close": chatty_close,
+    "/linger": linger,
     "/small": small,
     "/stubborn": stubborn,
     "/background": background_errors,

@@ -9,14 +9,37 @@ import { allowsPeer, isAddress, isWithin, parseIps } from "../../../core/server/
 import type { Random } from "../random.ts";
 import { bytesOf, expect, expectSame, type Target, textOf } from "../target.ts";
 
-const MAPPED = /^::ffff:(?=[0-9]+\.[0-9.]+$)/i; // counts as IPv4 in core
+const MAPPED = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/; // as a URL spells it; counts as IPv4 in core
 
 /** The target. An input is a network and an address with a space between them. */
 export const addresses: Target = {
   longest: 120,
   seeds: () =>
-    ["10.0.0.0/8 10.1.2.3", "::1 ::1", "2001:db8::/32 2001:db8::1", "::ffff:1.2.3.4 1.2.3.4", "::/0 ::"].map(bytesOf),
-  words: ["/", "::", ".", "/0", "/32", "/128", "/129", "255", "256", "::ffff:", "::1.2.3.4", "%eth0", "01", " "],
+    [
+      "10.0.0.0/8 10.1.2.3",
+      "::1 ::1",
+      "2001:db8::/32 2001:db8::1",
+      "::ffff:1.2.3.4 1.2.3.4",
+      "::ffff:a00:0/104 ::ffff:a00:1",
+      "::/0 ::",
+    ].map(bytesOf),
+  words: [
+    "/",
+    "::",
+    ".",
+    "/0",
+    "/32",
+    "/128",
+    "/129",
+    "255",
+    "256",
+    "::ffff:",
+    "::ffff:a00:1",
+    "::1.2.3.4",
+    "%eth0",
+    "01",
+    " ",
+  ],
   generate: (random) => bytesOf(`${network(random)} ${random.oneIn(3) ? network(random) : address(random)}`),
   check(input: Uint8Array): void {
     const [network = "", address = ""] = textOf(input).split(" ");
@@ -51,7 +74,9 @@ function naive(text: string): { readonly address: string; readonly bits: number 
   const plain = plainOf(address);
   const most = isIPv4(plain) ? 32 : 128;
   if (bits === undefined) return { address: plain, bits: most };
-  return /^[0-9]+$/.test(bits) && `${+bits}` === bits && +bits <= most ? { address: plain, bits: +bits } : null;
+  if (!/^[0-9]+$/.test(bits) || `${+bits}` !== bits) return null;
+  const own = isIPv6(address) && isIPv4(plain) && +bits >= 96 ? +bits - 96 : +bits;
+  return own <= most ? { address: plain, bits: own } : null;
 }
 
 function naiveWithin({ address, bits }: { readonly address: string; readonly bits: number }, text: string): boolean {
@@ -64,8 +89,12 @@ function naiveWithin({ address, bits }: { readonly address: string; readonly bit
   return list.check(plain, family);
 }
 
+/** An address without its zone; one that is mapped, in any spelling, as IPv4. */
 function plainOf(text: string): string {
-  return text.replace(/%.+$/, "").replace(MAPPED, "");
+  const address = text.replace(/%.+$/, "");
+  const words = isIPv6(address) ? MAPPED.exec(new URL(`http://[${address}]/`).hostname) : null;
+  if (words === null) return address;
+  return words.slice(1).map((word) => parseInt(word, 16)).flatMap((word) => [word >> 8, word & 255]).join(".");
 }
 
 function network(random: Random): string {
@@ -77,7 +106,7 @@ function address(random: Random): string {
   if (random.oneIn(10)) return random.text(12, "0123456789abcdefg:.%/");
   const number = (): string => `${random.oneIn(12) ? random.below(400) : random.pick([0, 1, 10, 127, 128, 192, 255])}`;
   const v4 = Array.from({ length: random.oneIn(15) ? 3 : 4 }, number).join(".");
-  if (random.oneIn(2)) return random.oneIn(4) ? `::ffff:${v4}` : v4;
+  if (random.oneIn(2)) return random.oneIn(4) ? `::ffff:${random.oneIn(2) ? v4 : "a00:1"}` : v4;
   const words = Array.from(
     { length: random.oneIn(2) ? 8 : random.below(9) },
     () => random.pick(["0", "1", "db8", "ffff", "2001"]),
