@@ -70,10 +70,8 @@ export function compress(options: CompressOptions = {}): Middleware {
   }
   return (app) =>
     named((environ, startResponse) => {
-      const accepted = environ.REQUEST_METHOD === "HEAD"
-        ? undefined
-        : chooseEncoding(environ.HTTP_ACCEPT_ENCODING, encodings);
-      const call = new Call(startResponse, accepted, minimum);
+      const accepted = chooseEncoding(environ.HTTP_ACCEPT_ENCODING, encodings);
+      const call = new Call(startResponse, accepted, minimum, environ.REQUEST_METHOD === "HEAD");
       const body = app(environ, (...args) => call.start(args));
       return isThenable(body)
         ? (body as Promise<Body>).then((settled) => call.respond(settled))
@@ -86,18 +84,20 @@ type Arguments = Parameters<StartResponse>;
 /** One call of the application. */
 class Call {
   readonly #startResponse: StartResponse;
-  readonly #accepted: Coding | undefined; // what the client prefers; undefined for HEAD too
+  readonly #accepted: Coding | undefined; // what the client prefers
   readonly #minimum: number;
+  readonly #isHead: boolean;
   #held: Arguments | undefined; // a head that may become that of a compressed response
   #started = false; // startResponse of the server was called
   #returned = false; // the application has returned its body
   #coding: Coding | undefined; // of the response
   #write: Write | undefined; // that of the server
 
-  constructor(startResponse: StartResponse, accepted: Coding | undefined, minimum: number) {
+  constructor(startResponse: StartResponse, accepted: Coding | undefined, minimum: number, isHead: boolean) {
     this.#startResponse = startResponse;
     this.#accepted = accepted;
     this.#minimum = minimum;
+    this.#isHead = isHead;
   }
 
   /** A call of startResponse by the application. */
@@ -133,12 +133,17 @@ class Call {
       return isOpen ? new CompressedBody(body, () => this.#coding) : body;
     }
     const blocks: unknown = typeof body === "string" || body instanceof Uint8Array ? [body] : body;
-    if (!isIterableBody(blocks) || (Array.isArray(blocks) && octetsOf(blocks) < this.#minimum)) {
+    if (!isIterableBody(blocks) || (Array.isArray(blocks) && !this.#declared() && octetsOf(blocks) < this.#minimum)) {
       this.#release();
       return body;
     }
     this.#compress();
     return new CompressedBody(blocks, () => this.#coding);
+  }
+
+  /** Whether the head that is held back declares the length of a body that a HEAD request does not get. */
+  #declared(): boolean {
+    return this.#isHead && fieldOf((this.#held as Arguments)[1], "content-length") !== undefined;
   }
 
   /** Sends on a head as it is. */

@@ -91,7 +91,8 @@ const app: ApplicationFunction = (environ, startResponse) => {
   const [, name = "", key = ""] = environ.PATH_INFO.split("/");
   if (name === "open") gates.get(key)?.();
   if (name === "closed" || name === "open") return (begin(startResponse), [String(closed)]);
-  return (table[name] as Small)(startResponse, key);
+  const body = (table[name === "file" ? "length" : name] as Small)(startResponse, key);
+  return name === "file" && environ.REQUEST_METHOD === "HEAD" ? [] : body; // as one that opens no file for HEAD
 };
 
 const port = Number(process.argv[2] ?? 0);
