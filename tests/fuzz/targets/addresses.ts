@@ -75,7 +75,7 @@ function naive(text: string): { readonly address: string; readonly bits: number 
   const most = isIPv4(plain) ? 32 : 128;
   if (bits === undefined) return { address: plain, bits: most };
   if (!/^[0-9]+$/.test(bits) || `${+bits}` !== bits) return null;
-  const own = isIPv6(address) && isIPv4(plain) && +bits >= 96 ? +bits - 96 : +bits;
+  const own = address.includes(":") && isIPv4(plain) && +bits >= 96 ? +bits - 96 : +bits;
   return own <= most ? { address: plain, bits: own } : null;
 }
 
