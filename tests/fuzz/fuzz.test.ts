@@ -3,9 +3,11 @@
  */
 
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { expect, it } from "vitest";
 import { projectPath } from "../server_process.ts";
+import { mutants } from "./mutants.ts";
 import { targets } from "./targets/mod.ts";
 
 const FIXED = 20261126;
@@ -40,6 +42,10 @@ it(`18.4 each target holds its invariants: the fresh seed ${fresh}`, async () =>
   const { status, text } = await fuzz("--runs", RUNS, "--seed", `${fresh}`);
   expect(text).not.toContain("FAULT");
   expect(status).toBe(0);
+});
+
+it.each(mutants)("18.4 the code that a fault replaces is there once: $file, $from", ({ file, from }) => {
+  expect(readFileSync(projectPath(file), "utf8").split(from)).toHaveLength(2);
 });
 
 it("18.4 faults that are put into parsers are found", async () => {
