@@ -22,7 +22,7 @@ const INTERNAL = "internal";
 const FILES: readonly (readonly [name: string, modules: RegExp])[] = [
   [
     "core",
-    /^core\/(?:contract\/.*|gateway\/(?!access_log\.).*|lifecycle\/.*|errors|grammar|refusal|version|server\/(?:option_table|options|peer_policy))\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
+    /^core\/(?:contract\/.*|gateway\/(?!access_log\.).*|lifecycle\/.*|errors|grammar|ip_address|refusal|version|server\/(?:option_table|options|peer_policy))\.js$|^adapters\/(?:environment|latin1|batched_transport|peer)\.js$|^mod_shared\.js$/,
   ],
   [
     "server",

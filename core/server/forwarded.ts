@@ -23,7 +23,8 @@
 
 import type { EnvironTemplate } from "../contract/environ.ts";
 import type { Environ } from "../contract/types.ts";
-import { listMembers, parseAddress } from "../grammar.ts";
+import { listMembers } from "../grammar.ts";
+import { parseAddress } from "../ip_address.ts";
 import { BAD_REQUEST, Refusal } from "../refusal.ts";
 import type { Peer } from "../seams.ts";
 import type { Forwarding, ForwardingOf } from "../wires/http1/config.ts";

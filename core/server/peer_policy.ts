@@ -7,7 +7,7 @@
  * @module
  */
 
-import { parseAddress } from "../grammar.ts";
+import { parseAddress } from "../ip_address.ts";
 import type { Peer, SocketKind } from "../seams.ts";
 
 /** Everybody. */

@@ -18,7 +18,8 @@
  * @module
  */
 
-import { isIPv6, readLatin1 } from "../grammar.ts";
+import { readLatin1 } from "../grammar.ts";
+import { isIPv6 } from "../ip_address.ts";
 import type { Peer, Transport } from "../seams.ts";
 import { isAddress } from "./peer_policy.ts";
 import { type ConnectionFacts, type Gate, StageError, type StageInput } from "./stage.ts";

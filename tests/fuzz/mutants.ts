@@ -125,7 +125,7 @@ export const mutants: readonly Mutant[] = [
   { target: "proxy", file: "core/server/proxy_protocol.ts", from: "end + 1 >= most", to: "end >= most" },
   {
     target: "addresses",
-    file: "core/grammar.ts",
+    file: "core/ip_address.ts",
     from: "halves.length === 1 ? missing !== 0 : missing < 1",
     to: "halves.length === 1 ? missing !== 0 : missing < 0",
   },

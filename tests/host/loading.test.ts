@@ -37,7 +37,7 @@ function pair(): Pair {
 const all = (before: string, names: string): string[] => names.split(" ").map((name) => `${before}${name}.ts`);
 
 const GATEWAY = [
-  ...all("core/", "errors grammar refusal version"),
+  ...all("core/", "errors grammar ip_address refusal version"),
   ...all("core/server/", "option_table options peer_policy"),
   ...all(
     "core/contract/",

@@ -308,7 +308,7 @@ class FastcgiConnection implements WireConnection, RequestOwner, fcgi.RecordSink
     const requests = [...this.#active.values()];
     this.#active.clear();
     this.#queue.clear();
-    for (const request of requests) request.departed();
+    for (const request of requests) request.dropped();
   }
 }
 

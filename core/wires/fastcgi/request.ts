@@ -132,12 +132,12 @@ export class FastcgiRequest implements Exchange, BodySource {
 
   /** ABORT_REQUEST: the web server wants no more of the response, but still expects END_REQUEST. */
   #aborted(): void {
-    this.departed();
+    this.dropped();
     this.#end(FAILURE);
   }
 
   /** Ends the request as if the client had left: nothing more is sent. */
-  departed(): void {
+  dropped(): void {
     this.#life.departed("The web server dropped the request");
   }
 

@@ -261,7 +261,7 @@ export class Http1Connection implements WireConnection, BodySource, ExchangeOwne
 
   /** Continues with held bytes after a response. */
   #goOn(): void {
-    if (this.#mustWait()) return;
+    if (this.#advancing || this.#mustWait()) return;
     if (this.#connection.isOpen) this.#advance(true);
     if (this.#clientEnded && this.#unread === 0) this.#noMoreInput();
   }

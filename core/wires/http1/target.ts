@@ -4,7 +4,8 @@
  * @module
  */
 
-import { isIPv6, percentDecode } from "../../grammar.ts";
+import { percentDecode } from "../../grammar.ts";
+import { isIPv6 } from "../../ip_address.ts";
 import { BAD_REQUEST, NOT_IMPLEMENTED, Refusal } from "../../refusal.ts";
 
 /** The parts of a request target. */

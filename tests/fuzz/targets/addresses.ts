@@ -5,6 +5,7 @@
  */
 
 import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
+import * as Own from "../../../core/ip_address.ts";
 import { allowsPeer, isAddress, isWithin, parseIps } from "../../../core/server/peer_policy.ts";
 import type { Random } from "../random.ts";
 import { bytesOf, expect, expectSame, type Target, textOf } from "../target.ts";
@@ -45,6 +46,7 @@ export const addresses: Target = {
     const [network = "", address = ""] = textOf(input).split(" ");
     for (const text of [network, address]) {
       expectSame(isAddress(text), isNetAddress(text), "an address is what node:net takes for one");
+      expectSame(Own.isIPv6(text), isIPv6(text) && !text.includes("%"), "so is one of IPv6, without a zone");
     }
     const parsed = parseIps(network);
     const wanted = naive(network);

@@ -70,8 +70,7 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     load: async () => (await import("./x_forwarded.ts")).xForwarded,
   },
   "addresses": {
-    parsers: ["core/server/peer_policy.ts"],
-    guides: ["core/grammar.ts"],
+    parsers: ["core/server/peer_policy.ts", "core/ip_address.ts"],
     load: async () => (await import("./addresses.ts")).addresses,
   },
   "tls-options": {
