@@ -19,7 +19,7 @@
 import { IncomingMessage, ServerResponse } from "node:http";
 import process from "node:process";
 import { errorText } from "../../core/errors.ts";
-import { ForeignStatus } from "../../core/contract/response_head.ts";
+import { foreignStatus } from "../../core/contract/response_head.ts";
 import type { Body, Chunk, Environ, StartResponse, Write } from "../../core/contract/types.ts";
 import type { Maker } from "./prototypes.ts";
 import { Queue, type Written } from "./queue.ts";
@@ -110,8 +110,7 @@ export class Call implements SocketOwner, RequestOwner, ResponseOwner, AsyncIter
 
   head(code: number, reason: string, headers: [string, string][], framing: Framing): void {
     if (framing.length !== null && isReading(this.request)) headers.push(["Content-Length", String(framing.length)]); // will be streamed
-    const text = `${code} ${reason.trim()}`;
-    const status = code > 599 ? new ForeignStatus(text) as unknown as string : text;
+    const status = foreignStatus(`${code} ${reason.trim()}`);
     try {
       this.#write = this.#refused === undefined
         ? this.#startResponse(status, headers)

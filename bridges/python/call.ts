@@ -8,7 +8,7 @@
  */
 
 import type { Buffer } from "node:buffer";
-import { ForeignStatus } from "../../core/contract/response_head.ts";
+import { foreignStatus } from "../../core/contract/response_head.ts";
 import type { Body, Environ, StartResponse } from "../../core/contract/types.ts";
 import { PythonError, PythonProcessError } from "./errors.ts";
 import { DATA, END, RESPONSE_HEAD, TRACEBACK } from "./frames.ts";
@@ -187,7 +187,7 @@ export class Call {
     this.#settled = true;
     try {
       const [status, headers] = this.#head as [string, [string, string][]];
-      this.#startResponse(status < "6" ? status : new ForeignStatus(status) as unknown as string, headers);
+      this.#startResponse(foreignStatus(status), headers);
       this.#resolve(body);
     } catch (error) {
       this.#reject(error);

@@ -57,6 +57,11 @@ export class ForeignStatus {
   }
 }
 
+/** A status that an application of another interface gives, as a bridge passes it to `startResponse`. */
+export function foreignStatus(text: string): string {
+  return text < "6" ? text : new ForeignStatus(text) as unknown as string;
+}
+
 type Pair = readonly [string, string];
 
 /**
