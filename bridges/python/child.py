@@ -87,23 +87,35 @@ def pack(kind, content=b""):
 IDLE = pack(b"I")
 
 
+class Sending:
+    """The right to send on a connection, which one thread has at a time. An error of the connection becomes LinkClosed."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def __enter__(self):
+        self.lock.acquire()
+
+    def __exit__(self, kind, error, trace):
+        self.lock.release()
+        if isinstance(error, OSError):
+            raise LinkClosed from error
+
+
 class Link:
     """A connection to tsgi. Other threads of the application may send too, by wsgi.errors."""
 
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.connect(path)
-        self.lock = threading.Lock()  # of sending
+        self.sending = Sending()
         self.receiving = threading.Lock()
         self.received = b""
         self.next = None  # a request that came while an answer to P was expected
 
     def send(self, data):
-        try:
-            with self.lock:
-                self.sock.sendall(data)
-        except OSError as error:
-            raise LinkClosed from error
+        with self.sending:
+            self.sock.sendall(data)
 
     def send_response(self, response, before, block, after):
         """Sends the bytes before a block of a response, the block, and its last frame. Returns whether it has sent them.
@@ -116,39 +128,30 @@ class Link:
             parts = (before + HEAD.pack(b"D", size), block, after)
         else:
             parts = (b"".join((before, HEAD.pack(b"D", size), block, after)) if size else before + after,)
-        try:
-            with self.lock:
-                if response.over:
-                    return False
-                if after:
-                    response.over = True
-                    response.done = after.endswith(IDLE)
-                for part in parts:
-                    if part:
-                        self.sock.sendall(part)
-        except OSError as error:
-            raise LinkClosed from error
+        with self.sending:
+            if response.over:
+                return False
+            if after:
+                response.over = True
+                response.done = after.endswith(IDLE)
+            for part in parts:
+                if part:
+                    self.sock.sendall(part)
         return True
 
     def send_text(self, response, frame):
         """Sends text for wsgi.errors, unless the thread waits for another request. Returns whether it has sent it."""
-        try:
-            with self.lock:
-                if response.done:
-                    return False
-                self.sock.sendall(frame)
-        except OSError as error:
-            raise LinkClosed from error
+        with self.sending:
+            if response.done:
+                return False
+            self.sock.sendall(frame)
         return True
 
     def send_idle(self, response):
         """Ends a request. An aborted response has no last frame of its own."""
-        try:
-            with self.lock:
-                response.over = response.done = True
-                self.sock.sendall(IDLE)
-        except OSError as error:
-            raise LinkClosed from error
+        with self.sending:
+            response.over = response.done = True
+            self.sock.sendall(IDLE)
 
     def request(self):
         """Waits for a request: its content."""
@@ -341,7 +344,7 @@ class Response:
         self.sent = False
         self.remaining = None
         self.complete = False  # E is sent, or nothing more may be
-        self.over = False  # its last frame is sent; the lock of the link guards this and `done`
+        self.over = False  # its last frame is sent; `sending` of the link guards this and `done`
         self.done = False  # the thread waits for another request
 
     def start(self, status, headers, exc_info=None):
